@@ -1,0 +1,1 @@
+//! Tutti's local bridge: any LSP editor becomes a participant.

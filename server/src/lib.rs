@@ -1,0 +1,1 @@
+//! Tutti's collaboration server.

@@ -1,0 +1,1 @@
+//! Tutti end to end: real editors, a real browser, real processes.
