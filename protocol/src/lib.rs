@@ -1,1 +1,22 @@
-//! What crosses Tutti's wire: framings, the project index, ids, roles and path rules.
+//! What crosses Tutti's wire, and nothing else.
+//!
+//! Both framings ([`hocuspocus`] and [`yws`]) carry the same two inner payloads, [`sync`] and
+//! [`awareness`], in lib0's variable-length encoding ([`codec`]). Beside them stand the names that
+//! both sides must agree on: [`ids`], [`role`], [`path`], [`link`], [`close`], the project's
+//! [`index`] and the bodies of the [`rest`] interface.
+//!
+//! Everything here is pure: no sockets, no files, no clock.
+
+pub mod awareness;
+pub mod close;
+pub mod codec;
+pub mod hint;
+pub mod hocuspocus;
+pub mod ids;
+pub mod index;
+pub mod link;
+pub mod path;
+pub mod rest;
+pub mod role;
+pub mod sync;
+pub mod yws;

@@ -1,0 +1,270 @@
+//! The project index: which document is which file.
+//!
+//! The index is a Yjs document with the root map `files`: document id → map of `path`, `eol`,
+//! `executable`, `created_at` and `created_by`. A rename changes `path` alone, so it never touches
+//! the text nor anyone's concurrent edit.
+
+use std::collections::{BTreeMap, HashSet};
+
+use serde::{Deserialize, Serialize};
+use yrs::{
+    Any, ClientID, Doc, Map, MapPrelim, MapRef, Number, OffsetKind, Options, Out, ReadTxn,
+    TransactionMut,
+};
+
+use crate::ids::DocumentId;
+use crate::path::{PathError, ProjectPath};
+
+/// The index document's root map.
+pub const FILES: &str = "files";
+/// Each file's root text.
+pub const CONTENT: &str = "content";
+
+/// The line end of a file on disk. In the shared text it is `\n` always.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Eol {
+    /// `\n`. Any `\r` in the file is text.
+    #[default]
+    Lf,
+    /// `\r\n`, for a file in which every line ends so.
+    Crlf,
+}
+
+impl Eol {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Lf => "lf",
+            Self::Crlf => "crlf",
+        }
+    }
+}
+
+/// What the index says of one file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileEntry {
+    /// The claimed path, as its author wrote it: not checked yet. See [`visible`].
+    pub path: String,
+    /// The line end on disk.
+    pub eol: Eol,
+    /// Whether the file's executable bit is set.
+    pub executable: bool,
+    /// When the entry was made, in milliseconds since 1970 (UTC).
+    pub created_at: i64,
+    /// Who made it: the shown name of that person.
+    pub created_by: String,
+}
+
+/// A new, empty document with the settings that all documents share: positions are UTF-16 code
+/// units, as in every Yjs client. `client_id` has at most 53 bits.
+pub fn new_doc(client_id: u64) -> Doc {
+    let mut options = Options::with_client_id(ClientID::new(client_id));
+    options.offset_kind = OffsetKind::Utf16;
+    Doc::with_options(options)
+}
+
+/// Reads every entry. An entry that lacks a path is left out; other missing values get their
+/// defaults, since any Yjs client may have written them.
+pub fn entries<T: ReadTxn>(txn: &T) -> BTreeMap<DocumentId, FileEntry> {
+    let Some(files) = txn.get_map(FILES) else {
+        return BTreeMap::new();
+    };
+    files
+        .iter(txn)
+        .filter_map(|(id, value)| {
+            let id: DocumentId = id.parse().ok()?;
+            match value {
+                Out::YMap(map) if !id.is_index() => Some((id, read_entry(txn, &map)?)),
+                _ => None,
+            }
+        })
+        .collect()
+}
+
+fn read_entry<T: ReadTxn>(txn: &T, map: &MapRef) -> Option<FileEntry> {
+    let text = |key: &str| match map.get(txn, key) {
+        Some(Out::Any(Any::String(text))) => Some(text.to_string()),
+        _ => None,
+    };
+    Some(FileEntry {
+        path: text("path")?,
+        eol: match text("eol").as_deref() {
+            Some("crlf") => Eol::Crlf,
+            _ => Eol::Lf,
+        },
+        executable: matches!(map.get(txn, "executable"), Some(Out::Any(Any::Bool(true)))),
+        created_at: match map.get(txn, "created_at") {
+            Some(Out::Any(Any::Number(ms))) => ms.as_i64().unwrap_or(0),
+            _ => 0,
+        },
+        created_by: text("created_by").unwrap_or_default(),
+    })
+}
+
+/// Adds or replaces an entry.
+pub fn insert(txn: &mut TransactionMut<'_>, files: &MapRef, id: &DocumentId, entry: &FileEntry) {
+    let value = MapPrelim::from([
+        ("path".to_owned(), Any::from(entry.path.as_str())),
+        ("eol".to_owned(), Any::from(entry.eol.as_str())),
+        ("executable".to_owned(), Any::from(entry.executable)),
+        // A float, as JavaScript writes it: an integer of this size would reach Yjs clients as a
+        // BigInt.
+        (
+            "created_at".to_owned(),
+            Any::Number(Number::Float(entry.created_at as f64)),
+        ),
+        (
+            "created_by".to_owned(),
+            Any::from(entry.created_by.as_str()),
+        ),
+    ]);
+    files.insert(txn, id.as_str(), value);
+}
+
+/// Changes one value of an entry; an entry that is not there any more stays away.
+fn set(txn: &mut TransactionMut<'_>, files: &MapRef, id: &DocumentId, key: &str, value: Any) {
+    if let Some(Out::YMap(map)) = files.get(txn, id.as_str()) {
+        map.insert(txn, key, value);
+    }
+}
+
+/// Renames a file.
+pub fn rename(txn: &mut TransactionMut<'_>, files: &MapRef, id: &DocumentId, path: &ProjectPath) {
+    set(txn, files, id, "path", Any::from(path.as_str()));
+}
+
+/// Sets a file's line end on disk.
+pub fn set_eol(txn: &mut TransactionMut<'_>, files: &MapRef, id: &DocumentId, eol: Eol) {
+    set(txn, files, id, "eol", Any::from(eol.as_str()));
+}
+
+/// Sets a file's executable bit.
+pub fn set_executable(txn: &mut TransactionMut<'_>, files: &MapRef, id: &DocumentId, on: bool) {
+    set(txn, files, id, "executable", Any::from(on));
+}
+
+/// Removes a file from the project. Its document stays in the store.
+pub fn remove(txn: &mut TransactionMut<'_>, files: &MapRef, id: &DocumentId) {
+    files.remove(txn, id.as_str());
+}
+
+/// Under which path each file is shown and kept on disk, the same everywhere.
+///
+/// Where two entries claim one path (compared as a case-folding file system would), the smaller
+/// id keeps it and each other is shown with ` (ID)` before its extension, ID being as much of its
+/// document id as makes the name free. A path that [`ProjectPath`] refuses is an error; nobody
+/// writes it anywhere.
+pub fn visible(
+    entries: &BTreeMap<DocumentId, FileEntry>,
+) -> BTreeMap<DocumentId, Result<ProjectPath, PathError>> {
+    let claims: BTreeMap<&DocumentId, Result<ProjectPath, PathError>> = entries
+        .iter()
+        .map(|(id, entry)| (id, entry.path.parse()))
+        .collect();
+    // Every claimed path is taken, so that no suffix can push aside another file's own path.
+    let mut taken: HashSet<String> = HashSet::new();
+    let mut losers = Vec::new();
+    let mut shown = BTreeMap::new();
+    for (&id, claim) in &claims {
+        match claim {
+            Ok(path) if !taken.insert(path.folded()) => losers.push((id, path)),
+            _ => {
+                shown.insert(id.clone(), claim.clone());
+            }
+        }
+    }
+    for (id, path) in losers {
+        shown.insert(id.clone(), suffixed(path, id, &mut taken));
+    }
+    shown
+}
+
+fn suffixed(
+    path: &ProjectPath,
+    id: &DocumentId,
+    taken: &mut HashSet<String>,
+) -> Result<ProjectPath, PathError> {
+    let id = id.as_str();
+    let lengths = (id.len().min(4)..=id.len()).map(|end| &id[..end]);
+    // Past the whole id there is nothing left to tell the two apart but their count.
+    let counted = (2..).map(|n| format!("{id} {n}"));
+    for mark in lengths.map(str::to_owned).chain(counted) {
+        let candidate: ProjectPath = with_mark(path, &mark).parse()?;
+        if taken.insert(candidate.folded()) {
+            return Ok(candidate);
+        }
+    }
+    unreachable!("the count has no end")
+}
+
+fn with_mark(path: &ProjectPath, mark: &str) -> String {
+    let name = path.file_name();
+    let parent = &path.as_str()[..path.as_str().len() - name.len()];
+    // A leading dot starts a hidden file's name, not an extension.
+    match name.rfind('.').filter(|&at| at > 0) {
+        Some(at) => format!("{parent}{} ({mark}){}", &name[..at], &name[at..]),
+        None => format!("{parent}{name} ({mark})"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use yrs::Transact;
+
+    fn entry(path: &str) -> FileEntry {
+        FileEntry {
+            path: path.into(),
+            eol: Eol::Crlf,
+            executable: true,
+            created_at: 1_790_000_000_000,
+            created_by: "Ada".into(),
+        }
+    }
+
+    #[test]
+    fn entries_survive_and_renames_change_the_path_alone() {
+        let doc = new_doc(1);
+        let files = doc.get_or_insert_map(FILES);
+        let id: DocumentId = "a1".parse().unwrap();
+        insert(&mut doc.transact_mut(), &files, &id, &entry("old.rs"));
+        rename(
+            &mut doc.transact_mut(),
+            &files,
+            &id,
+            &"new.rs".parse().unwrap(),
+        );
+        let read = entries(&doc.transact());
+        assert_eq!(read[&id], entry("new.rs"));
+        remove(&mut doc.transact_mut(), &files, &id);
+        rename(
+            &mut doc.transact_mut(),
+            &files,
+            &id,
+            &"back.rs".parse().unwrap(),
+        );
+        assert!(entries(&doc.transact()).is_empty());
+    }
+
+    /// The web client runs the same table.
+    #[test]
+    fn shared_vectors() {
+        let table: serde_json::Value =
+            serde_json::from_str(include_str!("../testdata/visible.json")).unwrap();
+        for case in table.as_array().unwrap() {
+            let claims = case["claims"].as_object().unwrap();
+            let entries = claims
+                .iter()
+                .map(|(id, path)| (id.parse().unwrap(), entry(path.as_str().unwrap())))
+                .collect();
+            for (id, path) in visible(&entries) {
+                let expected = case["visible"][id.as_str()].as_str();
+                assert_eq!(
+                    path.as_ref().ok().map(ProjectPath::as_str),
+                    expected,
+                    "{case}"
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! Which paths a project may hold.
+//!
+//! Paths come from other people and are written to disk, so they are refused wherever one of the
+//! file systems we run on could read them as something else than a plain file beneath the
+//! project's directory.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use thiserror::Error;
+use unicode_normalization::UnicodeNormalization;
+
+/// The longest path, in bytes of UTF-8.
+pub const MAX_PATH_BYTES: usize = 1024;
+/// The longest name of one file or directory, in bytes: the limit of ext4, APFS and NTFS.
+pub const MAX_NAME_BYTES: usize = 255;
+
+/// A relative path with `/` between its parts that is safe to create beneath a project's
+/// directory on Linux, macOS and Windows.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ProjectPath(Arc<str>);
+
+/// Why a path is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum PathError {
+    /// Nothing, or an empty part as in `a//b` or `a/`.
+    #[error("a path needs a name between its slashes")]
+    EmptyPart,
+    /// Starts at a root: `/a`, `C:\a`, `\\host\a`.
+    #[error("an absolute path is not allowed")]
+    Absolute,
+    /// Has a part `.` or `..`.
+    #[error("a path must not contain . or ..")]
+    Dots,
+    /// Lies in a directory that belongs to git or to Tutti.
+    #[error("files in .git and .tutti are never shared")]
+    Reserved,
+    /// A device of Windows, such as `CON` or `nul.txt`.
+    #[error("this name is reserved on Windows")]
+    WindowsDevice,
+    /// A character that a file system refuses, or that would disguise the name.
+    #[error("a path must not contain control characters or any of \\ : * ? \" < > |")]
+    Character,
+    /// A part that ends in a blank or a dot, which Windows would drop.
+    #[error("a name must not end in a blank or a dot")]
+    TrailingDotOrBlank,
+    /// Over [`MAX_PATH_BYTES`], or a part over [`MAX_NAME_BYTES`].
+    #[error("a path has at most 1024 bytes, and a name in it at most 255")]
+    TooLong,
+}
+
+impl ProjectPath {
+    /// The path as text, its parts separated by `/`.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The names on the way, the file's own last.
+    pub fn parts(&self) -> impl DoubleEndedIterator<Item = &str> {
+        self.0.split('/')
+    }
+
+    /// The file's own name.
+    pub fn file_name(&self) -> &str {
+        self.0.rsplit('/').next().unwrap_or(&self.0)
+    }
+
+    /// What two paths share that a case-folding, normalising file system takes for one.
+    pub fn folded(&self) -> String {
+        fold(&self.0)
+    }
+}
+
+impl FromStr for ProjectPath {
+    type Err = PathError;
+
+    fn from_str(text: &str) -> Result<Self, PathError> {
+        let bytes = text.as_bytes();
+        let drive = bytes.len() >= 2 && bytes[1] == b':' && bytes[0].is_ascii_alphabetic();
+        if text.starts_with(['/', '\\']) || drive {
+            return Err(PathError::Absolute);
+        }
+        if text.len() > MAX_PATH_BYTES {
+            return Err(PathError::TooLong);
+        }
+        for (depth, part) in text.split('/').enumerate() {
+            check_part(part, depth)?;
+        }
+        Ok(Self(text.into()))
+    }
+}
+
+impl fmt::Display for ProjectPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl AsRef<str> for ProjectPath {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
+fn check_part(part: &str, depth: usize) -> Result<(), PathError> {
+    if part.is_empty() {
+        return Err(PathError::EmptyPart);
+    }
+    if part == "." || part == ".." {
+        return Err(PathError::Dots);
+    }
+    if part.len() > MAX_NAME_BYTES {
+        return Err(PathError::TooLong);
+    }
+    if part.chars().any(is_refused) {
+        return Err(PathError::Character);
+    }
+    if part.ends_with(['.', ' ']) {
+        return Err(PathError::TrailingDotOrBlank);
+    }
+    let folded = fold(part);
+    // `.git` counts at any depth: a nested repository's hooks run as well as the outer one's.
+    // `git~1` is the short name that Windows gives it.
+    if matches!(folded.as_str(), ".git" | "git~1") || (depth == 0 && folded == ".tutti") {
+        return Err(PathError::Reserved);
+    }
+    if is_windows_device(&folded) {
+        return Err(PathError::WindowsDevice);
+    }
+    Ok(())
+}
+
+fn is_refused(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\\' | ':' | '*' | '?' | '"' | '<' | '>' | '|')
+        // Marks that turn the direction of writing make `gpj.exe` look like `exe.jpg`.
+        || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}')
+}
+
+/// Case and form folded, and without the characters that HFS+ ignores in names (git's
+/// CVE-2014-9390 lists them).
+fn fold(text: &str) -> String {
+    text.chars()
+        .filter(|c| !is_ignored_by_hfs(*c))
+        .nfkc()
+        .flat_map(char::to_lowercase)
+        .collect()
+}
+
+fn is_ignored_by_hfs(c: char) -> bool {
+    matches!(c, '\u{200c}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{206a}'..='\u{206f}' | '\u{feff}')
+}
+
+fn is_windows_device(folded: &str) -> bool {
+    let stem = folded.split('.').next().unwrap_or(folded).trim_end();
+    match stem {
+        "con" | "prn" | "aux" | "nul" | "conin$" | "conout$" => true,
+        _ => {
+            let digit = stem
+                .strip_prefix("com")
+                .or_else(|| stem.strip_prefix("lpt"));
+            digit.is_some_and(|d| d.len() == 1 && d.as_bytes()[0].is_ascii_digit())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refused() {
+        use PathError::*;
+        let name = "x".repeat(256);
+        let deep = "abcdefg/".repeat(128) + "x";
+        let table: &[(&str, PathError)] = &[
+            ("", EmptyPart),
+            ("a//b", EmptyPart),
+            ("a/", EmptyPart),
+            ("/etc/passwd", Absolute),
+            ("\\\\host\\share", Absolute),
+            ("C:/x", Absolute),
+            ("c:x", Absolute),
+            ("..", Dots),
+            ("a/../b", Dots),
+            ("./a", Dots),
+            (".git/hooks/post-checkout", Reserved),
+            ("sub/.git/config", Reserved),
+            (".GIT/config", Reserved),
+            (".gi\u{200c}t/config", Reserved),
+            ("\u{ff0e}git/config", Reserved),
+            ("GIT~1/config", Reserved),
+            (".Tutti/project.toml", Reserved),
+            ("CON", WindowsDevice),
+            ("a/nul.txt", WindowsDevice),
+            ("com1", WindowsDevice),
+            ("lpt\u{b9}", WindowsDevice),
+            ("a\0b", Character),
+            ("a\nb", Character),
+            ("a\\b", Character),
+            ("file:stream", Character),
+            ("exe.\u{202e}gpj", Character),
+            ("a./b", TrailingDotOrBlank),
+            ("a ", TrailingDotOrBlank),
+            (&name, TooLong),
+            (&deep, TooLong),
+        ];
+        for (path, error) in table {
+            assert_eq!(path.parse::<ProjectPath>(), Err(*error), "{path:?}");
+        }
+    }
+
+    #[test]
+    fn allowed() {
+        for path in [
+            "a",
+            "src/main.rs",
+            ".gitignore",
+            ".github/workflows/ci.yml",
+            "docs/.tutti",
+            "naïve/ファイル.txt",
+            "console.rs",
+            "com10",
+            "a b/c.d.e",
+            "...x",
+        ] {
+            assert_eq!(path.parse::<ProjectPath>().unwrap().as_str(), path);
+        }
+    }
+}

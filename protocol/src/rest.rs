@@ -1,0 +1,111 @@
+//! The bodies of the REST interface, as JSON. `docs/protocol.md` and the server's own OpenAPI
+//! description say which route takes which.
+
+use serde::{Deserialize, Serialize};
+
+use crate::role::Role;
+
+/// `POST /api/projects`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct NewProject {
+    /// The name that people read: 1 to 200 characters.
+    pub name: String,
+}
+
+/// The answer to `POST /api/projects`, and what `tutti share --json` prints.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct CreatedProject {
+    /// The project's id.
+    pub project: String,
+    /// A link with which one reads and writes.
+    pub editor_link: String,
+    /// A link with which one reads.
+    pub viewer_link: String,
+}
+
+/// A project in lists and by itself.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Project {
+    /// The project's id.
+    pub project: String,
+    /// The name that people read.
+    pub name: String,
+    /// When it was made, in milliseconds since 1970 (UTC).
+    pub created_at: i64,
+    /// What the asker may do in it.
+    pub role: Role,
+}
+
+/// A file in `GET /api/projects/{project}/files`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct File {
+    /// The document's id.
+    pub id: String,
+    /// The path under which the file is shown.
+    pub path: String,
+    /// The size of its stored document, in bytes.
+    pub bytes: u64,
+}
+
+/// `POST /api/projects/{project}/links`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct NewLink {
+    /// What the link lets its holder do.
+    pub role: Role,
+    /// For how many seconds it is valid; for ever if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_in_s: Option<u64>,
+    /// How many times it can be used to enter; without limit if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_uses: Option<u32>,
+}
+
+/// The answer to `POST /api/projects/{project}/links`: the only time that the secret is shown.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct CreatedLink {
+    /// The link's id, by which it can be deleted.
+    pub id: String,
+    /// The link itself, with its secret.
+    pub link: String,
+}
+
+/// A link in `GET /api/projects/{project}/links`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Link {
+    /// The link's id.
+    pub id: String,
+    /// What it lets its holder do.
+    pub role: Role,
+    /// When it was made, in milliseconds since 1970 (UTC).
+    pub created_at: i64,
+    /// When it ends, in milliseconds since 1970 (UTC).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<i64>,
+    /// How many times it may be used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_uses: Option<u32>,
+    /// How many times it has been used.
+    pub uses: u32,
+}
+
+/// Any error's body: problem details (RFC 9457), as `application/problem+json`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Problem {
+    /// `about:blank`: the status says it all.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The status' name.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// One sentence for the person who asked.
+    pub detail: String,
+}
