@@ -1,2 +1,57 @@
-//! Starts here.
-fn main() {}
+//! `cargo xtask …`: the one entry point for every task of this repository; CI calls nothing else.
+//!
+//! | task | does |
+//! | --- | --- |
+//! | `run` | builds everything, starts a server, shares a directory, prints the links |
+//! | `test` | sets up, then every check and every test |
+//! | `check` | the quick half: formatting, lints, the web client's types |
+//! | `setup` | installs what the tests need |
+#![allow(clippy::print_stdout, clippy::print_stderr)] // A task's output is what its caller reads.
+
+mod command;
+mod run;
+mod setup;
+mod steps;
+mod tally;
+mod test;
+mod tidy;
+mod tools;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Tutti's tasks")]
+struct Args {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Build everything, start a server, share a directory and print the links.
+    Run(run::Args),
+    /// Set up, then run every check and every test.
+    Test,
+    /// The quick half of `test`: formatting, lints, the web client's types.
+    Check,
+    /// Install what the tests need: terminal editors, a browser, npm packages, cargo tools.
+    Setup,
+}
+
+fn main() -> ExitCode {
+    let done = match Args::parse().task {
+        Task::Run(args) => run::run(&args),
+        Task::Test => test::test(),
+        Task::Check => test::check(),
+        Task::Setup => setup::setup(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! `cargo xtask test`, which CI runs, and its quick half, `cargo xtask check`.
+
+use anyhow::{Result, bail};
+
+use crate::command::run;
+use crate::steps::Steps;
+use crate::tally::Tally;
+use crate::tools::{cargo, directory, npm};
+use crate::{setup, tidy};
+
+const WEB: &str = "server/web";
+/// The test that needs the whole machine: real editors and a browser typing at once.
+const WHOLE_WAY: &str = "binary(whole_way)";
+
+/// Every check and every test.
+pub(crate) fn test() -> Result<()> {
+    let mut steps = Steps::default();
+    let mut tally = Tally::default();
+    steps.step("setup", setup::setup);
+    quick(&mut steps);
+    steps.step("documentation", || {
+        run(cargo(&["doc", "--workspace", "--no-deps", "--quiet"])?
+            .env("RUSTDOCFLAGS", "--deny warnings"))
+    });
+    steps.step("cargo-deny", || {
+        run(&mut cargo(&[
+            "deny",
+            "--log-level",
+            "error",
+            "check",
+            "bans",
+            "licenses",
+            "sources",
+        ])?)
+    });
+    steps.step("web client tests", || tally.run(&mut npm(WEB, &["test"])));
+    steps.step("build", build);
+    steps.step("documentation tests", || {
+        tally.run(&mut cargo(&["test", "--workspace", "--doc", "--quiet"])?)
+    });
+    steps.step("tests", || {
+        tally.run(&mut nextest(&format!("not {WHOLE_WAY}"))?)
+    });
+    steps.step("the whole way", || tally.run(&mut nextest(WHOLE_WAY)?));
+
+    let closed = steps.close();
+    println!("{} passed, {} failed", tally.passed, tally.failed);
+    closed?;
+    if tally.passed == 0 || tally.failed > 0 {
+        bail!("the tests did not pass");
+    }
+    Ok(())
+}
+
+/// The quick half: what needs no test to run.
+pub(crate) fn check() -> Result<()> {
+    let mut steps = Steps::default();
+    steps.step("npm packages", setup::npm::install);
+    quick(&mut steps);
+    steps.close()
+}
+
+fn quick(steps: &mut Steps) {
+    steps.step("formatting", || {
+        run(&mut cargo(&["fmt", "--all", "--check"])?)
+    });
+    steps.step("wording and lock files", tidy::check);
+    steps.step("clippy", || {
+        run(&mut cargo(&[
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--quiet",
+            "--",
+            "--deny",
+            "warnings",
+        ])?)
+    });
+    steps.step("web client check", || run(&mut npm(WEB, &["run", "check"])));
+}
+
+/// The programs that the end-to-end tests start. Building them is a step of its own, so that its time is seen.
+fn build() -> Result<()> {
+    run(&mut cargo(&["build", "--workspace", "--bins", "--quiet"])?)?;
+    run(&mut cargo(&[
+        "nextest",
+        "run",
+        "--workspace",
+        "--no-run",
+        "--cargo-quiet",
+    ])?)
+}
+
+fn nextest(filter: &str) -> Result<std::process::Command> {
+    let mut nextest = cargo(&[
+        "nextest",
+        "run",
+        "--workspace",
+        "--no-fail-fast",
+        "-E",
+        filter,
+    ])?;
+    nextest.env("TUTTI_TEST_TOOLS", directory()?);
+    Ok(nextest)
+}
