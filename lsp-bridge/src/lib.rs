@@ -1,1 +1,3 @@
 //! Tutti's local bridge: any LSP editor becomes a participant.
+
+pub mod mirror;

@@ -1,0 +1,223 @@
+//! The project's directory, seen through a handle that nothing can lead out of.
+//!
+//! Every path is a [`ProjectPath`], and every step down is taken from the handle of the directory
+//! before it without following links. A link that is swapped in between two steps therefore makes
+//! an operation fail; it never makes it land elsewhere.
+
+mod change;
+mod private;
+mod swap;
+
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use cap_fs_ext::{DirExt, FollowSymlinks, OpenOptionsFollowExt, OpenOptionsSyncExt};
+use cap_std::ambient_authority;
+use cap_std::fs::{Dir, Metadata, OpenOptions};
+use thiserror::Error;
+use tutti_protocol::path::{PathError, ProjectPath};
+
+pub use change::{Expected, Outcome};
+pub use private::Private;
+pub(crate) use private::write_atomically;
+
+/// The largest file that is shared, in bytes. A text over this size is data, and its CRDT would
+/// cost every participant several times as much memory.
+pub const MAX_FILE_BYTES: u64 = 10 * 1024 * 1024;
+
+/// A file's content and the one mode bit that is shared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RawFile {
+    /// All of it.
+    pub bytes: Vec<u8>,
+    /// Whether its owner may execute it; `None` where the system has no such bit.
+    pub executable: Option<bool>,
+}
+
+/// What stands at a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    /// Nothing.
+    Missing,
+    /// A plain file.
+    File(RawFile),
+    /// Something that is neither read nor written.
+    Blocked(LeftAlone),
+}
+
+/// Why a path is neither read nor written.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum LeftAlone {
+    /// The name itself is refused.
+    #[error("{0}")]
+    Path(#[from] PathError),
+    /// A symbolic link, or a directory on the way that is one.
+    #[error("it is a symbolic link or lies behind one")]
+    Link,
+    /// A file stands where the path needs a directory.
+    #[error("a file stands where its directory should be")]
+    ParentIsFile,
+    /// A directory stands there.
+    #[error("a directory stands there")]
+    Directory,
+    /// A pipe, socket or device.
+    #[error("it is no plain file")]
+    Special,
+    /// Not UTF-8 text.
+    #[error("it is not UTF-8 text")]
+    NotText,
+    /// Over [`MAX_FILE_BYTES`].
+    #[error("it is larger than 10 MiB")]
+    TooBig,
+    /// Kept out by `.gitignore` or `.tuttiignore`.
+    #[error("it is ignored here by .gitignore or .tuttiignore")]
+    Ignored,
+    /// The file system refused.
+    #[error("the file system says: {0}")]
+    Io(String),
+}
+
+impl From<io::Error> for LeftAlone {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error.to_string())
+    }
+}
+
+/// A handle to the project's directory.
+#[derive(Debug)]
+pub struct Tree {
+    root: Dir,
+    path: PathBuf,
+}
+
+impl Tree {
+    /// Opens the directory. `path` is the caller's own choice and may lead through links.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        Ok(Self {
+            root: Dir::open_ambient_dir(path, ambient_authority())?,
+            path: path.to_owned(),
+        })
+    }
+
+    /// The directory's path, for messages and for the watcher only.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Reads the file at `path`.
+    pub fn read(&self, path: &ProjectPath) -> Found {
+        self.try_read(path).unwrap_or_else(Found::Blocked)
+    }
+
+    fn try_read(&self, path: &ProjectPath) -> Result<Found, LeftAlone> {
+        match self.parent(path)? {
+            Some(dir) => read_in(&dir, path.file_name()),
+            None => Ok(Found::Missing),
+        }
+    }
+
+    /// The directory at `path`, the root for `None`; an error if it is none or lies behind a link.
+    pub(crate) fn directory(&self, path: Option<&str>) -> Result<Dir, LeftAlone> {
+        let mut dir = self.root.try_clone()?;
+        for part in path.into_iter().flat_map(|path| path.split('/')) {
+            dir = dir.open_dir_nofollow(part)?;
+        }
+        Ok(dir)
+    }
+
+    /// The directory that holds `path`; `None` if it is not there.
+    fn parent(&self, path: &ProjectPath) -> Result<Option<Dir>, LeftAlone> {
+        let mut dir = self.root.try_clone()?;
+        let mut parts: Vec<&str> = path.parts().collect();
+        parts.pop();
+        for part in parts {
+            match dir.open_dir_nofollow(part) {
+                Ok(next) => dir = next,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+                Err(error) => return Err(why_no_directory(&dir, part, error)),
+            }
+        }
+        Ok(Some(dir))
+    }
+
+    /// The directory that holds `path`, made if need be.
+    fn make_parent(&self, path: &ProjectPath) -> Result<Dir, LeftAlone> {
+        let mut dir = self.root.try_clone()?;
+        let mut parts: Vec<&str> = path.parts().collect();
+        parts.pop();
+        for part in parts {
+            match dir.create_dir(part) {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                    return Err(error.into());
+                }
+                _ => {}
+            }
+            dir = dir
+                .open_dir_nofollow(part)
+                .map_err(|error| why_no_directory(&dir, part, error))?;
+        }
+        Ok(dir)
+    }
+}
+
+fn why_no_directory(dir: &Dir, part: &str, error: io::Error) -> LeftAlone {
+    match dir.symlink_metadata(part) {
+        Ok(found) if found.is_symlink() => LeftAlone::Link,
+        Ok(found) if !found.is_dir() => LeftAlone::ParentIsFile,
+        _ => error.into(),
+    }
+}
+
+/// Reads the file `name` in `dir`.
+fn read_in(dir: &Dir, name: &str) -> Result<Found, LeftAlone> {
+    match dir.symlink_metadata(name) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Found::Missing),
+        Err(error) => return Err(error.into()),
+        Ok(found) => check_plain(&found)?,
+    }
+    let mut options = OpenOptions::new();
+    // A pipe put in the file's place since must not block.
+    options.read(true).follow(FollowSymlinks::No).nonblock(true);
+    let file = match dir.open_with(name, &options) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Found::Missing),
+        opened => opened?,
+    };
+    let found = file.metadata()?;
+    check_plain(&found)?;
+    if found.len() > MAX_FILE_BYTES {
+        return Err(LeftAlone::TooBig);
+    }
+    let mut bytes = Vec::with_capacity(found.len() as usize);
+    // It may have grown since.
+    file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_FILE_BYTES {
+        return Err(LeftAlone::TooBig);
+    }
+    Ok(Found::File(RawFile {
+        bytes,
+        executable: executable(&found),
+    }))
+}
+
+fn check_plain(found: &Metadata) -> Result<(), LeftAlone> {
+    if found.is_file() {
+        Ok(())
+    } else if found.is_symlink() {
+        Err(LeftAlone::Link)
+    } else if found.is_dir() {
+        Err(LeftAlone::Directory)
+    } else {
+        Err(LeftAlone::Special)
+    }
+}
+
+#[cfg(unix)]
+fn executable(found: &Metadata) -> Option<bool> {
+    use cap_std::fs::PermissionsExt;
+    Some(found.permissions().mode() & 0o100 != 0)
+}
+
+#[cfg(not(unix))]
+fn executable(_: &Metadata) -> Option<bool> {
+    None
+}
