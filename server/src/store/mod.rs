@@ -1,0 +1,119 @@
+//! Where documents are kept: a trait, and its implementations.
+//!
+//! A stored document is a snapshot (may be absent) and a log of updates after it. Updates commute
+//! and may be applied twice, so several nodes may append to one document at once; what needs care
+//! is deleting, see [`DocumentStore::replace`].
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use thiserror::Error;
+use tutti_protocol::ids::{DocumentId, ProjectId, RoomName};
+
+/// Keeps documents. An `Ok` of a writing method says that the write survives a power cut.
+pub trait DocumentStore: Send + Sync + 'static {
+    /// Appends updates, of any rooms, all or none. Creates documents that are not there.
+    fn append(&self, batch: Vec<Append>) -> BoxFuture<'_, Result<(), StoreError>>;
+
+    /// Reads a document as of one moment; `None` when nothing was ever written to it.
+    fn load<'a>(
+        &'a self,
+        room: &'a RoomName,
+    ) -> BoxFuture<'a, Result<Option<StoredDocument>, StoreError>>;
+
+    /// Puts a snapshot in the place of the one it was made from and of exactly the log entries
+    /// it contains. Entries appended meanwhile stay. The new snapshot is read back and compared
+    /// before anything is deleted. `Ok(false)` when another node has replaced the snapshot
+    /// first; nothing has changed then.
+    fn replace<'a>(
+        &'a self,
+        room: &'a RoomName,
+        replacement: Replacement,
+    ) -> BoxFuture<'a, Result<bool, StoreError>>;
+
+    /// The documents of a project, in the order of their ids.
+    fn documents<'a>(
+        &'a self,
+        project: &'a ProjectId,
+    ) -> BoxFuture<'a, Result<Vec<DocumentSize>, StoreError>>;
+
+    /// Deletes a project's documents.
+    fn delete_project<'a>(
+        &'a self,
+        project: &'a ProjectId,
+    ) -> BoxFuture<'a, Result<(), StoreError>>;
+}
+
+/// One update to append.
+#[derive(Debug, Clone)]
+pub struct Append {
+    /// The document.
+    pub room: RoomName,
+    /// A Yjs update, v1 encoding.
+    pub update: Bytes,
+}
+
+/// A document as it is stored.
+#[derive(Debug, Clone, Default)]
+pub struct StoredDocument {
+    /// Counts the snapshots that this document has had; 0 stands for none yet.
+    pub generation: u64,
+    /// The snapshot: a Yjs update, v1 encoding.
+    pub snapshot: Option<Bytes>,
+    /// The updates after the snapshot, in the order in which they were appended.
+    pub log: Vec<LogEntry>,
+}
+
+/// One entry of a document's log.
+#[derive(Debug, Clone)]
+pub struct LogEntry {
+    /// Names the entry within its document; never used again.
+    pub id: EntryId,
+    /// A Yjs update, v1 encoding.
+    pub update: Bytes,
+}
+
+/// The name of a log entry, made by the store. No order may be read from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct EntryId(pub i64);
+
+/// What a compaction writes.
+#[derive(Debug, Clone)]
+pub struct Replacement {
+    /// The generation of the document that was merged.
+    pub generation: u64,
+    /// Its merged state.
+    pub snapshot: Bytes,
+    /// The log entries that the snapshot contains entirely.
+    pub contains: Vec<EntryId>,
+}
+
+/// How much the store holds of a document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DocumentSize {
+    /// The document.
+    pub document: DocumentId,
+    /// Snapshot and log together.
+    pub bytes: u64,
+}
+
+/// Why the store could not do what was asked.
+#[derive(Debug, Clone, Error)]
+pub enum StoreError {
+    /// No space is left; the text is the store's own.
+    #[error("the disk is full ({0})")]
+    Full(String),
+    /// The store cannot be written.
+    #[error("the data directory is not writable ({0})")]
+    ReadOnly(String),
+    /// The store does not answer, or answers with an error that may pass.
+    #[error("the store does not answer ({0})")]
+    Unavailable(String),
+    /// What is stored does not match its checksum, or is no document.
+    #[error("what is stored of {room} is damaged: {what}; restore it from a backup")]
+    Corrupt {
+        /// The document.
+        room: String,
+        /// What does not fit.
+        what: String,
+    },
+}
