@@ -95,6 +95,18 @@ pub struct Link {
     pub uses: u32,
 }
 
+/// The answer to `POST /api/projects/{project}/join`.
+#[derive(Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Joined {
+    /// The project's id.
+    pub project: String,
+    /// The token to use from now on, in the place of the link's.
+    pub token: String,
+    /// What it lets its holder do.
+    pub role: Role,
+}
+
 /// Any error's body: problem details (RFC 9457), as `application/problem+json`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
