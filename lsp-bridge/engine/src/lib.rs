@@ -1,1 +1,15 @@
 //! The pure state machine that keeps an LSP editor and a shared text in agreement.
+//!
+//! An editor is a replica that happens to speak LSP: asynchronous, versioned, free to reject,
+//! delay, merge, split or silently change what it is asked for. So the text that the editor
+//! reports is the truth about the editor, and its answers to edit requests are only hints.
+//!
+//! [`document::Document`] takes events with the time at which they happened and returns effects;
+//! it never looks at a clock, a socket or a file. What differs between editors is data, a
+//! [`dialect::Dialect`].
+
+pub mod diff;
+pub mod patch;
+pub mod replica;
+
+pub use replica::{BadUpdate, Replica};

@@ -1,0 +1,245 @@
+//! The smallest edits from one text to another.
+//!
+//! What the two share at their start and end is skipped by comparing chunks, so a keystroke in a
+//! long file costs a memory comparison and no more. The middle is compared by characters where it
+//! is small, else by lines first.
+
+use imara_diff::{Algorithm, Diff, InternedInput};
+use ropey::Rope;
+
+use crate::patch::{Patch, Splice};
+
+/// Up to how many characters (old and new together) are compared character by character.
+const CHARACTER_DIFF_LIMIT: usize = 20_000;
+
+/// The edits that make `new` out of `old`. Fewest characters touched, near enough; no edit starts
+/// or ends between `\r` and `\n`, where editors disagree about what a position means.
+pub fn diff(old: &Rope, new: &Rope) -> Patch {
+    if old.is_instance(new) {
+        return Patch::default();
+    }
+    let (prefix, suffix) = common_ends(old, new);
+    let (old_end, new_end) = (old.len_chars() - suffix, new.len_chars() - prefix - suffix);
+    if prefix == old_end && new_end == 0 {
+        return Patch::default();
+    }
+    let old_middle = old.slice(prefix..old_end).to_string();
+    let new_middle = new.slice(prefix..prefix + new_end).to_string();
+    let mut patch = Patch::default();
+    if old_middle.is_empty() || new_middle.is_empty() {
+        patch.push(Splice {
+            at: prefix,
+            delete: old_end - prefix,
+            insert: new_middle,
+        });
+    } else if old_middle.len() + new_middle.len() <= CHARACTER_DIFF_LIMIT {
+        by_characters(&old_middle, &new_middle, prefix, &mut patch);
+    } else {
+        by_lines(&old_middle, &new_middle, prefix, &mut patch);
+    }
+    whole_line_ends(old, patch)
+}
+
+/// How many characters both texts share at the start, and, of what is left, at the end.
+fn common_ends(old: &Rope, new: &Rope) -> (usize, usize) {
+    let shorter = old.len_bytes().min(new.len_bytes());
+    let prefix_bytes = common_prefix(old, new);
+    let mut prefix = old.byte_to_char(prefix_bytes.min(old.len_bytes()));
+    // A shared byte may be the first half of two different characters.
+    if old.char_to_byte(prefix) != prefix_bytes {
+        prefix = old.byte_to_char(prefix_bytes);
+    }
+    let prefix_bytes = old.char_to_byte(prefix);
+    let suffix_bytes = common_suffix(old, new, shorter - prefix_bytes);
+    let at = old.len_bytes() - suffix_bytes;
+    let mut at_char = old.byte_to_char(at);
+    if old.char_to_byte(at_char) < at {
+        at_char += 1;
+    }
+    (prefix, old.len_chars() - at_char)
+}
+
+fn common_prefix(old: &Rope, new: &Rope) -> usize {
+    let (mut a_chunks, mut b_chunks) = (old.chunks(), new.chunks());
+    let (mut a, mut b): (&[u8], &[u8]) = (&[], &[]);
+    let mut shared = 0;
+    loop {
+        if a.is_empty() {
+            match a_chunks.next() {
+                Some(chunk) => a = chunk.as_bytes(),
+                None => return shared,
+            }
+        }
+        if b.is_empty() {
+            match b_chunks.next() {
+                Some(chunk) => b = chunk.as_bytes(),
+                None => return shared,
+            }
+        }
+        let n = a.len().min(b.len());
+        if a[..n] == b[..n] {
+            shared += n;
+            (a, b) = (&a[n..], &b[n..]);
+        } else {
+            return shared + std::iter::zip(a, b).take_while(|(x, y)| x == y).count();
+        }
+    }
+}
+
+fn common_suffix(old: &Rope, new: &Rope, limit: usize) -> usize {
+    // At its end a rope's iterator stands before the last chunk; one more step leads behind it.
+    let mut a_chunks = old.chunks_at_byte(old.len_bytes()).0;
+    let mut b_chunks = new.chunks_at_byte(new.len_bytes()).0;
+    a_chunks.next();
+    b_chunks.next();
+    let (mut a, mut b): (&[u8], &[u8]) = (&[], &[]);
+    let mut shared = 0;
+    while shared < limit {
+        if a.is_empty() {
+            match a_chunks.prev() {
+                Some(chunk) => a = chunk.as_bytes(),
+                None => break,
+            }
+        }
+        if b.is_empty() {
+            match b_chunks.prev() {
+                Some(chunk) => b = chunk.as_bytes(),
+                None => break,
+            }
+        }
+        let n = a.len().min(b.len());
+        let (a_end, b_end) = (&a[a.len() - n..], &b[b.len() - n..]);
+        if a_end == b_end {
+            shared += n;
+            (a, b) = (&a[..a.len() - n], &b[..b.len() - n]);
+        } else {
+            let ends = std::iter::zip(a_end.iter().rev(), b_end.iter().rev());
+            shared += ends.take_while(|(x, y)| x == y).count();
+            break;
+        }
+    }
+    shared.min(limit)
+}
+
+fn by_characters(old: &str, new: &str, offset: usize, patch: &mut Patch) {
+    let mut input = InternedInput::default();
+    input.update_before(old.chars());
+    input.update_after(new.chars());
+    let new: Vec<char> = new.chars().collect();
+    for hunk in Diff::compute(Algorithm::Myers, &input).hunks() {
+        patch.push(Splice {
+            at: offset + hunk.before.start as usize,
+            delete: hunk.before.len(),
+            insert: new[hunk.after.start as usize..hunk.after.end as usize]
+                .iter()
+                .collect(),
+        });
+    }
+}
+
+fn by_lines(old: &str, new: &str, offset: usize, patch: &mut Patch) {
+    let old_lines: Vec<&str> = old.split_inclusive('\n').collect();
+    let new_lines: Vec<&str> = new.split_inclusive('\n').collect();
+    let mut input = InternedInput::default();
+    input.update_before(old_lines.iter().copied());
+    input.update_after(new_lines.iter().copied());
+    let mut at = offset;
+    let mut line = 0;
+    for hunk in Diff::compute(Algorithm::Histogram, &input).hunks() {
+        let (start, end) = (hunk.before.start as usize, hunk.before.end as usize);
+        at += chars(&old_lines[line..start]);
+        let was = old_lines[start..end].concat();
+        let is = new_lines[hunk.after.start as usize..hunk.after.end as usize].concat();
+        let was_chars = was.chars().count();
+        if was.len() + is.len() <= CHARACTER_DIFF_LIMIT {
+            by_characters(&was, &is, at, patch);
+        } else {
+            patch.push(Splice {
+                at,
+                delete: was_chars,
+                insert: is,
+            });
+        }
+        at += was_chars;
+        line = end;
+    }
+}
+
+fn chars(lines: &[&str]) -> usize {
+    lines.iter().map(|line| line.chars().count()).sum()
+}
+
+/// Widens splices that start or end between `\r` and `\n`.
+fn whole_line_ends(old: &Rope, patch: Patch) -> Patch {
+    let splits = |at: usize| {
+        at > 0 && at < old.len_chars() && old.char(at - 1) == '\r' && old.char(at) == '\n'
+    };
+    if !patch
+        .splices()
+        .iter()
+        .any(|s| splits(s.at) || splits(s.end()))
+    {
+        return patch;
+    }
+    let mut out = Patch::default();
+    for splice in patch.splices() {
+        let mut splice = splice.clone();
+        let taken = out.splices().last().map_or(0, Splice::end);
+        if splits(splice.at) && splice.at > taken {
+            splice.at -= 1;
+            splice.delete += 1;
+            splice.insert.insert(0, '\r');
+        }
+        if splits(splice.end()) {
+            splice.delete += 1;
+            splice.insert.push('\n');
+        }
+        // A neighbour may have taken the same line end.
+        if splice.at < taken {
+            let again = taken - splice.at;
+            splice.at += again;
+            splice.delete = splice.delete.saturating_sub(again);
+            splice.insert = splice.insert.chars().skip(again).collect();
+        }
+        out.push(splice);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn smallest_edits() {
+        let table: [(&str, &str, &[(usize, usize, &str)]); 8] = [
+            ("abc", "abc", &[]),
+            ("abc", "abXc", &[(2, 0, "X")]),
+            ("aa", "aaa", &[(2, 0, "a")]),
+            ("one\ntwo\n", "one\n", &[(4, 4, "")]),
+            ("abcdef", "aXcdYf", &[(1, 1, "X"), (4, 1, "Y")]),
+            ("é", "è", &[(0, 1, "è")]),
+            ("a\r\nb", "a\nb", &[(1, 2, "\n")]),
+            ("😀x", "😁x", &[(0, 1, "😁")]),
+        ];
+        for (old, new, expected) in table {
+            let patch = diff(&Rope::from_str(old), &Rope::from_str(new));
+            let splices: Vec<_> = patch
+                .splices()
+                .iter()
+                .map(|s| (s.at, s.delete, s.insert.as_str()))
+                .collect();
+            assert_eq!(splices, expected, "{old:?} -> {new:?}");
+        }
+    }
+
+    #[test]
+    fn two_keystrokes_in_a_long_text_are_two_small_edits() {
+        let old = "let x = 1;\n".repeat(20_000);
+        let mut new = old.clone();
+        new.insert_str(200_000, "B");
+        new.insert_str(10, "A");
+        let patch = diff(&Rope::from_str(&old), &Rope::from_str(&new));
+        assert_eq!(patch.cost(), 2, "{patch:?}");
+    }
+}

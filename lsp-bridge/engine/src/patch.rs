@@ -1,0 +1,287 @@
+//! A change from one text to another, and what becomes of it when another change came first.
+
+use ropey::Rope;
+
+/// Replaces `delete` characters at `at` by `insert`. Offsets count characters (Unicode scalar
+/// values), as ropey does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Splice {
+    /// Where, in characters from the start of the old text.
+    pub at: usize,
+    /// How many characters go.
+    pub delete: usize,
+    /// What comes in their place.
+    pub insert: String,
+}
+
+impl Splice {
+    /// Where the replaced part ends in the old text.
+    pub fn end(&self) -> usize {
+        self.at + self.delete
+    }
+}
+
+/// Splices in ascending order that do not overlap, all in the coordinates of the old text.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Patch {
+    splices: Vec<Splice>,
+}
+
+/// Which of two texts at one place comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// The rebased one stands before the other.
+    Before,
+    /// The rebased one stands behind the other.
+    After,
+}
+
+impl Patch {
+    /// Appends a splice that lies behind all others; one that touches the last joins it.
+    pub fn push(&mut self, splice: Splice) {
+        if splice.delete == 0 && splice.insert.is_empty() {
+            return;
+        }
+        match self.splices.last_mut() {
+            Some(last) if last.end() == splice.at => {
+                last.delete += splice.delete;
+                last.insert.push_str(&splice.insert);
+            }
+            last => {
+                debug_assert!(last.is_none_or(|last| last.end() < splice.at));
+                self.splices.push(splice);
+            }
+        }
+    }
+
+    /// One splice.
+    pub fn single(at: usize, delete: usize, insert: impl Into<String>) -> Self {
+        let mut patch = Self::default();
+        patch.push(Splice {
+            at,
+            delete,
+            insert: insert.into(),
+        });
+        patch
+    }
+
+    /// The splices, in ascending order.
+    pub fn splices(&self) -> &[Splice] {
+        &self.splices
+    }
+
+    /// Whether nothing changes.
+    pub fn is_empty(&self) -> bool {
+        self.splices.is_empty()
+    }
+
+    /// How many characters are touched: those that go and those that come.
+    pub fn cost(&self) -> usize {
+        self.splices
+            .iter()
+            .map(|s| s.delete + s.insert.chars().count())
+            .sum()
+    }
+
+    /// Changes `text`, which must be the old text.
+    pub fn apply(&self, text: &mut Rope) {
+        for splice in self.splices.iter().rev() {
+            text.remove(splice.at..splice.end());
+            text.insert(splice.at, &splice.insert);
+        }
+    }
+
+    /// The splices from number `from` up to `to`, as a patch of the same old text.
+    pub fn part(&self, from: usize, to: usize) -> Self {
+        Self {
+            splices: self.splices[from..to].to_vec(),
+        }
+    }
+
+    /// The same change for a text that `over` has changed already. Characters that `over` has
+    /// deleted are not deleted again; `side` says where an insertion goes that meets an insertion
+    /// of `over`.
+    pub fn rebase(&self, over: &Self, side: Side) -> Self {
+        let mut out = Self::default();
+        for splice in &self.splices {
+            for piece in rebase_splice(splice, over, side) {
+                out.push(piece);
+            }
+        }
+        out
+    }
+}
+
+/// Moves one splice over a patch. Its insertion stays with its start; what it deletes may fall
+/// into pieces around text that `over` has put inside.
+fn rebase_splice(splice: &Splice, over: &Patch, side: Side) -> Vec<Splice> {
+    let start = map_offset(splice.at, over, side);
+    let mut pieces = vec![Splice {
+        at: start,
+        delete: 0,
+        insert: splice.insert.clone(),
+    }];
+    // The parts of the deleted range that `over` leaves in place.
+    let mut kept_from = splice.at;
+    let mut keep = |from: usize, to: usize| {
+        if from < to {
+            let at = map_kept(from, over);
+            match pieces.last_mut() {
+                Some(last) if last.at + last.delete == at => last.delete += to - from,
+                _ => pieces.push(Splice {
+                    at,
+                    delete: to - from,
+                    insert: String::new(),
+                }),
+            }
+        }
+    };
+    for other in over.splices() {
+        if other.end() < splice.at || other.at > splice.end() {
+            continue;
+        }
+        keep(kept_from, other.at.min(splice.end()));
+        kept_from = kept_from.max(other.end());
+    }
+    keep(kept_from, splice.end());
+    pieces
+}
+
+/// Where the gap before old character `offset` lies in the new text.
+fn map_offset(offset: usize, over: &Patch, side: Side) -> usize {
+    let mut shift = 0isize;
+    for other in over.splices() {
+        let inserted = other.insert.chars().count();
+        if other.end() < offset || (other.end() == offset && other.delete > 0 && other.at < offset)
+        {
+            // Wholly before. At its very end the side decides only for pure insertions.
+            if other.end() == offset && side == Side::Before && inserted > 0 {
+                return (other.at as isize + shift) as usize;
+            }
+            shift += inserted as isize - other.delete as isize;
+        } else if other.at <= offset {
+            // Inside a replaced part, or at the place of an insertion.
+            let at = (other.at as isize + shift) as usize;
+            return match side {
+                Side::Before => at,
+                Side::After => at + inserted,
+            };
+        } else {
+            break;
+        }
+    }
+    (offset as isize + shift) as usize
+}
+
+/// Where old character `offset`, which `over` keeps, stands in the new text.
+fn map_kept(offset: usize, over: &Patch) -> usize {
+    let shift: isize = over
+        .splices()
+        .iter()
+        .take_while(|other| other.end() <= offset)
+        .map(|other| other.insert.chars().count() as isize - other.delete as isize)
+        .sum();
+    (offset as isize + shift) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diff::diff;
+
+    fn applied(text: &str, patch: &Patch) -> String {
+        let mut rope = Rope::from_str(text);
+        patch.apply(&mut rope);
+        rope.to_string()
+    }
+
+    #[test]
+    fn rebase_keeps_both_changes() {
+        let table = [
+            // old, mine, other, side, mine over other
+            ("abc", (1, 0, "X"), (0, 0, "12"), Side::Before, "12aXbc"),
+            ("abc", (1, 0, "X"), (1, 0, "12"), Side::Before, "aX12bc"),
+            ("abc", (1, 0, "X"), (1, 0, "12"), Side::After, "a12Xbc"),
+            ("abc", (0, 3, ""), (1, 0, "12"), Side::Before, "12"),
+            ("abc", (0, 2, ""), (1, 2, ""), Side::Before, ""),
+            ("abcd", (2, 0, "X"), (1, 2, "12"), Side::After, "a12Xd"),
+            ("abcd", (1, 2, "X"), (0, 4, ""), Side::Before, "X"),
+            ("abcd", (3, 1, "X"), (0, 1, ""), Side::Before, "bcX"),
+            ("abcd", (1, 1, "X"), (1, 1, "Y"), Side::After, "aYXcd"),
+        ];
+        for (old, mine, other, side, expected) in table {
+            let mine = Patch::single(mine.0, mine.1, mine.2);
+            let other = Patch::single(other.0, other.1, other.2);
+            let between = applied(old, &other);
+            assert_eq!(
+                applied(&between, &mine.rebase(&other, side)),
+                expected,
+                "{mine:?} over {other:?}"
+            );
+        }
+    }
+
+    /// Whatever two changes there are: nothing that came in is lost, nothing that went comes back.
+    #[test]
+    fn rebase_loses_nothing() {
+        for seed in 0..5_000u64 {
+            let mut rng = fastrand::Rng::with_seed(seed);
+            let old: String = (0..rng.usize(0..12)).map(|_| rng.lowercase()).collect();
+            let change = |rng: &mut fastrand::Rng, letters: &str| {
+                let mut patch = Patch::default();
+                let mut at = 0;
+                while at < old.len() && rng.u8(0..3) > 0 {
+                    at += rng.usize(0..=(old.len() - at).min(3));
+                    let delete = rng.usize(0..=(old.len() - at).min(3));
+                    let insert = letters[..rng.usize(0..=letters.len())].to_owned();
+                    patch.push(Splice { at, delete, insert });
+                    at += delete + 1;
+                }
+                patch
+            };
+            let (mine, other) = (change(&mut rng, "123"), change(&mut rng, "XYZ"));
+            let between = applied(&old, &other);
+            for side in [Side::Before, Side::After] {
+                let rebased = mine.rebase(&other, side);
+                let end = applied(&between, &rebased);
+                let count = |text: &str, of: fn(&char) -> bool| text.chars().filter(of).count();
+                assert_eq!(
+                    count(&end, char::is_ascii_digit),
+                    count(&applied(&old, &mine), char::is_ascii_digit),
+                    "seed {seed}"
+                );
+                assert_eq!(
+                    count(&end, char::is_ascii_uppercase),
+                    count(&between, char::is_ascii_uppercase),
+                    "seed {seed}"
+                );
+                // The old letters that remain are those that both sides keep.
+                let kept = |patch: &Patch| {
+                    let gone = |i| patch.splices().iter().any(|s| s.at <= i && i < s.end());
+                    (0..old.len()).map(|i| !gone(i)).collect::<Vec<_>>()
+                };
+                let both: String = std::iter::zip(kept(&mine), kept(&other))
+                    .zip(old.chars())
+                    .filter_map(|((a, b), c)| (a && b).then_some(c))
+                    .collect();
+                let letters: String = end.chars().filter(char::is_ascii_lowercase).collect();
+                assert_eq!(letters, both, "seed {seed}: {mine:?} over {other:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_diff_leads_from_old_to_new() {
+        for seed in 0..2_000u64 {
+            let mut rng = fastrand::Rng::with_seed(seed);
+            let mut text = |n: usize| -> String {
+                (0..rng.usize(0..n))
+                    .map(|_| *rng.choice(&['a', 'b', '\n', '\r', '😀', 'é']).unwrap())
+                    .collect()
+            };
+            let (old, new) = (text(30), text(30));
+            let patch = diff(&Rope::from_str(&old), &Rope::from_str(&new));
+            assert_eq!(applied(&old, &patch), new, "seed {seed}");
+        }
+    }
+}
