@@ -1,0 +1,110 @@
+/**
+ * The project index: a Y.Doc whose root map `files` holds, for each document id,
+ * a Y.Map `{ path, eol, executable, created_at, created_by }`.
+ */
+import * as Y from 'yjs';
+import { checkPath, foldPath } from './path';
+
+/** A file as the index claims it. */
+export interface FileEntry {
+  id: string;
+  path: string;
+}
+
+/** A file as people see it. */
+export interface ShownFile {
+  id: string;
+  /** The path it is shown under; unlike any other's. */
+  path: string;
+  /** The path its entry claims; differs from `path` where another entry claims it too. */
+  claimed: string;
+}
+
+export const FILES_ROOT = 'files';
+
+const INDEX_ID = 'index';
+
+/** The entries of an index document that have an id and a path; anyone may have written the others. */
+export function readEntries(doc: Y.Doc): FileEntry[] {
+  const entries: FileEntry[] = [];
+  for (const [id, value] of doc.getMap(FILES_ROOT)) {
+    if (!(value instanceof Y.Map) || id === INDEX_ID || !/^[A-Za-z0-9_-]{1,64}$/.test(id)) continue;
+    const path: unknown = value.get('path');
+    if (typeof path === 'string') entries.push({ id, path });
+  }
+  return entries;
+}
+
+/**
+ * Which file shows under which path, as `protocol/src/index.rs` has it (both run
+ * `protocol/testdata/visible.json`): of several entries that claim one path the
+ * smallest id keeps it, the others get ` (ID)` ahead of the extension, ID being
+ * as much of their id as makes the name free. Refused paths are left out.
+ */
+export function shownFiles(entries: readonly FileEntry[]): ShownFile[] {
+  const taken = new Set<string>();
+  const shown: ShownFile[] = [];
+  const losers: FileEntry[] = [];
+  const byId = [...entries].sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));
+  for (const entry of byId) {
+    const { id, path } = entry;
+    if (checkPath(path) !== undefined) continue;
+    const key = foldPath(path);
+    if (taken.has(key)) {
+      losers.push(entry);
+    } else {
+      taken.add(key);
+      shown.push({ id, path, claimed: path });
+    }
+  }
+  for (const { id, path: claimed } of losers) {
+    for (const mark of marks(id)) {
+      const path = withMark(claimed, mark);
+      if (checkPath(path) !== undefined) break;
+      const key = foldPath(path);
+      if (taken.has(key)) continue;
+      taken.add(key);
+      shown.push({ id, path, claimed });
+      break;
+    }
+  }
+  return shown;
+}
+
+function* marks(id: string): Generator<string> {
+  for (let end = Math.min(4, id.length); end <= id.length; end += 1) yield id.slice(0, end);
+  for (let count = 2; ; count += 1) yield `${id} ${count}`;
+}
+
+function withMark(path: string, mark: string): string {
+  const name = path.lastIndexOf('/') + 1;
+  const dot = path.lastIndexOf('.');
+  // A leading dot starts a hidden file's name, not an extension.
+  return dot > name ? `${path.slice(0, dot)} (${mark})${path.slice(dot)}` : `${path} (${mark})`;
+}
+
+export function addFile(doc: Y.Doc, id: string, path: string, by: string, nowMs: number): void {
+  const entry = new Y.Map<unknown>(
+    Object.entries({ path, eol: 'lf', executable: false, created_at: nowMs, created_by: by }),
+  );
+  doc.getMap(FILES_ROOT).set(id, entry);
+}
+
+/** Gives entries new paths, in one step for the others. */
+export function renameFiles(doc: Y.Doc, paths: ReadonlyMap<string, string>): void {
+  const files = doc.getMap(FILES_ROOT);
+  doc.transact(() => {
+    for (const [id, path] of paths) {
+      const entry = files.get(id);
+      if (entry instanceof Y.Map) entry.set('path', path);
+    }
+  });
+}
+
+/** Takes entries out of the index, in one step for the others; their texts stay on the server. */
+export function removeFiles(doc: Y.Doc, ids: Iterable<string>): void {
+  const files = doc.getMap(FILES_ROOT);
+  doc.transact(() => {
+    for (const id of ids) files.delete(id);
+  });
+}

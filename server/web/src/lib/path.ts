@@ -1,0 +1,48 @@
+/** Which paths a file of a project may have: the rules of `protocol/src/path.rs`. */
+
+const PATH_MAX_BYTES = 1024;
+const NAME_MAX_BYTES = 255;
+
+const REFUSED = /[\p{Cc}\\:*?"<>|\u202a-\u202e\u2066-\u2069\u2028\u2029]/u;
+/** Characters that HFS+ ignores in names (git's CVE-2014-9390 lists them). */
+const IGNORED_BY_HFS = /[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]/gu;
+const WINDOWS_DEVICE = /^(con|prn|aux|nul|conin\$|conout\$|com[0-9]|lpt[0-9])$/;
+
+/** Why `path` is no path for a file, as a sentence for people; `undefined` where it is one. */
+export function checkPath(path: string): string | undefined {
+  if (path === '') return 'Type a path, such as src/main.rs.';
+  if (/^([/\\]|[a-z]:)/i.test(path)) {
+    return 'Write the path from the top of the project, without a leading / or a drive.';
+  }
+  if (bytes(path) > PATH_MAX_BYTES) return `A path has at most ${PATH_MAX_BYTES} bytes; use a shorter one.`;
+  for (const [depth, part] of path.split('/').entries()) {
+    const problem = checkPart(part, depth);
+    if (problem) return problem;
+  }
+  return undefined;
+}
+
+/** What two paths share that a case-folding, normalising file system takes for one. */
+export function foldPath(path: string): string {
+  return Array.from(path.replace(IGNORED_BY_HFS, '').normalize('NFKC'), (char) => char.toLowerCase()).join('');
+}
+
+function checkPart(part: string, depth: number): string | undefined {
+  if (part === '') return 'A path needs a name between its slashes, and at its end.';
+  if (part === '.' || part === '..') return 'A path cannot contain . or .. as a folder.';
+  if (bytes(part) > NAME_MAX_BYTES) return `A name has at most ${NAME_MAX_BYTES} bytes; use a shorter one.`;
+  if (REFUSED.test(part)) return 'Leave out control characters and \\ : * ? " < > |, which not every system can store.';
+  if (/[. ]$/.test(part)) return 'A name cannot end in a blank or a dot.';
+  const folded = foldPath(part);
+  if (folded === '.git' || folded === 'git~1' || (depth === 0 && folded === '.tutti')) {
+    return 'Files in .git and .tutti are never shared; choose another name.';
+  }
+  if (WINDOWS_DEVICE.test((folded.split('.')[0] ?? folded).trimEnd())) {
+    return `${part} is reserved on Windows; choose another name.`;
+  }
+  return undefined;
+}
+
+function bytes(text: string): number {
+  return new TextEncoder().encode(text).length;
+}

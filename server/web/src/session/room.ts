@@ -1,0 +1,109 @@
+import { HocuspocusProvider, type HocuspocusProviderWebsocket } from '@hocuspocus/provider';
+import type { Awareness } from 'y-protocols/awareness';
+import * as Y from 'yjs';
+import { Ledger } from './ledger';
+
+export interface RoomListener {
+  /** Something that the page shows has changed. */
+  changed(room: Room): void;
+  /** Somebody's presence in this room has changed. */
+  presence(room: Room): void;
+}
+
+/** One document that this page takes part in. */
+export class Room {
+  readonly doc = new Y.Doc();
+  readonly ledger = new Ledger();
+  readonly #provider: HocuspocusProvider;
+  readonly #socket: HocuspocusProviderWebsocket;
+  #retry: ReturnType<typeof setTimeout> | undefined;
+  #failures = 0;
+
+  /** Whether the document has been loaded from the server once. */
+  loaded = false;
+  /** Whether the server has let us into the room on this connection. */
+  joined = false;
+  /** Why the server keeps us out, where it does. */
+  denied: string | undefined;
+  readonly = false;
+
+  constructor(
+    readonly name: string,
+    socket: HocuspocusProviderWebsocket,
+    token: string,
+    listener: RoomListener,
+  ) {
+    this.#socket = socket;
+    // Ahead of the provider's own observer, so that an edit is in the ledger before its frame.
+    this.doc.on('update', (_update: Uint8Array, origin: unknown) => {
+      if (origin === this.#provider) return;
+      this.ledger.edited();
+      listener.changed(this);
+    });
+    this.#provider = new HocuspocusProvider({
+      name,
+      websocketProvider: socket,
+      document: this.doc,
+      token,
+      onAuthenticated: ({ scope }) => {
+        this.joined = true;
+        this.denied = undefined;
+        this.readonly = scope === 'readonly';
+        listener.changed(this);
+      },
+      onAuthenticationFailed: ({ reason }) => {
+        this.joined = false;
+        this.denied = reason;
+        listener.changed(this);
+      },
+      onSynced: () => {
+        this.loaded = true;
+        this.#failures = 0;
+        listener.changed(this);
+      },
+      onClose: () => {
+        this.joined = false;
+        listener.changed(this);
+      },
+      onUnsyncedChanges: () => listener.changed(this),
+      onAwarenessChange: () => listener.presence(this),
+    });
+    // The server ended this room alone (type 7) while the socket stays: come back by ourselves.
+    this.#provider.on('close', () => this.#rejoinLater());
+    this.#provider.attach();
+  }
+
+  get awareness(): Awareness {
+    const { awareness } = this.#provider;
+    if (!awareness) throw new Error('a room always has awareness');
+    return awareness;
+  }
+
+  /** Asks for the room again after the server ended it. */
+  #rejoin(): void {
+    this.#retry = undefined;
+    if (!this.#open) return;
+    this.ledger.connected();
+    this.denied = undefined;
+    this.#provider.detach();
+    this.#provider.attach();
+  }
+
+  /** Leaves the room for good. The caller sees to it that nothing is pending. */
+  leave(): void {
+    clearTimeout(this.#retry);
+    this.#provider.destroy();
+    this.doc.destroy();
+  }
+
+  get #open(): boolean {
+    return this.#socket.webSocket?.readyState === WebSocket.OPEN;
+  }
+
+  #rejoinLater(): void {
+    if (!this.#open || this.#retry !== undefined) return;
+    this.#failures += 1;
+    const delayMs = Math.min(30_000, 500 * 2 ** this.#failures) * (0.5 + Math.random() / 2);
+    this.#retry = setTimeout(() => this.#rejoin(), delayMs);
+  }
+}

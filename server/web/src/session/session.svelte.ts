@@ -1,0 +1,308 @@
+import { HocuspocusProviderWebsocket } from '@hocuspocus/provider';
+import { addFile, FILES_ROOT, readEntries, removeFiles, renameFiles, shownFiles, type ShownFile } from '../lib/files';
+import { cleanName, type Peer, randomId, readUser, rememberName, samePerson, type User } from '../lib/person';
+import { Room } from './room';
+import { type Status, statusOf } from './status';
+import { watchedSocket } from './wire';
+
+/** The file in the editor. A new object whenever something about it changes. */
+export interface OpenFile {
+  id: string;
+  path: string;
+  room: Room;
+  /** Its text is here. */
+  loaded: boolean;
+  /** Why the server keeps us out of it. */
+  denied: string | undefined;
+  /** Its entry has been taken out of the index. */
+  gone: boolean;
+}
+
+const INDEX = 'index';
+
+/** A person's stay in one project: its rooms on one socket, and what the page shows of them. */
+export class Session {
+  /** The index has been loaded once. */
+  loaded = $state(false);
+  /** Why the server keeps us out of the project. */
+  denied = $state<string>();
+  /** `undefined` until the server has said so. */
+  readonly = $state<boolean>();
+  files = $state.raw<ShownFile[]>([]);
+  peers = $state.raw<Peer[]>([]);
+  open = $state.raw<OpenFile>();
+  following = $state.raw<User>();
+  user = $state.raw<User>() as User;
+  status = $state.raw<Status>({ state: 'offline', text: 'connecting…', unsaved: 0 });
+
+  readonly #socket: HocuspocusProviderWebsocket;
+  readonly #rooms = new Map<string, Room>();
+  readonly #index: Room;
+  readonly #listener = {
+    changed: (room: Room) => this.#changed(room),
+    presence: (room: Room) => this.#presence(room),
+  };
+  #wasOnline = false;
+  #closeReason = '';
+  #unsaved = 0;
+  #progressAt = 0;
+  #ticker: ReturnType<typeof setInterval> | undefined;
+
+  constructor(
+    readonly project: string,
+    readonly token: string,
+    collab: string,
+    user: User,
+  ) {
+    this.user = user;
+    this.#socket = new HocuspocusProviderWebsocket({
+      url: collab,
+      delay: 500,
+      minDelay: 300,
+      factor: 1.6,
+      maxDelay: 8_000,
+      WebSocketPolyfill: watchedSocket({
+        opened: () => {
+          for (const room of this.#rooms.values()) room.ledger.connected();
+        },
+        sent: ({ room, kind }) => {
+          const ledger = this.#ledger(room);
+          if (kind === 'step2') ledger?.sentStep2();
+          else ledger?.sentUpdate();
+        },
+        received: (event) => {
+          if (event.kind !== 'status') return;
+          this.#ledger(event.room)?.acknowledged(event.applied);
+          this.#updateStatus();
+        },
+      }),
+      onClose: ({ event }) => {
+        this.#closeReason = saysWhy(event.code) ? (event.reason ?? '') : '';
+        this.#updateStatus();
+      },
+      onStatus: () => this.#updateStatus(),
+    });
+    this.#index = this.#join(INDEX);
+    this.#index.doc.getMap(FILES_ROOT).observeDeep(() => this.#readIndex());
+    this.#showPresence();
+    window.addEventListener('online', this.#connectNow);
+    window.addEventListener('pageshow', this.#shownAgain);
+    document.addEventListener('visibilitychange', this.#connectNow);
+  }
+
+  /** Opens a file of the index in the editor. */
+  openFile(id: string): void {
+    if (this.open?.id === id) return;
+    const file = this.files.find((file) => file.id === id);
+    if (!file) return;
+    const left = this.open?.room;
+    const room = this.#rooms.get(id) ?? this.#join(id);
+    this.open = describe(room, file);
+    room.awareness.setLocalState({ user: this.user });
+    left?.awareness.setLocalState(null);
+    this.#showPresence();
+    this.#leaveFinishedRooms();
+  }
+
+  closeFile(): void {
+    const left = this.open?.room;
+    if (!left) return;
+    this.open = undefined;
+    left.awareness.setLocalState(null);
+    this.#showPresence();
+    this.#leaveFinishedRooms();
+  }
+
+  /** Makes an empty file and opens it. The path has been checked. */
+  createFile(path: string): void {
+    const id = randomId();
+    addFile(this.#index.doc, id, path, this.user.name, Date.now());
+    this.following = undefined;
+    this.openFile(id);
+  }
+
+  rename(paths: ReadonlyMap<string, string>): void {
+    renameFiles(this.#index.doc, paths);
+  }
+
+  remove(ids: Iterable<string>): void {
+    removeFiles(this.#index.doc, ids);
+  }
+
+  /** Puts the entry of the open file back after somebody took it out. */
+  restoreOpenFile(): void {
+    if (this.open?.gone) {
+      addFile(this.#index.doc, this.open.id, this.open.path, this.user.name, Date.now());
+    }
+  }
+
+  setName(input: string): void {
+    const name = cleanName(input);
+    if (!name) return;
+    rememberName(name, localStorage);
+    this.user = { ...this.user, name };
+    this.#showPresence();
+    this.open?.room.awareness.setLocalStateField('user', this.user);
+  }
+
+  /** Goes where `user` goes from now on. */
+  follow(user: User): void {
+    this.following = user;
+    this.#goAfterFollowed();
+  }
+
+  unfollow(): void {
+    this.following = undefined;
+  }
+
+  /** Drops the connection and makes a new one: a full exchange of all that is not saved. */
+  reconnect(): void {
+    if (this.#socket.webSocket) this.#socket.webSocket.close();
+    else void this.#socket.connect();
+  }
+
+  destroy(): void {
+    window.removeEventListener('online', this.#connectNow);
+    window.removeEventListener('pageshow', this.#shownAgain);
+    document.removeEventListener('visibilitychange', this.#connectNow);
+    clearInterval(this.#ticker);
+    for (const room of this.#rooms.values()) room.leave();
+    this.#rooms.clear();
+    this.#socket.destroy();
+  }
+
+  /** Does not wait for the backoff when there is a reason to think that the network is back. */
+  #connectNow = () => {
+    if (document.visibilityState === 'hidden') return;
+    if (this.#socket.shouldConnect && this.#socket.status === 'disconnected') void this.#socket.connect();
+  };
+
+  /** The provider takes our presence away when the page is hidden for the back button's cache. */
+  #shownAgain = (event: PageTransitionEvent) => {
+    if (!event.persisted) return;
+    this.#showPresence();
+    this.open?.room.awareness.setLocalState({ user: this.user });
+    this.#connectNow();
+  };
+
+  #join(id: string): Room {
+    const room = new Room(`${this.project}/${id}`, this.#socket, this.token, this.#listener);
+    this.#rooms.set(id, room);
+    return room;
+  }
+
+  #ledger(roomName: string) {
+    return this.#rooms.get(roomName.slice(this.project.length + 1))?.ledger;
+  }
+
+  #changed(room: Room): void {
+    // The first call comes out of the index room's own constructor.
+    if (room === this.#index) {
+      if (room.denied !== undefined) {
+        this.denied = room.denied;
+        this.#socket.disconnect();
+      }
+      if (room.joined) {
+        this.#wasOnline = true;
+        this.readonly = room.readonly;
+      }
+      if (room.loaded && !this.loaded) {
+        this.#readIndex();
+        this.loaded = true;
+      }
+    } else if (room === this.open?.room) {
+      const { loaded, denied } = room;
+      if (loaded !== this.open.loaded || denied !== this.open.denied) {
+        this.open = { ...this.open, loaded, denied };
+      }
+    }
+    this.#updateStatus();
+    this.#leaveFinishedRooms();
+  }
+
+  #readIndex(): void {
+    this.files = shownFiles(readEntries(this.#index.doc));
+    if (!this.open) return;
+    const { id, path, gone } = this.open;
+    const now = this.files.find((file) => file.id === id);
+    if ((now?.path ?? path) !== path || !now !== gone) {
+      this.open = { ...this.open, path: now?.path ?? path, gone: !now };
+    }
+  }
+
+  #presence(room: Room): void {
+    if (room !== this.#index) return;
+    const peers: Peer[] = [];
+    for (const [clientId, state] of room.awareness.getStates()) {
+      const you = clientId === room.doc.clientID;
+      const user = readUser(state);
+      if (!user) continue;
+      peers.push({ clientId, user, you, ...(typeof state.file === 'string' ? { file: state.file } : {}) });
+    }
+    peers.sort((a, b) => Number(b.you) - Number(a.you) || a.user.name.localeCompare(b.user.name) || a.clientId - b.clientId);
+    this.peers = peers;
+    this.#goAfterFollowed();
+  }
+
+  #goAfterFollowed(): void {
+    const { following } = this;
+    if (!following) return;
+    const peer = this.peers.find((peer) => !peer.you && samePerson(peer.user, following));
+    if (peer?.file) this.openFile(peer.file);
+  }
+
+  #showPresence(): void {
+    this.#index.awareness.setLocalState({ user: this.user, ...(this.open ? { file: this.open.id } : {}) });
+  }
+
+  /** A room that is not shown any more stays until all its edits are durable. */
+  #leaveFinishedRooms(): void {
+    for (const [id, room] of this.#rooms) {
+      if (room === this.#index || room === this.open?.room) continue;
+      if (room.ledger.pending > 0 || !room.ledger.idle) continue;
+      this.#rooms.delete(id);
+      room.leave();
+    }
+  }
+
+  #updateStatus(): void {
+    const now = Date.now();
+    let unsaved = 0;
+    let refusal: string | undefined;
+    for (const room of this.#rooms.values()) {
+      unsaved += room.ledger.pending;
+      if (room.ledger.refused) refusal = 'the server refused the last change; copy your text, then reload';
+      else if (room.ledger.pending > 0 && room.denied !== undefined) refusal = room.denied;
+    }
+    if (unsaved < this.#unsaved || this.#unsaved === 0) this.#progressAt = now;
+    this.#unsaved = unsaved;
+    const online = this.#socket.status === 'connected' && (this.#index?.joined ?? false);
+    if (online) this.#closeReason = '';
+    if (this.#closeReason && unsaved > 0) refusal ??= this.#closeReason;
+    const next = statusOf({
+      online,
+      wasOnline: this.#wasOnline,
+      unsaved,
+      waitingMs: now - this.#progressAt,
+      ...(refusal === undefined ? {} : { refusal }),
+    });
+    if (next.state !== this.status.state || next.text !== this.status.text || next.unsaved !== this.status.unsaved) {
+      this.status = next;
+    }
+    if (unsaved > 0) this.#ticker ??= setInterval(() => this.#updateStatus(), 1_000);
+    else {
+      clearInterval(this.#ticker);
+      this.#ticker = undefined;
+    }
+  }
+}
+
+function describe(room: Room, file: ShownFile): OpenFile {
+  return { id: file.id, path: file.path, room, loaded: room.loaded, denied: room.denied, gone: false };
+}
+
+/** Close codes with which the server tells that it will not take what we sent. */
+function saysWhy(code: number): boolean {
+  const forcedByProvider = 4408;
+  return code === 1009 || (code >= 4400 && code < 4500 && code !== forcedByProvider);
+}
