@@ -75,6 +75,8 @@ export function mountEditor(options: EditorOptions): Editor {
         basics(text.toString()),
         writing.of(writable(options.readonly, path)),
         language.of([]),
+        // A phone has no room to scroll sideways in.
+        matchMedia('(max-width: 760px)').matches ? EditorView.lineWrapping : [],
         yCollab(text, awareness, { undoManager }),
         theme,
         ownWay(options.onOwnWay),

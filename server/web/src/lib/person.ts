@@ -90,6 +90,11 @@ export function randomId(): string {
   return btoa(String.fromCharCode(...bytes)).replaceAll('+', '-').replaceAll('/', '_');
 }
 
+/** A colour that nobody in `taken` has; `undefined` where all are in use. */
+export function freeColour(taken: ReadonlySet<string>): string | undefined {
+  return COLOURS.find((colour) => !taken.has(colour));
+}
+
 function safeColour(value: unknown): string | undefined {
   return typeof value === 'string' && /^(#[0-9a-f]{3,8}|(rgb|hsl)a?\([\d\s.,%/deg]+\)|[a-z]{3,20})$/i.test(value)
     ? value

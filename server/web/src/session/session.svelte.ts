@@ -1,6 +1,6 @@
 import { HocuspocusProviderWebsocket } from '@hocuspocus/provider';
 import { addFile, FILES_ROOT, readEntries, removeFiles, renameFiles, shownFiles, type ShownFile } from '../lib/files';
-import { cleanName, type Peer, randomId, readUser, rememberName, samePerson, type User } from '../lib/person';
+import { cleanName, freeColour, type Peer, randomId, readUser, rememberName, samePerson, type User } from '../lib/person';
 import { Room } from './room';
 import { type Status, statusOf } from './status';
 import { watchedSocket } from './wire';
@@ -140,9 +140,7 @@ export class Session {
     const name = cleanName(input);
     if (!name) return;
     rememberName(name, localStorage);
-    this.user = { ...this.user, name };
-    this.#showPresence();
-    this.open?.room.awareness.setLocalStateField('user', this.user);
+    this.#setUser({ ...this.user, name });
   }
 
   /** Goes where `user` goes from now on. */
@@ -241,7 +239,25 @@ export class Session {
     }
     peers.sort((a, b) => Number(b.you) - Number(a.you) || a.user.name.localeCompare(b.user.name) || a.clientId - b.clientId);
     this.peers = peers;
+    this.#yieldColour();
     this.#goAfterFollowed();
+  }
+
+  /** Of two people in one colour, the one who came with the larger client id takes another. */
+  #yieldColour(): void {
+    const { color } = this.user;
+    const taken = new Set(this.peers.filter((peer) => !peer.you).map((peer) => peer.user.color));
+    const yields = this.peers.some(
+      (peer) => !peer.you && peer.user.color === color && peer.clientId < this.#index.doc.clientID,
+    );
+    const free = yields ? freeColour(taken) : undefined;
+    if (free) this.#setUser({ ...this.user, color: free, colorLight: `${free}33` });
+  }
+
+  #setUser(user: User): void {
+    this.user = user;
+    this.#showPresence();
+    this.open?.room.awareness.setLocalStateField('user', user);
   }
 
   #goAfterFollowed(): void {
