@@ -7,8 +7,8 @@ use anyhow::{Context, Result};
 use crate::command::{run, succeeds};
 use crate::tools::cargo;
 
-/// Subcommand and the version to install. Any version that is there already serves.
-const TOOLS: &[(&str, &str)] = &[("nextest", "0.9"), ("deny", "0.20")];
+/// Subcommand and the versions to install. Any version that is there already serves.
+const TOOLS: &[(&str, &str)] = &[("nextest", "^0.9"), ("deny", "^0.20")];
 
 pub(super) fn install(dir: &Path) -> Result<()> {
     for (name, version) in TOOLS {

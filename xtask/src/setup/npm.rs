@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use crate::command::run;
 use crate::tools::{npm, repository};
 
-const PACKAGES: &[&str] = &["server/web", "tests/node"];
+const PACKAGES: &[&str] = &["tests/node", "server/web"];
 
 pub(crate) fn install() -> Result<()> {
     for package in PACKAGES {

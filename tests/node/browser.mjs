@@ -1,0 +1,75 @@
+// One page in Chromium, driven by tests/src/browser.rs: what a person does and sees, nothing from inside the client.
+
+import { chromium } from "playwright-core";
+import { LONG_MS, serve } from "./lines.mjs";
+
+const EDITOR = ".cm-content";
+let browser;
+let page;
+
+/** The element of the editor that shows the first line holding `text`. */
+const line = (text) => page.locator(".cm-line", { hasText: text }).first();
+
+const actions = {
+  async open({ url, chromium: executablePath }) {
+    // Tests run as root in containers, where Chromium's sandbox does not start.
+    browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] });
+    const context = await browser.newContext({
+      permissions: ["clipboard-read", "clipboard-write"],
+      viewport: { width: 1400, height: 1000 },
+    });
+    context.setDefaultTimeout(LONG_MS);
+    page = await context.newPage();
+    page.on("console", (message) => console.error(`page: ${message.type()}: ${message.text()}`));
+    page.on("pageerror", (error) => console.error(`page: ${error.stack}`));
+    await page.goto(url);
+  },
+
+  async go({ url }) {
+    // A link's token is in its fragment: a change of that alone would not load anything.
+    await page.goto("about:blank");
+    await page.goto(url);
+  },
+
+  async openFile({ path }) {
+    const names = path.split("/");
+    const file = names.pop();
+    const tree = page.getByRole("tree");
+    for (let depth = 1; depth <= names.length; depth++) {
+      const folder = tree.locator(`[role=treeitem][data-path="${names.slice(0, depth).join("/")}"]`);
+      await folder.waitFor();
+      if ((await folder.getAttribute("aria-expanded")) === "false") await folder.click();
+    }
+    await tree.locator(`[role=treeitem][data-path="${path}"]`).click();
+    await page.locator(EDITOR).waitFor();
+    await page.getByText(file, { exact: true }).first().waitFor();
+  },
+
+  async shows({ text }) {
+    await page.getByText(text).first().waitFor();
+  },
+
+  async typeBehind({ text }) {
+    await line(text).click();
+    await page.keyboard.press("End");
+  },
+
+  async type({ text, paceMs }) {
+    await page.keyboard.type(text, { delay: paceMs });
+  },
+
+  async text() {
+    // CodeMirror draws only the lines on the screen; what it copies is the document.
+    await page.locator(EDITOR).focus();
+    await page.keyboard.press("ControlOrMeta+a");
+    await page.evaluate(() => navigator.clipboard.writeText(""));
+    await page.keyboard.press("ControlOrMeta+c");
+    return await page.evaluate(() => navigator.clipboard.readText());
+  },
+
+  async page() {
+    return await page.locator("body").innerText();
+  },
+};
+
+await serve(actions, () => browser?.close());

@@ -1,0 +1,114 @@
+//! Chromium, driven by `tests/node/browser.mjs`: one page of one person.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+
+use crate::node::Node;
+use crate::project::difference;
+use crate::tools::chromium;
+use crate::wait::until_or;
+
+/// A browser with one page; dropped, it is closed.
+pub struct Browser {
+    node: Node,
+}
+
+impl Browser {
+    /// Opens a page in a fresh browser.
+    ///
+    /// # Errors
+    /// When it does not load.
+    pub fn open(url: &str) -> Result<Self> {
+        let mut browser = Self {
+            node: Node::start("browser.mjs")?,
+        };
+        browser.ask(json!({ "do": "open", "url": url, "chromium": chromium() }))?;
+        Ok(browser)
+    }
+
+    /// Opens another page, or the same one again.
+    ///
+    /// # Errors
+    /// When it does not load.
+    pub fn go(&mut self, url: &str) -> Result<()> {
+        self.ask(json!({ "do": "go", "url": url })).map(drop)
+    }
+
+    /// Opens a file in the tree by its path.
+    ///
+    /// # Errors
+    /// When the tree does not come to show it.
+    pub fn open_file(&mut self, path: &str) -> Result<()> {
+        self.ask(json!({ "do": "openFile", "path": path }))
+            .map(drop)
+    }
+
+    /// Waits until the page shows a text.
+    ///
+    /// # Errors
+    /// When it does not in time.
+    pub fn shows(&mut self, text: &str) -> Result<()> {
+        self.ask(json!({ "do": "shows", "text": text })).map(drop)
+    }
+
+    /// Puts the caret behind the last character of the first line that holds `text`, as a person does: with a click
+    /// and the End key.
+    ///
+    /// # Errors
+    /// When the line is not on the screen.
+    pub fn type_behind(&mut self, text: &str) -> Result<()> {
+        self.ask(json!({ "do": "typeBehind", "text": text }))
+            .map(drop)
+    }
+
+    /// Presses one key after the other, one every `pace`.
+    ///
+    /// # Errors
+    /// When the page is gone.
+    pub fn type_text(&mut self, text: &str, pace: Duration) -> Result<()> {
+        let pace_ms = u64::try_from(pace.as_millis())?;
+        self.ask(json!({ "do": "type", "text": text, "paceMs": pace_ms }))
+            .map(drop)
+    }
+
+    /// The whole text of the open file: all of it selected and copied.
+    ///
+    /// # Errors
+    /// When the page is gone.
+    pub fn text(&mut self) -> Result<String> {
+        let text = self.ask(json!({ "do": "text" }))?;
+        text.as_str().map(str::to_owned).context("a text")
+    }
+
+    /// Waits until the open file's text is this one.
+    ///
+    /// # Errors
+    /// When it does not in time.
+    pub fn holds(&mut self, text: &str) -> Result<()> {
+        let mut last = String::new();
+        until_or(
+            "the browser to hold the text",
+            || {
+                last = self.text().unwrap_or_else(|error| format!("{error:#}"));
+                (last == text).then_some(())
+            },
+            String::new,
+        )
+        .with_context(|| difference(text, &last))
+    }
+
+    /// What the page shows, as text, for a message.
+    ///
+    /// # Errors
+    /// When the page is gone.
+    pub fn page(&mut self) -> Result<String> {
+        let text = self.ask(json!({ "do": "page" }))?;
+        text.as_str().map(str::to_owned).context("a text")
+    }
+
+    fn ask(&mut self, request: Value) -> Result<Value> {
+        self.node.ask(request)
+    }
+}

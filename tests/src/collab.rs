@@ -1,0 +1,315 @@
+//! A client of the Hocuspocus protocol that sees every frame and counts every acknowledgement.
+
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::stream::MaybeTlsStream;
+use tokio_tungstenite::tungstenite::{self, Message as Socket, WebSocket};
+use tutti_protocol::hocuspocus::{Frame, Message};
+use tutti_protocol::index::{CONTENT, new_doc};
+use tutti_protocol::role::Role;
+use tutti_protocol::sync::SyncMessage;
+use yrs::updates::decoder::Decode;
+use yrs::updates::encoder::Encode;
+use yrs::{Doc, GetString, ReadTxn, StateVector, Text, Transact, Update};
+
+use crate::stock::Target;
+use crate::wait::LONG;
+
+/// A socket to `/collab`.
+pub type Connection = WebSocket<MaybeTlsStream<TcpStream>>;
+
+/// Opens a socket to a path of the server, such as `/collab`.
+///
+/// # Errors
+/// When the server does not let it in.
+pub fn connect(server: &str, path: &str) -> Result<Connection> {
+    let (socket, _) = tungstenite::connect(format!("{server}{path}"))
+        .with_context(|| format!("no WebSocket at {server}{path}"))?;
+    wait_at_most(&socket, LONG)?;
+    Ok(socket)
+}
+
+/// Sends one Hocuspocus frame.
+///
+/// # Errors
+/// When the socket is closed.
+pub fn send(socket: &mut Connection, address: &str, message: Message<'_>) -> Result<()> {
+    let frame = Frame { address, message }.encode();
+    socket.send(Socket::binary(frame))?;
+    Ok(())
+}
+
+/// Reads until the server closes the socket; returns its code and reason.
+///
+/// # Errors
+/// When it does not close in time, or without a close frame.
+pub fn closed(socket: &mut Connection) -> Result<(u16, String)> {
+    let start = Instant::now();
+    while start.elapsed() < LONG {
+        match socket.read() {
+            Ok(Socket::Close(Some(CloseFrame { code, reason }))) => {
+                return Ok((code.into(), reason.to_string()));
+            }
+            Ok(Socket::Close(None)) => bail!("closed without a code"),
+            Ok(_) => {}
+            Err(error) => return Err(error).context("the socket ended without a close frame"),
+        }
+    }
+    bail!("not closed within {LONG:?}")
+}
+
+/// The longest time that one read may wait.
+fn wait_at_most(socket: &Connection, time: Duration) -> Result<()> {
+    if let MaybeTlsStream::Plain(stream) = socket.get_ref() {
+        stream.set_read_timeout(Some(time))?;
+    }
+    Ok(())
+}
+
+/// A document, and the account of what is durable. It outlives its connections.
+pub struct Member {
+    doc: Doc,
+    address: String,
+    token: String,
+    server: String,
+    socket: Option<Connection>,
+    /// One entry for each update sent on this connection: what it was, until it is acknowledged.
+    waiting: std::collections::VecDeque<Vec<String>>,
+    /// Everything acknowledged, ever.
+    acknowledged: Vec<String>,
+    /// Typed, and neither acknowledged nor sent on this connection.
+    unsent: Vec<String>,
+    role: Option<Role>,
+}
+
+impl Member {
+    /// A member with an empty document who is not connected yet. `client_id` must be its own.
+    #[must_use]
+    pub fn new(to: Target<'_>, client_id: u64) -> Self {
+        Self {
+            doc: new_doc(client_id),
+            address: format!("{}/{}", to.project, to.document),
+            token: to.token.to_owned(),
+            server: to.server.to_owned(),
+            socket: None,
+            waiting: std::collections::VecDeque::new(),
+            acknowledged: Vec::new(),
+            unsent: Vec::new(),
+            role: None,
+        }
+    }
+
+    /// A member who is connected and has the server's text.
+    ///
+    /// # Errors
+    /// When the server does not let it in.
+    pub fn join(to: Target<'_>, client_id: u64) -> Result<Self> {
+        let mut member = Self::new(to, client_id);
+        member.connect()?;
+        Ok(member)
+    }
+
+    /// Connects (again), and exchanges what either side lacks.
+    ///
+    /// # Errors
+    /// When the server does not let it in.
+    pub fn connect(&mut self) -> Result<()> {
+        // What was sent on the connection before, and not acknowledged, goes with the exchange.
+        let sent: Vec<String> = self.waiting.drain(..).flatten().collect();
+        self.unsent.splice(0..0, sent);
+        let mut socket = connect(&self.server, "/collab")?;
+        let token = self.token.clone();
+        send(
+            &mut socket,
+            &self.address,
+            Message::Token {
+                token: &token,
+                version: None,
+            },
+        )?;
+        self.socket = Some(socket);
+        self.role = None;
+        let (mut asked, mut answered) = (false, false);
+        // In: the server's role, its Step2, and its question, which is answered with all that it lacks.
+        while self.role.is_none() || !asked || !answered {
+            match self.receive(LONG)?.context("the server says nothing")? {
+                Event::LetIn => {
+                    let vector = self.doc.transact().state_vector().encode_v1();
+                    self.say(Message::Sync(SyncMessage::Step1(&vector)))?;
+                }
+                Event::Answered => answered = true,
+                Event::Asked => asked = true,
+                Event::Acknowledged | Event::Changed | Event::Other => {}
+                Event::Denied(reason) => bail!("permission denied: {reason}"),
+            }
+        }
+        Ok(())
+    }
+
+    /// What the server lets it do.
+    #[must_use]
+    pub fn role(&self) -> Option<Role> {
+        self.role
+    }
+
+    /// Appends text, and sends it.
+    ///
+    /// # Errors
+    /// When the connection is gone; the text is then sent with the next.
+    pub fn append(&mut self, text: &str) -> Result<()> {
+        let content = self.doc.get_or_insert_text(CONTENT);
+        let update = {
+            let mut txn = self.doc.transact_mut();
+            let end = content.len(&txn);
+            content.insert(&mut txn, end, text);
+            txn.encode_update_v1()
+        };
+        self.unsent.push(text.to_owned());
+        self.say(Message::Sync(SyncMessage::Update(&update)))?;
+        let sent = std::mem::take(&mut self.unsent);
+        self.waiting.push_back(sent);
+        Ok(())
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let content = self.doc.get_or_insert_text(CONTENT);
+        content.get_string(&self.doc.transact())
+    }
+
+    /// Everything whose acknowledgement has come, ever.
+    #[must_use]
+    pub fn acknowledged(&self) -> &[String] {
+        &self.acknowledged
+    }
+
+    /// How many updates wait for their acknowledgement.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Waits until all that was sent is acknowledged.
+    ///
+    /// # Errors
+    /// When the connection ends.
+    pub fn saved(&mut self) -> Result<()> {
+        while !self.waiting.is_empty() {
+            self.receive(LONG)?.context("no acknowledgement")?;
+        }
+        Ok(())
+    }
+
+    /// Waits until its text is the given one.
+    ///
+    /// # Errors
+    /// When it does not come to be in time.
+    pub fn holds(&mut self, text: &str) -> Result<()> {
+        while self.text() != text {
+            self.receive(LONG)?
+                .with_context(|| crate::project::difference(text, &self.text()))?;
+        }
+        Ok(())
+    }
+
+    /// Takes one frame, if one comes within `time`.
+    ///
+    /// # Errors
+    /// When the connection ends.
+    pub fn receive(&mut self, time: Duration) -> Result<Option<Event>> {
+        let socket = self.socket.as_mut().context("not connected")?;
+        wait_at_most(socket, time)?;
+        let bytes = match socket.read() {
+            Ok(Socket::Binary(bytes)) => bytes,
+            Ok(Socket::Close(frame)) => bail!("closed: {frame:?}"),
+            Ok(_) => return Ok(Some(Event::Other)),
+            Err(tungstenite::Error::Io(error))
+                if matches!(
+                    error.kind(),
+                    std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut
+                ) =>
+            {
+                return Ok(None);
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let frame = Frame::decode(&bytes)?;
+        if frame.address != self.address {
+            bail!("a frame for {}", frame.address);
+        }
+        self.take(frame.message).map(Some)
+    }
+
+    fn take(&mut self, message: Message<'_>) -> Result<Event> {
+        Ok(match message {
+            Message::Authenticated(role) => {
+                self.role = Some(role);
+                Event::LetIn
+            }
+            Message::PermissionDenied(reason) => Event::Denied(reason.to_owned()),
+            Message::Sync(SyncMessage::Step1(vector)) => {
+                let vector = StateVector::decode_v1(vector)?;
+                let update = self.doc.transact().encode_diff_v1(&vector);
+                self.say(Message::Sync(SyncMessage::Step2(&update)))?;
+                let sent = std::mem::take(&mut self.unsent);
+                self.waiting.push_back(sent);
+                Event::Asked
+            }
+            Message::Sync(SyncMessage::Step2(update))
+            | Message::SyncReply(SyncMessage::Step2(update)) => {
+                self.apply(update)?;
+                Event::Answered
+            }
+            Message::Sync(SyncMessage::Update(update))
+            | Message::SyncReply(SyncMessage::Update(update)) => {
+                self.apply(update)?;
+                Event::Changed
+            }
+            Message::SyncStatus(true) => {
+                let durable = self
+                    .waiting
+                    .pop_front()
+                    .context("an acknowledgement of nothing")?;
+                self.acknowledged.extend(durable);
+                Event::Acknowledged
+            }
+            Message::SyncStatus(false) => bail!("the server refused an update"),
+            Message::Close(reason) => bail!("the room was closed: {reason}"),
+            _ => Event::Other,
+        })
+    }
+
+    fn apply(&mut self, update: &[u8]) -> Result<()> {
+        let update = Update::decode_v1(update)?;
+        self.doc.transact_mut().apply_update(update)?;
+        Ok(())
+    }
+
+    fn say(&mut self, message: Message<'_>) -> Result<()> {
+        let socket = self.socket.as_mut().context("not connected")?;
+        send(socket, &self.address, message)
+    }
+}
+
+/// What a frame was about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The token is accepted.
+    LetIn,
+    /// It is not.
+    Denied(String),
+    /// The server asked for what it lacks, and was answered.
+    Asked,
+    /// The server answered with what we lacked.
+    Answered,
+    /// Someone's update.
+    Changed,
+    /// One of our updates is durable.
+    Acknowledged,
+    /// Anything else.
+    Other,
+}
