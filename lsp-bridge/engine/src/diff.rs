@@ -212,7 +212,8 @@ mod tests {
 
     #[test]
     fn smallest_edits() {
-        let table: [(&str, &str, &[(usize, usize, &str)]); 8] = [
+        type Expected = &'static [(usize, usize, &'static str)];
+        let table: [(&str, &str, Expected); 8] = [
             ("abc", "abc", &[]),
             ("abc", "abXc", &[(2, 0, "X")]),
             ("aa", "aaa", &[(2, 0, "a")]),
@@ -237,8 +238,8 @@ mod tests {
     fn two_keystrokes_in_a_long_text_are_two_small_edits() {
         let old = "let x = 1;\n".repeat(20_000);
         let mut new = old.clone();
-        new.insert_str(200_000, "B");
-        new.insert_str(10, "A");
+        new.insert(200_000, 'B');
+        new.insert(10, 'A');
         let patch = diff(&Rope::from_str(&old), &Rope::from_str(&new));
         assert_eq!(patch.cost(), 2, "{patch:?}");
     }

@@ -4,12 +4,18 @@
 //! delay, merge, split or silently change what it is asked for. So the text that the editor
 //! reports is the truth about the editor, and its answers to edit requests are only hints.
 //!
-//! [`document::Document`] takes events with the time at which they happened and returns effects;
-//! it never looks at a clock, a socket or a file. What differs between editors is data, a
-//! [`dialect::Dialect`].
+//! [`Document`] takes events with the time at which they happened and returns effects; it never
+//! looks at a clock, a socket or a file. What differs between editors is data, a [`Dialect`].
 
+mod dialect;
 pub mod diff;
+mod document;
+mod explain;
 pub mod patch;
-pub mod replica;
+mod position;
+mod replica;
 
+pub use dialect::{Dialect, Staleness, SyncKind};
+pub use document::{Answer, Document, EditId, Effect, Event, Millis, Opened};
+pub use position::{Change, Encoding, Located, Position, Range, TextEdit, locate, position};
 pub use replica::{BadUpdate, Replica};

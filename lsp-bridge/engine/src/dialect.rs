@@ -1,0 +1,182 @@
+//! What differs between editors, as data.
+//!
+//! Every value here was recorded from the real editor or, for Zed and Sublime Text, read in its
+//! source. A new quirk is a new field or a new value, and one more simulated editor.
+
+/// What the client is asked to send with each change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SyncKind {
+    /// The whole text: for editors whose ranges drift.
+    Full,
+    /// The changed ranges.
+    Incremental,
+}
+
+/// What an edit request meets whose text is not the editor's any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Staleness {
+    /// It is turned down, by the version.
+    Refused,
+    /// It is turned down if the editor has *sent* newer text; keys it has not sent yet do not
+    /// count, and the edit is applied at places that have moved.
+    UnsentApplied,
+    /// It is applied at places that have moved.
+    Applied,
+    /// It is carried over to the newer text.
+    Rebased,
+}
+
+/// How an editor treats what the engine asks of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dialect {
+    /// For logs and `tutti status`.
+    pub name: &'static str,
+    /// What to ask for at `initialize`.
+    pub sync: SyncKind,
+    /// Versions step by exactly one and may arrive out of order: a gap is waited for.
+    pub consecutive_versions: bool,
+    /// What becomes of an edit that comes too late.
+    pub staleness: Staleness,
+    /// Whether an answer of yes means that the next change shows the edit.
+    pub yes_is_certain: bool,
+    /// A final newline cannot be taken away, and is added to every text.
+    pub keeps_final_newline: bool,
+    /// Line ends are sent as `\n` whatever the file has.
+    pub sends_lf: bool,
+    /// Several edits in one request come back in several changes, or cannot be told from the
+    /// person's once they fell on moved places: send one at a time.
+    pub one_edit_a_request: bool,
+}
+
+const CAUTIOUS: Dialect = Dialect {
+    name: "unknown",
+    sync: SyncKind::Full,
+    consecutive_versions: false,
+    staleness: Staleness::Applied,
+    yes_is_certain: false,
+    keeps_final_newline: false,
+    sends_lf: false,
+    one_edit_a_request: true,
+};
+
+/// A lower-case part of `clientInfo.name`, and the editor behind it.
+const KNOWN: &[(&str, Dialect)] = &[
+    (
+        "neovim",
+        Dialect {
+            name: "Neovim",
+            // Refused by its changedtick, except before its first change (version 0).
+            staleness: Staleness::Refused,
+            keeps_final_newline: true,
+            ..CAUTIOUS
+        },
+    ),
+    (
+        "helix",
+        Dialect {
+            name: "Helix",
+            sync: SyncKind::Incremental,
+            consecutive_versions: true,
+            staleness: Staleness::Refused,
+            yes_is_certain: true,
+            one_edit_a_request: false,
+            ..CAUTIOUS
+        },
+    ),
+    ("emacs", EMACS),
+    ("eglot", EMACS),
+    ("visual studio code", VS_CODE),
+    ("code-server", VS_CODE),
+    ("code - oss", VS_CODE),
+    ("vscodium", VS_CODE),
+    ("cursor", VS_CODE),
+    (
+        "kak",
+        Dialect {
+            name: "Kakoune",
+            yes_is_certain: true,
+            keeps_final_newline: true,
+            sends_lf: true,
+            ..CAUTIOUS
+        },
+    ),
+    (
+        "zed",
+        Dialect {
+            name: "Zed",
+            sync: SyncKind::Incremental,
+            staleness: Staleness::Rebased,
+            ..CAUTIOUS
+        },
+    ),
+    (
+        "sublime",
+        Dialect {
+            name: "Sublime Text",
+            staleness: Staleness::Refused,
+            sends_lf: true,
+            ..CAUTIOUS
+        },
+    ),
+];
+
+const EMACS: Dialect = Dialect {
+    name: "Emacs",
+    sync: SyncKind::Incremental,
+    staleness: Staleness::UnsentApplied,
+    yes_is_certain: true,
+    sends_lf: true,
+    ..CAUTIOUS
+};
+
+const VS_CODE: Dialect = Dialect {
+    name: "VS Code",
+    sync: SyncKind::Incremental,
+    staleness: Staleness::Refused,
+    yes_is_certain: true,
+    one_edit_a_request: false,
+    ..CAUTIOUS
+};
+
+impl Dialect {
+    /// The dialect of a client, by the name in its `clientInfo`; a cautious one for strangers.
+    pub fn choose(client_name: Option<&str>) -> Self {
+        let name = client_name.unwrap_or_default().to_lowercase();
+        KNOWN
+            .iter()
+            .find(|(part, _)| name.contains(part))
+            .map_or(CAUTIOUS, |(_, dialect)| dialect.clone())
+    }
+
+    /// Whether an edit for a version that the editor has left is turned down.
+    pub fn checks_versions(&self) -> bool {
+        matches!(
+            self.staleness,
+            Staleness::Refused | Staleness::UnsentApplied
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clients_are_known_by_name() {
+        for (client, name) in [
+            (Some("Neovim"), "Neovim"),
+            (Some("helix"), "Helix"),
+            (Some("GNU Emacs"), "Emacs"),
+            (Some("Eglot"), "Emacs"),
+            (Some("Visual Studio Code"), "VS Code"),
+            (Some("kakoune-lsp"), "Kakoune"),
+            (Some("kak-lsp"), "Kakoune"),
+            (Some("Zed"), "Zed"),
+            (Some("Sublime Text LSP"), "Sublime Text"),
+            (Some("something new"), "unknown"),
+            (None, "unknown"),
+        ] {
+            assert_eq!(Dialect::choose(client).name, name, "{client:?}");
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! What a client reports, as texts and patches: line ends, ranges, order of versions.
+
+use ropey::Rope;
+
+use super::{Document, Effect, Millis};
+use crate::diff::diff;
+use crate::patch::Patch;
+use crate::position::{Change, Encoding, locate};
+
+/// How many changes may wait for one that has not come.
+const MOST_EARLY: usize = 64;
+/// How long they wait.
+pub(super) const EARLY_MS: u64 = 1_000;
+
+/// The text with `\n` as line end, if the file's lines end with `\r\n`. In other files a `\r` is
+/// text.
+pub(super) fn normalise(text: &str, crlf: bool) -> String {
+    if crlf {
+        text.replace("\r\n", "\n")
+    } else {
+        text.to_owned()
+    }
+}
+
+/// What changes do to a text.
+pub(super) struct Replayed {
+    /// The text after them.
+    pub(super) text: Rope,
+    /// The same as patches, each on the text that the one before has made.
+    pub(super) patches: Vec<Patch>,
+    /// Whether a range named a place that the text does not have.
+    pub(super) drifted: bool,
+}
+
+/// Replays `changes` on `text`.
+pub(super) fn replay(text: &Rope, changes: &[Change], encoding: Encoding, crlf: bool) -> Replayed {
+    let mut out = Replayed {
+        text: text.clone(),
+        patches: Vec::new(),
+        drifted: false,
+    };
+    for change in changes {
+        let new = normalise(&change.text, crlf);
+        let patch = match change.range {
+            None => diff(&out.text, &Rope::from_str(&new)),
+            Some(range) => {
+                let start = locate(&out.text, range.start, encoding);
+                let end = locate(&out.text, range.end, encoding);
+                out.drifted |= !start.exact || !end.exact || end.at < start.at;
+                let (from, to) = (start.at.min(end.at), start.at.max(end.at));
+                Patch::single(from, to - from, new)
+            }
+        };
+        if !patch.is_empty() {
+            patch.apply(&mut out.text);
+            out.patches.push(patch);
+        }
+    }
+    out
+}
+
+impl Document {
+    /// A `didChange`: brought into order where the client's versions step by one.
+    pub(super) fn changed(
+        &mut self,
+        version: i32,
+        changes: Vec<Change>,
+        now: Millis,
+        effects: &mut Vec<Effect>,
+    ) {
+        let is_early = self.dialect.consecutive_versions && version > self.version + 1;
+        if !is_early {
+            self.reported(version, &changes, effects);
+        } else {
+            if self.early.is_empty() {
+                self.early_since = now;
+            }
+            self.early.insert(version, changes);
+        }
+        while let Some(changes) = self.early.remove(&(self.version + 1)) {
+            self.reported(self.version + 1, &changes, effects);
+        }
+        if self.early.len() > MOST_EARLY {
+            self.take_early(effects);
+        }
+    }
+
+    /// Takes the changes that wait for one that never came, in the order of their versions.
+    pub(super) fn take_early(&mut self, effects: &mut Vec<Effect>) {
+        for (version, changes) in std::mem::take(&mut self.early) {
+            self.tell_drift(effects);
+            self.reported(version, &changes, effects);
+        }
+    }
+}

@@ -1,0 +1,322 @@
+//! One open document: what its editor shows, what everyone has written, and what is under way
+//! between the two.
+//!
+//! ```text
+//!   editor ── Changed, Saved, Answered ──►  shown ─┐ (the text the editor reported)
+//!                                           editor ├─ Document
+//!   server ── Remote ────────────────────►  main  ─┘
+//! ```
+//!
+//! - `main` is the replica that the link keeps in sync with the server;
+//! - `editor` is a replica with the person's client id, holding what the editor shows or is about
+//!   to show;
+//! - `shown` is the text that the editor last reported, with its version;
+//! - at most one edit is under way to the editor, a [`Flight`].
+//!
+//! What the person types goes `shown` → `editor` → `main` → server; the Yjs documents do all
+//! merging. What others type goes server → `main`, and from there as the smallest edits to the
+//! editor. When those have landed, `editor` takes in the very update that they stood for.
+//!
+//! `shown` and `editor` may differ for a while: an edit landed on moved places, or only its first
+//! part has been sent. The person's changes are then carried over the difference, and the next
+//! edit repairs it, since edits are always computed from `shown` to `main`.
+
+mod changes;
+mod flight;
+mod incoming;
+mod outgoing;
+
+use std::collections::BTreeMap;
+
+use ropey::Rope;
+
+use crate::dialect::Dialect;
+use crate::diff::diff;
+use crate::patch::{Patch, Side};
+use crate::position::{Change, Encoding, Position, TextEdit, locate, position};
+use crate::replica::Replica;
+use flight::{Flight, Retry};
+
+/// Milliseconds since any fixed start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Millis(pub u64);
+
+impl Millis {
+    fn after(self, ms: u64) -> Self {
+        Self(self.0 + ms)
+    }
+}
+
+/// Names one edit request, so that its answer finds it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EditId(pub u64);
+
+/// How a document comes up in an editor.
+#[derive(Debug, Clone)]
+pub struct Opened {
+    /// The text of `textDocument/didOpen`.
+    pub text: String,
+    /// Its version.
+    pub version: i32,
+    /// How the client counts characters.
+    pub encoding: Encoding,
+    /// How the client behaves.
+    pub dialect: Dialect,
+    /// Whether the file's lines end with `\r\n` on disk.
+    pub eol_crlf: bool,
+    /// The Yjs client id under which the person's edits are written: at most 53 bits, used by no
+    /// other replica, ever.
+    pub user: u64,
+}
+
+/// What happens to a document.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// `textDocument/didChange`.
+    Changed {
+        /// The version after the changes.
+        version: i32,
+        /// The changes, each on the text that the one before has made.
+        changes: Vec<Change>,
+    },
+    /// `textDocument/didSave`.
+    Saved {
+        /// The text, where the client sends it.
+        text: Option<String>,
+    },
+    /// An update from the server, in v1 encoding.
+    Remote {
+        /// The update.
+        update: Vec<u8>,
+    },
+    /// The client's answer to an [`Effect::Edit`].
+    Answered {
+        /// Which one.
+        edit: EditId,
+        /// What it said.
+        answer: Answer,
+    },
+    /// The time asked for by [`Effect::WakeAt`] has come.
+    Tick,
+}
+
+/// An editor's answer to an edit request. It is a hint: the text that follows is the truth.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// `applied: true`.
+    Applied,
+    /// `applied: false`.
+    Refused {
+        /// The client's reason, if it gave one.
+        reason: Option<String>,
+    },
+    /// An error instead of an answer.
+    Failed {
+        /// Its message.
+        reason: String,
+    },
+}
+
+/// What the document asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// The person's edit, an update in v1 encoding, for the server.
+    Send {
+        /// The update.
+        update: Vec<u8>,
+    },
+    /// A `workspace/applyEdit` for exactly this version.
+    Edit {
+        /// Its name.
+        edit: EditId,
+        /// The version of the text that the edits refer to.
+        version: i32,
+        /// The edits, in ascending order, none touching another.
+        edits: Vec<TextEdit>,
+    },
+    /// Something that the person should know; once.
+    Tell {
+        /// One sentence.
+        message: String,
+    },
+    /// A text to keep in `.tutti/recovered/`.
+    Recover {
+        /// The text.
+        text: String,
+        /// Why it is kept.
+        reason: String,
+    },
+    /// A [`Event::Tick`] is wanted at this time. A later request replaces an earlier one.
+    WakeAt(Millis),
+}
+
+/// One open document.
+#[derive(Debug)]
+pub struct Document {
+    main: Replica,
+    editor: Replica,
+    shown: Rope,
+    version: i32,
+    encoding: Encoding,
+    dialect: Dialect,
+    crlf: bool,
+    /// Whether `shown` and `editor` hold one text. If not they may by chance; it is only slower.
+    aligned: bool,
+    /// Whether `main` holds what `editor` does not, as far as is known.
+    main_ahead: bool,
+    flight: Option<Flight>,
+    retry: Retry,
+    next_edit: u64,
+    /// Changes that came before their predecessors, and when the first of them came.
+    early: BTreeMap<i32, Vec<Change>>,
+    early_since: Millis,
+    told: bool,
+}
+
+impl Document {
+    /// Opens a document. `main` is the local replica, `base` the state whose text was last written
+    /// to, or read from, the file on disk; absent, the editor must show `main`'s text.
+    ///
+    /// A text that differs from `base` holds the person's own unsaved changes; they are merged.
+    pub fn open(
+        main: Replica,
+        base: Option<Replica>,
+        opened: Opened,
+        now: Millis,
+    ) -> (Self, Vec<Effect>) {
+        let mut effects = Vec::new();
+        let shown = Rope::from_str(&changes::normalise(&opened.text, opened.eol_crlf));
+        let kept = opened.dialect.keeps_final_newline;
+        let editor = match base {
+            Some(base) if !same_text(&shown, main.rope(), kept) => base.fork(opened.user),
+            None if !same_text(&shown, main.rope(), kept) => {
+                effects.push(Effect::Recover {
+                    text: opened.text.clone(),
+                    reason: "the file differed from the shared text, and what it was made from is \
+                             not known any more"
+                        .into(),
+                });
+                effects.push(Effect::Tell {
+                    message: "This file differed from the shared text: the shared text is shown, \
+                              and a copy of yours is in .tutti/recovered/."
+                        .into(),
+                });
+                main.fork(opened.user)
+            }
+            _ => main.fork(opened.user),
+        };
+        let has_base = effects.is_empty();
+        let mut document = Self {
+            aligned: shown == *editor.rope(),
+            main_ahead: true,
+            main,
+            editor,
+            shown,
+            version: opened.version,
+            encoding: opened.encoding,
+            dialect: opened.dialect,
+            crlf: opened.eol_crlf,
+            flight: None,
+            retry: Retry::default(),
+            next_edit: 0,
+            early: BTreeMap::new(),
+            early_since: now,
+            told: false,
+        };
+        if has_base && !document.aligned {
+            document.adopt_shown(&mut effects);
+        }
+        document.synchronise(now, &mut effects);
+        (document, effects)
+    }
+
+    /// Takes in one event.
+    pub fn handle(&mut self, event: Event, now: Millis) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        match event {
+            Event::Changed { version, changes } => {
+                self.changed(version, changes, now, &mut effects);
+            }
+            Event::Saved { text } => self.saved(text, now, &mut effects),
+            Event::Remote { update } => self.remote(&update, &mut effects),
+            Event::Answered { edit, answer } => self.answered(edit, answer, now),
+            Event::Tick => self.tick(now, &mut effects),
+        }
+        self.synchronise(now, &mut effects);
+        effects
+    }
+
+    /// Ends the document; the replica lives on.
+    pub fn close(self) -> Replica {
+        self.main
+    }
+
+    /// The replica that the link keeps in sync.
+    pub fn main(&self) -> &Replica {
+        &self.main
+    }
+
+    /// The text that the editor is known to show, with `\n` as line end.
+    pub fn shown(&self) -> String {
+        self.shown.to_string()
+    }
+
+    /// The version of [`Document::shown`].
+    pub fn version(&self) -> i32 {
+        self.version
+    }
+
+    /// Whether the editor shows everything, and nothing is under way.
+    pub fn is_settled(&self) -> bool {
+        self.flight.is_none() && same_text(&self.shown, self.main.rope(), self.keeps_newline())
+    }
+
+    /// Where a place that the editor shows lies in the shared text, in UTF-16 units.
+    pub fn to_shared(&self, place: Position) -> u32 {
+        let at = locate(&self.shown, place, self.encoding).at;
+        let at = carry(&self.shown, self.main.rope(), at);
+        self.main.rope().char_to_utf16_cu(at) as u32
+    }
+
+    /// Where a place of the shared text, in UTF-16 units, lies in what the editor shows.
+    pub fn to_shown(&self, units: u32) -> Position {
+        let main = self.main.rope();
+        let at = main.utf16_cu_to_char((units as usize).min(main.len_utf16_cu()));
+        let at = carry(main, &self.shown, at);
+        position(&self.shown, at, self.encoding)
+    }
+
+    fn keeps_newline(&self) -> bool {
+        self.dialect.keeps_final_newline
+    }
+
+    /// Tells the person once that editor and engine had drifted apart.
+    fn tell_drift(&mut self, effects: &mut Vec<Effect>) {
+        if !std::mem::replace(&mut self.told, true) {
+            effects.push(Effect::Tell {
+                message: "Tutti and this editor disagreed about the text for a moment; it was \
+                          brought together again and nothing was dropped."
+                    .into(),
+            });
+        }
+    }
+}
+
+/// Whether two texts count as one; `but_newline`: a final newline more or less does not matter.
+fn same_text(a: &Rope, b: &Rope, but_newline: bool) -> bool {
+    if a == b {
+        return true;
+    }
+    let ends = |longer: &Rope, shorter: &Rope| {
+        longer.len_chars() == shorter.len_chars() + 1
+            && longer.char(longer.len_chars() - 1) == '\n'
+            && longer.slice(..shorter.len_chars()) == *shorter
+    };
+    but_newline && (ends(a, b) || ends(b, a))
+}
+
+/// Where the gap before character `at` of `from` lies in `to`.
+fn carry(from: &Rope, to: &Rope, at: usize) -> usize {
+    let caret = Patch::single(at, 0, "|").rebase(&diff(from, to), Side::After);
+    caret.splices().first().map_or(at, |splice| splice.at)
+}

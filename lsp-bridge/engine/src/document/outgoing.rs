@@ -1,0 +1,165 @@
+//! From the shared text to the editor.
+
+use ropey::Rope;
+
+use super::changes::EARLY_MS;
+use super::flight::Flight;
+use super::{Document, EditId, Effect, Millis, same_text};
+use crate::diff::diff;
+use crate::patch::{Patch, Splice};
+use crate::position::{Range, TextEdit, position};
+
+impl Document {
+    /// Asks the editor for what it lacks, if nothing is under way, and for a tick when one is due.
+    pub(super) fn synchronise(&mut self, now: Millis, effects: &mut Vec<Effect>) {
+        if self.flight.is_none() && self.early.is_empty() && self.retry.not_before.is_none() {
+            self.send_edit(now, effects);
+        }
+        let early = (!self.early.is_empty()).then(|| self.early_since.after(EARLY_MS));
+        let deadline = self.flight.as_ref().and_then(|flight| flight.deadline);
+        if let Some(at) = [early, deadline, self.retry.not_before]
+            .into_iter()
+            .flatten()
+            .min()
+        {
+            effects.push(Effect::WakeAt(at));
+        }
+    }
+
+    fn send_edit(&mut self, now: Millis, effects: &mut Vec<Effect>) {
+        if self.aligned && !self.main_ahead {
+            return;
+        }
+        if same_text(&self.shown, self.main.rope(), self.keeps_newline()) {
+            self.catch_up();
+            return;
+        }
+        let target = self.target();
+        if self.retry.is_futile(self.version, &target) {
+            return;
+        }
+        let mut patch = diff(&self.shown, &target);
+        if self.dialect.one_edit_a_request {
+            patch = patch.part(0, 1);
+        }
+        let patch = before_final_newline(&self.shown, patch);
+        let raw = self.as_edits(&patch);
+        let update = self
+            .main
+            .diff(&self.editor.state_vector())
+            .expect("a replica's own state vector is valid");
+        let id = EditId(self.next_edit);
+        self.next_edit += 1;
+        self.flight = Some(Flight {
+            id,
+            version: self.version,
+            raw: raw.clone(),
+            left: patch,
+            update: Some(update),
+            target,
+            overtaken: false,
+            accepted: false,
+            deadline: Flight::answer_deadline(now, self.dialect.checks_versions()),
+        });
+        effects.push(Effect::Edit {
+            edit: id,
+            version: self.version,
+            edits: raw,
+        });
+    }
+
+    /// The editor shows everything; its replica may lack what left no trace in the text.
+    fn catch_up(&mut self) {
+        let update = self
+            .main
+            .diff(&self.editor.state_vector())
+            .expect("a replica's own state vector is valid");
+        self.editor
+            .apply(&update)
+            .expect("main's own update is valid");
+        self.main_ahead = false;
+        self.aligned = self.shown == *self.editor.rope();
+    }
+
+    /// The text that the editor should show: a final newline that it insists on stays.
+    fn target(&self) -> Rope {
+        let mut target = self.main.rope().clone();
+        let ends = |text: &Rope| text.len_chars() > 0 && text.char(text.len_chars() - 1) == '\n';
+        if self.keeps_newline() && ends(&self.shown) && !ends(&target) {
+            target.insert_char(target.len_chars(), '\n');
+        }
+        target
+    }
+
+    fn as_edits(&self, patch: &Patch) -> Vec<TextEdit> {
+        let place = |at| position(&self.shown, at, self.encoding);
+        patch
+            .splices()
+            .iter()
+            .map(|splice| TextEdit {
+                range: Range {
+                    start: place(splice.at),
+                    end: place(splice.end()),
+                },
+                new_text: if self.crlf && !self.dialect.sends_lf {
+                    splice.insert.replace('\n', "\r\n")
+                } else {
+                    splice.insert.clone()
+                },
+            })
+            .collect()
+    }
+}
+
+/// The same change without naming the place behind a final newline, which editors that count a
+/// final newline as the end of the last line do not have: what ends with a newline there can as
+/// well start with one a place earlier.
+fn before_final_newline(text: &Rope, patch: Patch) -> Patch {
+    let end = text.len_chars();
+    let is_newline = |at: usize| text.get_char(at) == Some('\n');
+    let shifted = |splice: &Splice| {
+        let insert = match splice.insert.strip_suffix('\n') {
+            Some(head) => format!("\n{head}"),
+            None if splice.insert.is_empty() => String::new(),
+            None => return None,
+        };
+        let at = splice.at.checked_sub(1).filter(|&at| is_newline(at))?;
+        Some(Splice {
+            at,
+            delete: splice.delete,
+            insert,
+        })
+    };
+    let count = patch.splices().len();
+    match patch.splices().last() {
+        Some(last) if last.end() == end && end > 0 && is_newline(end - 1) => {
+            let mut out = patch.part(0, count - 1);
+            out.push(shifted(last).unwrap_or_else(|| last.clone()));
+            out
+        }
+        _ => patch,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_place_behind_the_last_newline_is_not_named() {
+        for (old, new, at, delete, insert) in [
+            ("one\ntwo\n", "one\ntwo\nx\n", 7, 0, "\nx"),
+            ("one\ntwo\n", "one\n", 3, 4, ""),
+            ("one\n", "one\nx", 4, 0, "x"),
+            ("one", "oneX", 3, 0, "X"),
+            ("\n", "a\n", 0, 0, "a"),
+        ] {
+            let (old, new) = (Rope::from_str(old), Rope::from_str(new));
+            let patch = before_final_newline(&old, diff(&old, &new));
+            assert_eq!(patch, Patch::single(at, delete, insert));
+            let mut text = old;
+            patch.apply(&mut text);
+            assert_eq!(text, new);
+        }
+    }
+}
