@@ -1,0 +1,66 @@
+//! The answer to the WebSocket endpoints' question: who may enter a project's rooms.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use futures_util::future::BoxFuture;
+use tutti_protocol::ids::ProjectId;
+
+use super::access::{Access, Identity, Refusal};
+use crate::ws::{Authorize, Denied, Grant, GrantId};
+
+impl Authorize for Access {
+    fn authorize<'a>(
+        &'a self,
+        project: &'a ProjectId,
+        token: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<Grant, Denied>> {
+        Box::pin(async move { self.grant(project, token.unwrap_or_default()).await })
+    }
+}
+
+impl Access {
+    async fn grant(&self, project: &ProjectId, token: &str) -> Result<Grant, Denied> {
+        let identity = self.identify(token).await?;
+        identity.may_enter(project)?;
+        // A guest's link is deleted with its project; the administrator may name any.
+        if matches!(identity, Identity::Admin)
+            && self
+                .directory()
+                .project(project)
+                .await
+                .map_err(Refusal::from)?
+                .is_none()
+        {
+            return Err(Denied::NotFound("There is no such project.".to_owned()));
+        }
+        let role = identity.role();
+        Ok(match identity {
+            Identity::Admin => Grant {
+                role,
+                grant_id: GrantId::new("admin"),
+                expires_at: None,
+            },
+            Identity::Guest { link, .. } => Grant {
+                role,
+                grant_id: GrantId::new(link.id),
+                expires_at: link.expires_at.map(|at| {
+                    UNIX_EPOCH + Duration::from_millis(u64::try_from(at).unwrap_or_default())
+                }),
+            },
+        })
+    }
+}
+
+impl From<Refusal> for Denied {
+    fn from(refusal: Refusal) -> Denied {
+        let text = refusal.to_string();
+        match refusal {
+            Refusal::Invalid => Denied::Unauthorized(text),
+            Refusal::OtherProject | Refusal::JoinFirst | Refusal::UsedUp => Denied::Forbidden(text),
+            Refusal::Unavailable(cause) => {
+                tracing::error!("cannot check a token: {cause}");
+                Denied::Unavailable(text)
+            }
+        }
+    }
+}
