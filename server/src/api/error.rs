@@ -1,0 +1,147 @@
+//! Every error of the REST interface: problem details (RFC 9457).
+
+use std::borrow::Cow;
+
+use axum::Json;
+use axum::extract::rejection::JsonRejection;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use tutti_protocol::rest::Problem;
+
+use crate::auth::{DirectoryError, Refusal};
+use crate::rooms::RoomError;
+
+/// What went wrong, in one sentence for the person who asked.
+#[derive(Debug)]
+pub(crate) struct ApiError {
+    status: StatusCode,
+    detail: Cow<'static, str>,
+    /// Logged, never sent.
+    cause: Option<anyhow::Error>,
+}
+
+/// What handlers return.
+pub(crate) type ApiResult<T> = Result<T, ApiError>;
+
+impl ApiError {
+    pub(crate) fn new(status: StatusCode, detail: impl Into<Cow<'static, str>>) -> ApiError {
+        ApiError {
+            status,
+            detail: detail.into(),
+            cause: None,
+        }
+    }
+
+    pub(crate) fn bad_request(detail: impl Into<Cow<'static, str>>) -> ApiError {
+        ApiError::new(StatusCode::BAD_REQUEST, detail)
+    }
+
+    pub(crate) fn not_found(detail: &'static str) -> ApiError {
+        ApiError::new(StatusCode::NOT_FOUND, detail)
+    }
+
+    pub(crate) fn forbidden(detail: &'static str) -> ApiError {
+        ApiError::new(StatusCode::FORBIDDEN, detail)
+    }
+
+    pub(crate) fn no_token() -> ApiError {
+        ApiError::new(
+            StatusCode::UNAUTHORIZED,
+            "This needs a token: send the part of your link after # as `Authorization: Bearer TOKEN`.",
+        )
+    }
+
+    /// The store or the directory gave no answer.
+    pub(crate) fn unavailable(cause: impl Into<anyhow::Error>) -> ApiError {
+        ApiError {
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            detail: "The server cannot reach its data at the moment: try again soon.".into(),
+            cause: Some(cause.into()),
+        }
+    }
+
+    pub(crate) fn internal(cause: impl Into<anyhow::Error>) -> ApiError {
+        ApiError {
+            status: StatusCode::INTERNAL_SERVER_ERROR,
+            detail: "The server failed: its log says why.".into(),
+            cause: Some(cause.into()),
+        }
+    }
+}
+
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> ApiError {
+        let status = match &refusal {
+            Refusal::Invalid => StatusCode::UNAUTHORIZED,
+            Refusal::OtherProject | Refusal::JoinFirst | Refusal::UsedUp => StatusCode::FORBIDDEN,
+            Refusal::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        let detail = refusal.to_string().into();
+        let cause = match refusal {
+            Refusal::Unavailable(err) => Some(err.into()),
+            _ => None,
+        };
+        ApiError {
+            status,
+            detail,
+            cause,
+        }
+    }
+}
+
+impl From<DirectoryError> for ApiError {
+    fn from(err: DirectoryError) -> ApiError {
+        ApiError::unavailable(err)
+    }
+}
+
+impl From<RoomError> for ApiError {
+    fn from(err: RoomError) -> ApiError {
+        match err {
+            RoomError::Store(_) => ApiError::unavailable(err),
+            RoomError::Deleted => ApiError::not_found("There is no such project."),
+            RoomError::ShuttingDown | RoomError::Limit(_) => ApiError::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                format!("This cannot be done now: {err}."),
+            ),
+            RoomError::BadUpdate(_) => ApiError::internal(err),
+        }
+    }
+}
+
+impl From<JsonRejection> for ApiError {
+    fn from(rejection: JsonRejection) -> ApiError {
+        ApiError::new(rejection.status(), rejection.body_text())
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        if let Some(cause) = self.cause {
+            tracing::error!(status = self.status.as_u16(), "request failed: {cause:#}");
+        }
+        let problem = Problem {
+            kind: "about:blank".to_owned(),
+            title: self
+                .status
+                .canonical_reason()
+                .unwrap_or_default()
+                .to_owned(),
+            status: self.status.as_u16(),
+            detail: self.detail.into_owned(),
+        };
+        let mut response = (self.status, Json(problem)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+        }
+        response
+    }
+}

@@ -1,0 +1,113 @@
+//! The REST interface: one module for each kind of thing, one handler for each route.
+//!
+//! Who asks comes in through an extractor ([`extract::Admin`], [`extract::Member`], …), so a
+//! handler cannot forget to check; what goes wrong leaves as an [`error::ApiError`]; and the
+//! OpenAPI description is made from the handlers themselves.
+
+mod docs;
+mod error;
+mod extract;
+mod files;
+mod links;
+mod projects;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::StatusCode;
+use url::Url;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub(crate) use error::ApiError;
+pub(crate) use extract::bearer;
+
+use crate::auth::Access;
+use crate::rooms::Rooms;
+
+const PROJECTS: &str = "projects";
+const FILES: &str = "files";
+const LINKS: &str = "links";
+
+/// No request of this interface needs more.
+const MAX_BODY_BYTES: usize = 64 * 1024;
+
+/// What the handlers need.
+#[derive(Clone)]
+pub struct ApiState {
+    /// Projects, links and who may do what.
+    pub access: Access,
+    /// The documents.
+    pub rooms: Rooms,
+    /// The base address of links, where the request's own is not to be used.
+    pub public_url: Option<Url>,
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Tutti",
+        description = "Everyone together in the same code. A token goes into the header \
+                       `Authorization: Bearer TOKEN`: the part of a share link after `#`, or the \
+                       administrator's, which lies in the file `admin-token` of the server's data \
+                       directory. Every error is a problem document (RFC 9457).",
+    ),
+    tags(
+        (name = PROJECTS, description = "Made and deleted by the administrator."),
+        (name = FILES, description = "As they are at this moment; to write, join over WebSocket."),
+        (name = LINKS, description = "Who may come in, and as what."),
+    ),
+    security(("token" = [])),
+    modifiers(&BearerToken),
+)]
+struct Description;
+
+struct BearerToken;
+
+impl Modify for BearerToken {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        let scheme =
+            SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build());
+        openapi
+            .components
+            .get_or_insert_default()
+            .add_security_scheme("token", scheme);
+    }
+}
+
+/// All routes below `/api`.
+pub fn router(state: ApiState) -> Router {
+    let (handlers, description) = OpenApiRouter::with_openapi(Description::openapi())
+        .nest("/api", handlers())
+        .split_for_parts();
+    let docs = Router::new().nest("/api", docs::router(description));
+    handlers
+        .with_state(state)
+        .merge(docs)
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+}
+
+fn handlers() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new()
+        .routes(routes!(projects::create, projects::list))
+        .routes(routes!(projects::show, projects::delete))
+        .routes(routes!(files::list))
+        .routes(routes!(files::text))
+        .routes(routes!(links::create, links::list))
+        .routes(routes!(links::delete))
+        .routes(routes!(links::join))
+}
+
+/// The answer to a path that leads nowhere.
+pub(crate) async fn no_such_route() -> ApiError {
+    ApiError::not_found("There is nothing at this address.")
+}
+
+/// The answer to a method that a path does not take. The `Allow` header says which it takes.
+pub(crate) async fn no_such_method() -> ApiError {
+    ApiError::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "This address does not take this method.",
+    )
+}

@@ -1,0 +1,55 @@
+//! `/healthz`: the process answers. `/readyz`: it can also keep what people write, or why not.
+
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::routing::get;
+use axum::{Json, Router};
+use serde::Serialize;
+
+use crate::auth::Access;
+use crate::rooms::Rooms;
+
+/// A probe that waits for longer is as good as failed.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What `/readyz` answers.
+#[derive(Debug, Serialize)]
+pub struct Readiness {
+    /// Whether the server should be sent people.
+    pub ready: bool,
+    /// Why not; empty when ready.
+    pub reasons: Vec<String>,
+}
+
+/// The two routes.
+pub fn router(access: Access, rooms: Rooms) -> Router {
+    Router::new()
+        .route("/healthz", get(async || "ok\n"))
+        .route("/readyz", get(readyz))
+        .with_state((access, rooms))
+}
+
+async fn readyz(State((access, rooms)): State<(Access, Rooms)>) -> (StatusCode, Json<Readiness>) {
+    let mut reasons = Vec::new();
+    match tokio::time::timeout(PATIENCE, access.directory().ping()).await {
+        Ok(Ok(())) => {}
+        Ok(Err(err)) => reasons.push(err.to_string()),
+        Err(_) => reasons.push("the project directory takes too long to answer".to_owned()),
+    }
+    let health = rooms.health();
+    if let Some(reason) = health.not_saving {
+        reasons.push(format!(
+            "documents are not being saved ({} waiting): {reason}",
+            health.failing_rooms
+        ));
+    }
+    let ready = reasons.is_empty();
+    let status = if ready {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    (status, Json(Readiness { ready, reasons }))
+}
