@@ -30,7 +30,7 @@ export class Room {
   constructor(
     readonly name: string,
     socket: HocuspocusProviderWebsocket,
-    token: string,
+    token: () => string,
     listener: RoomListener,
   ) {
     this.#socket = socket;
@@ -49,6 +49,8 @@ export class Room {
         this.joined = true;
         this.denied = undefined;
         this.readonly = scope === 'readonly';
+        // With a new clock: the others may have seen our state of before go with the old connection.
+        this.awareness.setLocalState(this.awareness.getLocalState());
         listener.changed(this);
       },
       onAuthenticationFailed: ({ reason }) => {

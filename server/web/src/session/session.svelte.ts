@@ -18,13 +18,16 @@ export interface OpenFile {
   gone: boolean;
 }
 
+/** What came of asking the server for a token in the place of a refused one. */
+export type Admission = { admitted: true } | { admitted: false; reason?: string };
+
 const INDEX = 'index';
 
 /** A person's stay in one project: its rooms on one socket, and what the page shows of them. */
 export class Session {
   /** The index has been loaded once. */
   loaded = $state(false);
-  /** Why the server keeps us out of the project. */
+  /** Why the server keeps us out of the project; empty while that is being found out. */
   denied = $state<string>();
   /** `undefined` until the server has said so. */
   readonly = $state<boolean>();
@@ -48,15 +51,18 @@ export class Session {
   #progressAt = 0;
   #ticker: ReturnType<typeof setInterval> | undefined;
 
+  /** `token` is asked for on each joining of a room, `admit` when it was refused: it tells whether there is a new one. */
   constructor(
     readonly project: string,
-    readonly token: string,
     collab: string,
     user: User,
+    readonly token: () => string,
+    readonly admit: () => Promise<Admission>,
   ) {
     this.user = user;
     this.#socket = new HocuspocusProviderWebsocket({
       url: collab,
+      autoConnect: false,
       delay: 500,
       minDelay: 300,
       factor: 1.6,
@@ -88,6 +94,7 @@ export class Session {
     window.addEventListener('online', this.#connectNow);
     window.addEventListener('pageshow', this.#shownAgain);
     document.addEventListener('visibilitychange', this.#connectNow);
+    void this.#socket.connect();
   }
 
   /** Opens a file of the index in the editor. */
@@ -155,6 +162,7 @@ export class Session {
 
   /** Drops the connection and makes a new one: a full exchange of all that is not saved. */
   reconnect(): void {
+    this.#socket.shouldConnect = true;
     if (this.#socket.webSocket) this.#socket.webSocket.close();
     else void this.#socket.connect();
   }
@@ -196,11 +204,9 @@ export class Session {
   #changed(room: Room): void {
     // The first call comes out of the index room's own constructor.
     if (room === this.#index) {
-      if (room.denied !== undefined) {
-        this.denied = room.denied;
-        this.#socket.disconnect();
-      }
+      if (room.denied !== undefined && this.denied === undefined) this.#turnedAway(room.denied);
       if (room.joined) {
+        this.denied = undefined;
         this.#wasOnline = true;
         this.readonly = room.readonly;
       }
@@ -216,6 +222,23 @@ export class Session {
     }
     this.#updateStatus();
     this.#leaveFinishedRooms();
+  }
+
+  /** The server does not let us in. A link for a limited number of people is exchanged once. */
+  #turnedAway(reason: string): void {
+    this.denied = '';
+    this.#socket.disconnect();
+    this.admit().then(
+      (admission) => {
+        if (admission.admitted) this.reconnect();
+        else this.denied = admission.reason ?? reason;
+        this.#updateStatus();
+      },
+      () => {
+        this.denied = reason;
+        this.#updateStatus();
+      },
+    );
   }
 
   #readIndex(): void {
@@ -292,6 +315,7 @@ export class Session {
     }
     if (unsaved < this.#unsaved || this.#unsaved === 0) this.#progressAt = now;
     this.#unsaved = unsaved;
+    if (this.denied) refusal ??= this.denied;
     const online = this.#socket.status === 'connected' && (this.#index?.joined ?? false);
     if (online) this.#closeReason = '';
     if (this.#closeReason && unsaved > 0) refusal ??= this.#closeReason;
