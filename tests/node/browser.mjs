@@ -31,18 +31,26 @@ const actions = {
     await page.goto(url);
   },
 
+  async introduce({ name }) {
+    const card = page.getByTestId("name-card");
+    await card.getByRole("textbox").fill(name);
+    await card.getByRole("button").click();
+  },
+
   async openFile({ path }) {
     const names = path.split("/");
-    const file = names.pop();
-    const tree = page.getByRole("tree");
-    for (let depth = 1; depth <= names.length; depth++) {
-      const folder = tree.locator(`[role=treeitem][data-path="${names.slice(0, depth).join("/")}"]`);
+    for (let depth = 1; depth < names.length; depth++) {
+      const folder = page.getByTestId(`folder:${names.slice(0, depth).join("/")}`);
       await folder.waitFor();
-      if ((await folder.getAttribute("aria-expanded")) === "false") await folder.click();
+      if ((await folder.getAttribute("aria-expanded")) !== "true") await folder.click();
     }
-    await tree.locator(`[role=treeitem][data-path="${path}"]`).click();
+    await page.getByTestId(`file:${path}`).click();
+    await page.locator(`[data-testid=open-path][title="${path}"]`).waitFor();
     await page.locator(EDITOR).waitFor();
-    await page.getByText(file, { exact: true }).first().waitFor();
+  },
+
+  async status({ state }) {
+    await page.locator(`[data-testid=status][data-state="${state}"]`).waitFor();
   },
 
   async shows({ text }) {

@@ -24,7 +24,7 @@ impl Browser {
         let mut browser = Self {
             node: Node::start("browser.mjs")?,
         };
-        browser.ask(json!({ "do": "open", "url": url, "chromium": chromium() }))?;
+        browser.ask(json!({ "do": "open", "url": url, "chromium": chromium()? }))?;
         Ok(browser)
     }
 
@@ -36,12 +36,30 @@ impl Browser {
         self.ask(json!({ "do": "go", "url": url })).map(drop)
     }
 
+    /// Tells the page the person's name, for which it asks at first.
+    ///
+    /// # Errors
+    /// When it does not ask.
+    pub fn introduce(&mut self, name: &str) -> Result<()> {
+        self.ask(json!({ "do": "introduce", "name": name }))
+            .map(drop)
+    }
+
     /// Opens a file in the tree by its path.
     ///
     /// # Errors
     /// When the tree does not come to show it.
     pub fn open_file(&mut self, path: &str) -> Result<()> {
         self.ask(json!({ "do": "openFile", "path": path }))
+            .map(drop)
+    }
+
+    /// Waits until the page says that the person's edits are `saved`, `saving` or `offline`.
+    ///
+    /// # Errors
+    /// When it does not in time.
+    pub fn status(&mut self, state: &str) -> Result<()> {
+        self.ask(json!({ "do": "status", "state": state }))
             .map(drop)
     }
 

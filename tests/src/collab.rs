@@ -80,6 +80,8 @@ pub struct Member {
     waiting: std::collections::VecDeque<Vec<String>>,
     /// Everything acknowledged, ever.
     acknowledged: Vec<String>,
+    /// Everything typed, ever.
+    typed: Vec<String>,
     /// Typed, and neither acknowledged nor sent on this connection.
     unsent: Vec<String>,
     role: Option<Role>,
@@ -97,6 +99,7 @@ impl Member {
             socket: None,
             waiting: std::collections::VecDeque::new(),
             acknowledged: Vec::new(),
+            typed: Vec::new(),
             unsent: Vec::new(),
             role: None,
         }
@@ -168,6 +171,7 @@ impl Member {
             txn.encode_update_v1()
         };
         self.unsent.push(text.to_owned());
+        self.typed.push(text.to_owned());
         self.say(Message::Sync(SyncMessage::Update(&update)))?;
         let sent = std::mem::take(&mut self.unsent);
         self.waiting.push_back(sent);
@@ -185,6 +189,12 @@ impl Member {
     #[must_use]
     pub fn acknowledged(&self) -> &[String] {
         &self.acknowledged
+    }
+
+    /// Everything it has typed, ever.
+    #[must_use]
+    pub fn typed(&self) -> &[String] {
+        &self.typed
     }
 
     /// How many updates wait for their acknowledgement.

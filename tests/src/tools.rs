@@ -60,10 +60,18 @@ pub fn editors() -> Result<PathBuf> {
     Ok(bin)
 }
 
-/// The browser: `CHROMIUM`, else `chromium`.
-#[must_use]
-pub fn chromium() -> String {
-    env::var("CHROMIUM").unwrap_or_else(|_| "chromium".to_owned())
+/// The browser: `CHROMIUM`, else `chromium` on the path.
+///
+/// # Errors
+/// When there is none.
+pub fn chromium() -> Result<PathBuf> {
+    let named = PathBuf::from(env::var_os("CHROMIUM").unwrap_or_else(|| "chromium".into()));
+    let outer = env::var_os("PATH").unwrap_or_default();
+    // An absolute path stays as it is when it is joined to another.
+    env::split_paths(&outer)
+        .map(|dir| dir.join(&named))
+        .find(|file| file.is_file())
+        .with_context(|| format!("no browser `{}`; run `cargo xtask setup`", named.display()))
 }
 
 /// A command whose user is nobody's: its home and all its configuration are in `home`, and `tutti` is on its path.
