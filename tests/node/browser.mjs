@@ -53,6 +53,10 @@ const actions = {
     await page.locator(`[data-testid=status][data-state="${state}"]`).waitFor();
   },
 
+  async message() {
+    return await page.locator("[data-testid=message][role=alert]").innerText();
+  },
+
   async shows({ text }) {
     await page.getByText(text).first().waitFor();
   },

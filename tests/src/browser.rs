@@ -63,6 +63,15 @@ impl Browser {
             .map(drop)
     }
 
+    /// What the page says instead of showing a project: why the link does not open one.
+    ///
+    /// # Errors
+    /// When it says nothing in time.
+    pub fn message(&mut self) -> Result<String> {
+        let text = self.ask(json!({ "do": "message" }))?;
+        text.as_str().map(str::to_owned).context("a text")
+    }
+
     /// Waits until the page shows a text.
     ///
     /// # Errors

@@ -14,6 +14,7 @@
 //! | [`stock`] | unmodified `y-websocket` and `@hocuspocus/provider` clients |
 //! | [`collab`] | a client of our own that sees every frame |
 //! | [`bridge`] | `tutti lsp` driven as an editor drives it |
+//! | [`witness`] | two people whose work goes on whatever others do |
 // What the processes wrote is printed when they end: the test runner shows it for tests that fail.
 #![allow(clippy::print_stderr)]
 
@@ -31,3 +32,4 @@ pub mod stock;
 pub mod terminal;
 pub mod tools;
 pub mod wait;
+pub mod witness;

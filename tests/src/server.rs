@@ -18,10 +18,18 @@ use crate::wait::until_or;
 /// A running server; dropped, it is killed.
 pub struct Server {
     data: TempDir,
-    arguments: Vec<String>,
+    words: Words,
     address: SocketAddr,
     child: Child,
     log: Log,
+}
+
+/// How it is called.
+#[derive(Clone, Debug, Default)]
+struct Words {
+    /// A shell's words that end in starting what follows them.
+    before: Vec<String>,
+    arguments: Vec<String>,
 }
 
 /// What a process has written so far.
@@ -41,17 +49,52 @@ impl Server {
     /// # Errors
     /// When it does not come to listen.
     pub fn start_with(arguments: &[&str]) -> Result<Self> {
+        let arguments = arguments.iter().map(|&word| word.to_owned()).collect();
+        Self::start_as(Words {
+            arguments,
+            ..Words::default()
+        })
+    }
+
+    /// As [`Self::start`], so that a file that may not grow is an error of writing and not the end of the process.
+    /// That is what [`Self::let_files_grow_to`] needs.
+    ///
+    /// # Errors
+    /// When it does not come to listen.
+    pub fn start_on_small_disk() -> Result<Self> {
+        // A signal that is ignored stays so in the program that the shell becomes.
+        let before = ["sh", "-c", r#"trap "" XFSZ; exec "$0" "$@""#];
+        Self::start_as(Words {
+            before: before.map(str::to_owned).to_vec(),
+            ..Words::default()
+        })
+    }
+
+    fn start_as(words: Words) -> Result<Self> {
         let data = tempfile::tempdir()?;
-        let arguments: Vec<String> = arguments.iter().map(|&word| word.to_owned()).collect();
         let log = Log::default();
-        let (child, address) = spawn(data.path(), "127.0.0.1:0", &arguments, &log)?;
+        let (child, address) = spawn(data.path(), "127.0.0.1:0", &words, &log)?;
         Ok(Self {
             data,
-            arguments,
+            words,
             address,
             child,
             log,
         })
+    }
+
+    /// Limits the size of the files that the running server writes, or lifts the limit.
+    ///
+    /// # Errors
+    /// When it cannot be set.
+    pub fn let_files_grow_to(&self, bytes: Option<u64>) -> Result<()> {
+        let limit = bytes.map_or_else(|| "unlimited".to_owned(), |bytes| bytes.to_string());
+        let status = Command::new("prlimit")
+            .arg(format!("--pid={}", self.pid()))
+            .arg(format!("--fsize={limit}:unlimited"))
+            .status()?;
+        ensure!(status.success(), "prlimit failed ({status})");
+        Ok(())
     }
 
     /// `http://ADDRESS`.
@@ -128,7 +171,7 @@ impl Server {
     /// When it does not come to listen.
     pub fn restart(&mut self) -> Result<()> {
         let listen = self.address.to_string();
-        (self.child, self.address) = spawn(self.data.path(), &listen, &self.arguments, &self.log)?;
+        (self.child, self.address) = spawn(self.data.path(), &listen, &self.words, &self.log)?;
         Ok(())
     }
 
@@ -186,26 +229,20 @@ pub fn resident_bytes(pid: u32) -> Result<u64> {
     Ok(kib * 1024)
 }
 
-/// A server command with everything of its own beneath `home`.
-///
-/// # Errors
-/// When our programs are not built.
-pub fn command(home: &Path, listen: &str) -> Result<Command> {
-    let mut command = tools::command(tools::binaries()?.join("tutti-server"), home)?;
-    command
+fn spawn(home: &Path, listen: &str, words: &Words, log: &Log) -> Result<(Child, SocketAddr)> {
+    let program = tools::binaries()?.join("tutti-server");
+    let mut command = match words.before.split_first() {
+        None => tools::command(program, home)?,
+        Some((first, others)) => {
+            let mut command = tools::command(first, home)?;
+            command.args(others).arg(program);
+            command
+        }
+    };
+    let mut child = command
         .args(["--listen", listen, "--data"])
-        .arg(home.join("data"));
-    Ok(command)
-}
-
-fn spawn(
-    home: &Path,
-    listen: &str,
-    arguments: &[String],
-    log: &Log,
-) -> Result<(Child, SocketAddr)> {
-    let mut child = command(home, listen)?
-        .args(arguments)
+        .arg(home.join("data"))
+        .args(&words.arguments)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

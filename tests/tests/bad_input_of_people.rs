@@ -1,0 +1,226 @@
+//! Bad input of people: each mistake has an answer in one sentence that says what to do, and nobody else notices.
+
+use std::fs;
+use std::net::TcpListener;
+use std::process::Stdio;
+
+use anyhow::{Context, Result, ensure};
+use tutti_tests::browser::Browser;
+use tutti_tests::cli::{Person, Ran};
+use tutti_tests::project;
+use tutti_tests::rest::Project;
+use tutti_tests::server::Server;
+use tutti_tests::tools;
+use tutti_tests::witness::Witness;
+
+struct Scene {
+    server: Server,
+    project: Project,
+    witness: Witness,
+    person: Person,
+}
+
+fn scene() -> Result<Scene> {
+    let server = Server::start()?;
+    let project = server.rest()?.make_project("calm")?;
+    let witness = Witness::new(&server, &project)?;
+    let person = Person::new("Ada")?;
+    Ok(Scene {
+        server,
+        project,
+        witness,
+        person,
+    })
+}
+
+/// Where there is no server.
+fn nowhere() -> Result<String> {
+    // The port was free a moment ago, and nobody hands it out again so soon.
+    let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+    Ok(format!("http://127.0.0.1:{port}"))
+}
+
+#[test]
+fn joining_by_an_unknown_link() -> Result<()> {
+    let mut scene = scene()?;
+    let dir = scene.person.home().join("copy");
+    let to = dir.to_str().context("a path in UTF-8")?;
+    let link = format!("{}/p/no-such-project#secret", scene.server.url());
+    scene
+        .person
+        .tutti(scene.person.home(), &["join", &link, to])?
+        .failure(&["link"])?;
+    scene
+        .person
+        .tutti(
+            scene.person.home(),
+            &["join", "https://example.org/elsewhere", to],
+        )?
+        .failure(&["not a tutti link"])?;
+    ensure!(!dir.exists(), "a directory was made");
+    scene.witness.notices_nothing()
+}
+
+#[test]
+fn joining_with_a_wrong_token() -> Result<()> {
+    let mut scene = scene()?;
+    let dir = scene.person.home().join("copy");
+    let to = dir.to_str().context("a path in UTF-8")?;
+    let link = format!("{}x", scene.project.editor_link);
+    scene
+        .person
+        .tutti(scene.person.home(), &["join", &link, to])?
+        .failure(&["link"])?;
+    ensure!(!dir.exists(), "a directory was made");
+
+    let answer = scene
+        .server
+        .rest()?
+        .with_token("wrong")
+        .get(&format!("/api/projects/{}", scene.project.id))?;
+    ensure!(answer.status == 401, "{answer:?}");
+    ensure!(
+        answer.media_type == "application/problem+json",
+        "{answer:?}"
+    );
+    scene.witness.notices_nothing()
+}
+
+#[test]
+fn opening_a_bad_link_in_a_browser() -> Result<()> {
+    let mut scene = scene()?;
+    let url = scene.server.url();
+    let mut browser = Browser::open(&format!("{url}/p/no-such-project#secret"))?;
+    browser.message()?;
+    browser.go(&format!("{}x", scene.project.editor_link))?;
+    browser.message()?;
+    browser.go(&format!("{url}/p/{}", scene.project.id))?;
+    browser.message()?;
+    scene.witness.notices_nothing()
+}
+
+#[test]
+fn sharing_to_a_server_that_is_not_there() -> Result<()> {
+    let person = Person::new("Ada")?;
+    let dir = tempfile::tempdir()?;
+    project::write(dir.path(), &[("a.txt", "a\n")])?;
+    let server = nowhere()?;
+    person
+        .tutti(dir.path(), &["share", "--server", &server, "--token", "t"])?
+        .failure(&[&server])?;
+    let link = format!("{server}/p/abc#secret");
+    person
+        .tutti(person.home(), &["join", &link, "copy"])?
+        .failure(&[&server])?;
+    ensure!(
+        !dir.path().join(".tutti").exists(),
+        "the directory is left as it was"
+    );
+    ensure!(!person.home().join("copy").exists(), "a directory was made");
+    Ok(())
+}
+
+#[test]
+fn sharing_with_a_wrong_token() -> Result<()> {
+    let mut scene = scene()?;
+    let dir = tempfile::tempdir()?;
+    project::write(dir.path(), &[("a.txt", "a\n")])?;
+    scene
+        .person
+        .tutti(
+            dir.path(),
+            &["share", "--server", &scene.server.url(), "--token", "wrong"],
+        )?
+        .failure(&["token"])?;
+    ensure!(
+        !dir.path().join(".tutti").exists(),
+        "the directory is left as it was"
+    );
+    scene.witness.notices_nothing()
+}
+
+#[test]
+fn joining_into_a_directory_that_is_not_empty() -> Result<()> {
+    let mut scene = scene()?;
+    let theirs = tempfile::tempdir()?;
+    project::write(theirs.path(), &[("a.txt", "theirs\n"), ("b.txt", "b\n")])?;
+    let project = Person::new("Bob")?.share(theirs.path(), &scene.server)?;
+
+    let mine = tempfile::tempdir()?;
+    project::write(mine.path(), &[("a.txt", "mine\n"), ("c.txt", "c\n")])?;
+    let to = mine.path().to_str().context("a path in UTF-8")?;
+    let ran = scene
+        .person
+        .tutti(scene.person.home(), &["join", &project.editor_link, to])?;
+    // A plain statement of what would change, and nothing lost.
+    ensure!(ran.code == Some(1), "{ran:?}");
+    let said = format!("{}{}", ran.stdout, ran.stderr);
+    ensure!(
+        said.contains("a.txt") && said.contains("not empty"),
+        "{ran:?}"
+    );
+    ensure!(fs::read_to_string(mine.path().join("a.txt"))? == "mine\n");
+    ensure!(fs::read_to_string(mine.path().join("c.txt"))? == "c\n");
+    ensure!(!mine.path().join("b.txt").exists());
+    scene.witness.notices_nothing()
+}
+
+#[test]
+fn asking_where_no_project_is() -> Result<()> {
+    let person = Person::new("Ada")?;
+    let dir = tempfile::tempdir()?;
+    for words in [&["status"][..], &["leave"]] {
+        person
+            .tutti(dir.path(), words)?
+            .failure(&["no project", "tutti share", "tutti join"])?;
+    }
+    ensure!(
+        fs::read_dir(dir.path())?.next().is_none(),
+        "something was written"
+    );
+    Ok(())
+}
+
+#[test]
+fn serving_on_a_port_that_is_taken() -> Result<()> {
+    let mut scene = scene()?;
+    let home = tempfile::tempdir()?;
+    let address = scene.server.address().to_string();
+    let data = home.path().join("data");
+    let data = data.to_str().context("a path in UTF-8")?;
+    serve(&home, &["--listen", &address, "--data", data])?.failure(&[&address, "--listen"])?;
+    scene.witness.notices_nothing()
+}
+
+#[test]
+fn serving_from_a_directory_that_cannot_be_written() -> Result<()> {
+    let home = tempfile::tempdir()?;
+    // Beneath a file nobody can write, the administrator included.
+    project::write(home.path(), &[("file", "")])?;
+    let data = home.path().join("file/data");
+    let data = data.to_str().context("a path in UTF-8")?;
+    serve(&home, &["--listen", "127.0.0.1:0", "--data", data])?.failure(&[data, "--data"])?;
+    Ok(())
+}
+
+#[test]
+fn serving_from_a_directory_that_is_served_already() -> Result<()> {
+    let mut scene = scene()?;
+    let home = tempfile::tempdir()?;
+    let data = scene.server.data();
+    let data = data.to_str().context("a path in UTF-8")?;
+    serve(&home, &["--listen", "127.0.0.1:0", "--data", data])?.failure(&[data, "--data"])?;
+    scene.witness.notices_nothing()
+}
+
+/// Runs the server to its end.
+fn serve(home: &tempfile::TempDir, words: &[&str]) -> Result<Ran> {
+    let output = tools::command(tools::binaries()?.join("tutti-server"), home.path())?
+        .args(words)
+        .stdin(Stdio::null())
+        .output()?;
+    Ok(Ran::new(
+        &format!("tutti-server {}", words.join(" ")),
+        &output,
+    ))
+}
