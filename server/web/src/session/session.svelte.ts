@@ -22,6 +22,8 @@ export interface OpenFile {
 export type Admission = { admitted: true } | { admitted: false; reason?: string };
 
 const INDEX = 'index';
+/** For how long changes of the index are collected before the tree shows them. */
+const INDEX_PAUSE_MS = 30;
 
 /** A person's stay in one project: its rooms on one socket, and what the page shows of them. */
 export class Session {
@@ -49,6 +51,7 @@ export class Session {
   #closeReason = '';
   #unsaved = 0;
   #progressAt = 0;
+  #indexTimer: ReturnType<typeof setTimeout> | undefined;
   #ticker: ReturnType<typeof setInterval> | undefined;
 
   /** `token` is asked for on each joining of a room, `admit` when it was refused: it tells whether there is a new one. */
@@ -89,7 +92,7 @@ export class Session {
       onStatus: () => this.#updateStatus(),
     });
     this.#index = this.#join(INDEX);
-    this.#index.doc.getMap(FILES_ROOT).observeDeep(() => this.#readIndex());
+    this.#index.doc.getMap(FILES_ROOT).observeDeep(() => this.#readIndexSoon());
     this.#showPresence();
     window.addEventListener('online', this.#connectNow);
     window.addEventListener('pageshow', this.#shownAgain);
@@ -124,6 +127,7 @@ export class Session {
   createFile(path: string): void {
     const id = randomId();
     addFile(this.#index.doc, id, path, this.user.name, Date.now());
+    this.#readIndex();
     this.following = undefined;
     this.openFile(id);
   }
@@ -172,6 +176,7 @@ export class Session {
     window.removeEventListener('pageshow', this.#shownAgain);
     document.removeEventListener('visibilitychange', this.#connectNow);
     clearInterval(this.#ticker);
+    clearTimeout(this.#indexTimer);
     for (const room of this.#rooms.values()) room.leave();
     this.#rooms.clear();
     this.#socket.destroy();
@@ -241,7 +246,14 @@ export class Session {
     );
   }
 
+  /** A project that is being uploaded changes its index thousands of times. */
+  #readIndexSoon(): void {
+    this.#indexTimer ??= setTimeout(() => this.#readIndex(), INDEX_PAUSE_MS);
+  }
+
   #readIndex(): void {
+    clearTimeout(this.#indexTimer);
+    this.#indexTimer = undefined;
     this.files = shownFiles(readEntries(this.#index.doc));
     if (!this.open) return;
     const { id, path, gone } = this.open;
