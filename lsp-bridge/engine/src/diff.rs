@@ -40,6 +40,22 @@ pub fn diff(old: &Rope, new: &Rope) -> Patch {
     whole_line_ends(old, patch)
 }
 
+/// The same change with its replacements cut down to what they really replace: whoever deletes a
+/// whole text and writes it anew with one letter changed has changed one letter.
+pub fn refine(old: &Rope, patch: &Patch) -> Patch {
+    let mut out = Patch::default();
+    for splice in patch.splices() {
+        let was = Rope::from(old.slice(splice.at..splice.end()));
+        for part in diff(&was, &Rope::from_str(&splice.insert)).splices() {
+            out.push(Splice {
+                at: splice.at + part.at,
+                ..part.clone()
+            });
+        }
+    }
+    whole_line_ends(old, out)
+}
+
 /// How many characters both texts share at the start, and, of what is left, at the end.
 fn common_ends(old: &Rope, new: &Rope) -> (usize, usize) {
     let shorter = old.len_bytes().min(new.len_bytes());

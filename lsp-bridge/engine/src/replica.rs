@@ -13,7 +13,7 @@ use yrs::{
 };
 
 use crate::diff::diff;
-use crate::patch::Patch;
+use crate::patch::{Patch, Splice};
 
 /// Bytes that are not a Yjs update or state vector in v1 encoding.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -33,8 +33,9 @@ pub struct Replica {
     doc: Doc,
     content: TextRef,
     text: Rope,
-    /// What the transaction that just ended has changed, in UTF-16 units; filled by an observer.
-    changes: Arc<Mutex<Vec<Delta>>>,
+    /// What each transaction since the last look has changed, in UTF-16 units; filled by an
+    /// observer.
+    changes: Arc<Mutex<Vec<Vec<Delta>>>>,
 }
 
 impl std::fmt::Debug for Replica {
@@ -56,7 +57,7 @@ impl Replica {
         content.observe("rope", move |txn, event| {
             if txn.origin() != Some(&LOCAL.into()) {
                 let mut sink = sink.lock().unwrap_or_else(PoisonError::into_inner);
-                sink.extend_from_slice(event.delta(txn));
+                sink.push(event.delta(txn).to_vec());
             }
         });
         Self {
@@ -124,11 +125,12 @@ impl Replica {
         self.doc.transact().encode_diff_v1(&StateVector::default())
     }
 
-    /// Takes in an update. One that is known already changes nothing.
+    /// Takes in an update and returns what it changed in the text. One that is known already
+    /// changes nothing.
     ///
     /// # Errors
     /// [`BadUpdate`] when the bytes are not an update; the replica is unchanged then.
-    pub fn apply(&mut self, update: &[u8]) -> Result<(), BadUpdate> {
+    pub fn apply(&mut self, update: &[u8]) -> Result<Patch, BadUpdate> {
         let bad = |error: &dyn std::fmt::Display| BadUpdate(error.to_string());
         let update = Update::decode_v1(update).map_err(|error| bad(&error))?;
         self.doc
@@ -136,10 +138,26 @@ impl Replica {
             .apply_update(update)
             .map_err(|error| bad(&error))?;
         let mut changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
-        let deltas = std::mem::take(&mut *changes);
+        let transactions = std::mem::take(&mut *changes);
         drop(changes);
-        follow(&mut self.text, &deltas);
-        Ok(())
+        let before = self.text.clone();
+        let mut patch = Patch::default();
+        for deltas in &transactions {
+            patch = patch_of(&self.text, deltas);
+            patch.apply(&mut self.text);
+        }
+        Ok(match transactions.len() {
+            0 | 1 => patch,
+            _ => diff(&before, &self.text),
+        })
+    }
+
+    /// What taking in `update` would change in the text.
+    ///
+    /// # Errors
+    /// [`BadUpdate`] when the bytes are not an update.
+    pub fn preview(&self, update: &[u8]) -> Result<Patch, BadUpdate> {
+        self.fork(0).apply(update)
     }
 
     /// Changes the text by `patch`, whose old text must be this replica's; returns the update.
@@ -169,28 +187,34 @@ impl Replica {
     }
 }
 
-/// Changes `text` as a Yjs text event says.
-fn follow(text: &mut Rope, deltas: &[Delta]) {
-    let mut at = 0;
+/// A Yjs text event as a patch of `text`, the text before it.
+fn patch_of(text: &Rope, deltas: &[Delta]) -> Patch {
+    let mut patch = Patch::default();
+    let mut units = 0;
     for delta in deltas {
+        let at = text.utf16_cu_to_char(units);
+        let mut splice = Splice {
+            at,
+            delete: 0,
+            insert: String::new(),
+        };
         match delta {
-            Delta::Retain(units, _) => {
-                at = text.utf16_cu_to_char(text.char_to_utf16_cu(at) + *units as usize);
+            Delta::Retain(length, _) => {
+                units += *length as usize;
+                continue;
             }
-            Delta::Deleted(units) => {
-                let end = text.utf16_cu_to_char(text.char_to_utf16_cu(at) + *units as usize);
-                text.remove(at..end);
+            Delta::Deleted(length) => {
+                units += *length as usize;
+                splice.delete = text.utf16_cu_to_char(units) - at;
             }
             Delta::Inserted(Out::Any(Any::String(inserted)), _) => {
-                text.insert(at, inserted);
-                at += inserted.chars().count();
+                splice.insert = inserted.to_string();
             }
-            Delta::Inserted(_, _) => {
-                text.insert_char(at, EMBED);
-                at += 1;
-            }
+            Delta::Inserted(_, _) => splice.insert.push(EMBED),
         }
+        patch.push(splice);
     }
+    patch
 }
 
 #[cfg(test)]

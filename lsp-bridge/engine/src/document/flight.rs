@@ -81,7 +81,7 @@ impl Document {
         match answer {
             Answer::Applied if flight.overtaken && self.dialect.checks_versions() => {
                 // The person's change came first, so the version was wrong: a yes that skipped.
-                self.flight = None;
+                self.drop_flight();
             }
             Answer::Applied => {
                 flight.accepted = true;
@@ -91,8 +91,14 @@ impl Document {
         }
     }
 
+    /// Frees the slot of an edit that has not landed, or not wholly.
+    pub(super) fn drop_flight(&mut self) -> Option<Flight> {
+        self.ahead = None;
+        self.flight.take()
+    }
+
     fn refused(&mut self, now: Millis) {
-        let Some(flight) = self.flight.take() else {
+        let Some(flight) = self.drop_flight() else {
             return;
         };
         if flight.version != self.version {
@@ -112,7 +118,9 @@ impl Document {
     /// Gives up an edit whose time has run out, without asking for the same again.
     pub(super) fn lapse(&mut self, now: Millis) {
         let due = |deadline: Option<Millis>| deadline.is_some_and(|deadline| deadline <= now);
-        if let Some(flight) = self.flight.take_if(|flight| due(flight.deadline)) {
+        if self.flight.as_ref().is_some_and(|f| due(f.deadline))
+            && let Some(flight) = self.drop_flight()
+        {
             self.retry.futile = Some((flight.version, flight.target));
         }
         if due(self.retry.not_before) {

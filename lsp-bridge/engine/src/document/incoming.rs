@@ -45,7 +45,7 @@ impl Document {
                 }
                 if accepted {
                     // A yes that the text belies: the edit was skipped.
-                    self.flight = None;
+                    self.drop_flight();
                 }
             }
             Explanation::Ours { landed, left } => {
@@ -73,7 +73,7 @@ impl Document {
                 .expect("main's own update is valid");
         }
         if left.is_empty() {
-            self.flight = None;
+            self.flight = None; // `ahead` is what came in the meantime.
             self.retry.landed();
         } else {
             flight.left = left;
@@ -112,6 +112,7 @@ impl Document {
         self.main
             .apply(&update)
             .expect("the editor replica's own update is valid");
+        self.ahead.take_if(|known| !known.is_empty());
         effects.push(Effect::Send { update });
     }
 
@@ -163,7 +164,12 @@ impl Document {
     /// Others have written.
     pub(super) fn remote(&mut self, update: &[u8], effects: &mut Vec<Effect>) {
         match self.main.apply(update) {
-            Ok(()) => self.main_ahead = true,
+            Ok(patch) => {
+                self.ahead = match self.ahead.take() {
+                    Some(known) if known.is_empty() => Some(patch),
+                    _ => None,
+                };
+            }
             Err(error) => effects.push(Effect::Tell {
                 message: format!(
                     "The server sent something unreadable, which was left out: {error}."

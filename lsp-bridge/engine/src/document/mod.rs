@@ -162,8 +162,9 @@ pub struct Document {
     crlf: bool,
     /// Whether `shown` and `editor` hold one text. If not they may by chance; it is only slower.
     aligned: bool,
-    /// Whether `main` holds what `editor` does not, as far as is known.
-    main_ahead: bool,
+    /// What `main` holds and `editor` does not (with an edit under way: will not when it has
+    /// landed), as a patch of `editor`'s text; `None` if it would have to be worked out.
+    ahead: Option<Patch>,
     flight: Option<Flight>,
     retry: Retry,
     next_edit: u64,
@@ -208,7 +209,7 @@ impl Document {
         let has_base = effects.is_empty();
         let mut document = Self {
             aligned: shown == *editor.rope(),
-            main_ahead: true,
+            ahead: None,
             main,
             editor,
             shown,

@@ -5,7 +5,7 @@ use ropey::Rope;
 use super::changes::EARLY_MS;
 use super::flight::Flight;
 use super::{Document, EditId, Effect, Millis, same_text};
-use crate::diff::diff;
+use crate::diff::{diff, refine};
 use crate::patch::{Patch, Splice};
 use crate::position::{Range, TextEdit, position};
 
@@ -27,27 +27,27 @@ impl Document {
     }
 
     fn send_edit(&mut self, now: Millis, effects: &mut Vec<Effect>) {
-        if self.aligned && !self.main_ahead {
+        if self.aligned && self.ahead.as_ref().is_some_and(Patch::is_empty) {
             return;
         }
+        let update = self
+            .main
+            .diff(&self.editor.state_vector())
+            .expect("a replica's own state vector is valid");
         if same_text(&self.shown, self.main.rope(), self.keeps_newline()) {
-            self.catch_up();
+            self.catch_up(&update);
             return;
         }
         let target = self.target();
         if self.retry.is_futile(self.version, &target) {
             return;
         }
-        let mut patch = diff(&self.shown, &target);
+        let mut patch = self.way_to(&target, &update);
         if self.dialect.one_edit_a_request {
             patch = patch.part(0, 1);
         }
         let patch = before_final_newline(&self.shown, patch);
         let raw = self.as_edits(&patch);
-        let update = self
-            .main
-            .diff(&self.editor.state_vector())
-            .expect("a replica's own state vector is valid");
         let id = EditId(self.next_edit);
         self.next_edit += 1;
         self.flight = Some(Flight {
@@ -61,6 +61,7 @@ impl Document {
             accepted: false,
             deadline: Flight::answer_deadline(now, self.dialect.checks_versions()),
         });
+        self.ahead = Some(Patch::default());
         effects.push(Effect::Edit {
             edit: id,
             version: self.version,
@@ -68,16 +69,36 @@ impl Document {
         });
     }
 
+    /// The edits that make `target` of what the editor shows.
+    ///
+    /// Where `editor` is in step, they are those that `update` makes there: so each character
+    /// keeps its identity, and carets beside it stay. A comparison of texts might take one letter
+    /// for another that looks the same.
+    fn way_to(&self, target: &Rope, update: &[u8]) -> Patch {
+        if !self.aligned {
+            return diff(&self.shown, target);
+        }
+        let known = self.ahead.clone().unwrap_or_else(|| {
+            self.editor
+                .preview(update)
+                .expect("main's own update is valid")
+        });
+        let patch = refine(&self.shown, &known);
+        let mut reached = self.shown.clone();
+        patch.apply(&mut reached);
+        if reached == *target {
+            patch
+        } else {
+            diff(&self.shown, target) // A final newline that the editor insists on.
+        }
+    }
+
     /// The editor shows everything; its replica may lack what left no trace in the text.
-    fn catch_up(&mut self) {
-        let update = self
-            .main
-            .diff(&self.editor.state_vector())
-            .expect("a replica's own state vector is valid");
+    fn catch_up(&mut self, update: &[u8]) {
         self.editor
-            .apply(&update)
+            .apply(update)
             .expect("main's own update is valid");
-        self.main_ahead = false;
+        self.ahead = Some(Patch::default());
         self.aligned = self.shown == *self.editor.rope();
     }
 
