@@ -79,6 +79,14 @@ const actions = {
     return await page.evaluate(() => navigator.clipboard.readText());
   },
 
+  async loadedBytes() {
+    return await page.evaluate(() =>
+      [...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")]
+        .map((entry) => entry.encodedBodySize)
+        .reduce((sum, size) => sum + size, 0),
+    );
+  },
+
   async page() {
     return await page.locator("body").innerText();
   },

@@ -126,6 +126,15 @@ impl Browser {
         .with_context(|| difference(text, &last))
     }
 
+    /// How much the page has loaded by now, in bytes as they were sent: compressed.
+    ///
+    /// # Errors
+    /// When the page is gone.
+    pub fn loaded_bytes(&mut self) -> Result<u64> {
+        let bytes = self.ask(json!({ "do": "loadedBytes" }))?;
+        bytes.as_u64().context("a number")
+    }
+
     /// What the page shows, as text, for a message.
     ///
     /// # Errors

@@ -164,10 +164,19 @@ impl Member {
     /// When the connection is gone; the text is then sent with the next.
     pub fn append(&mut self, text: &str) -> Result<()> {
         let content = self.doc.get_or_insert_text(CONTENT);
+        let end = content.len(&self.doc.transact());
+        self.insert(end, text)
+    }
+
+    /// Inserts text at a place counted in UTF-16 units, and sends it.
+    ///
+    /// # Errors
+    /// When the connection is gone; the text is then sent with the next.
+    pub fn insert(&mut self, index: u32, text: &str) -> Result<()> {
+        let content = self.doc.get_or_insert_text(CONTENT);
         let update = {
             let mut txn = self.doc.transact_mut();
-            let end = content.len(&txn);
-            content.insert(&mut txn, end, text);
+            content.insert(&mut txn, index, text);
             txn.encode_update_v1()
         };
         self.unsent.push(text.to_owned());

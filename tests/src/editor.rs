@@ -28,7 +28,7 @@ pub struct Editor {
     kind: Kind,
     terminal: Terminal,
     file: PathBuf,
-    home: PathBuf,
+    person: Person,
 }
 
 impl Editor {
@@ -36,7 +36,7 @@ impl Editor {
     ///
     /// # Errors
     /// When the editor does not come to show the file.
-    pub fn open(kind: Kind, person: &Person, dir: &Path, file: &str) -> Result<Self> {
+    pub fn open(kind: Kind, person: Person, dir: &Path, file: &str) -> Result<Self> {
         let set_up = readme::block(&format!("{kind:?}"))?;
         Self::open_with(kind, person, dir, file, &set_up)
     }
@@ -47,7 +47,7 @@ impl Editor {
     /// When the editor does not come to show the file.
     pub fn open_with(
         kind: Kind,
-        person: &Person,
+        person: Person,
         dir: &Path,
         file: &str,
         set_up: &str,
@@ -76,7 +76,7 @@ impl Editor {
             kind,
             terminal,
             file: path,
-            home,
+            person,
         })
     }
 
@@ -212,15 +212,21 @@ impl Editor {
     /// # Errors
     /// When it is another editor or does not answer.
     pub fn remote(&self, expression: &str) -> Result<String> {
-        let output = tools::command(tools::editors()?.join("nvim"), &self.home)?
+        let output = tools::command(tools::editors()?.join("nvim"), self.person.home())?
             .arg("--server")
-            .arg(self.home.join("nvim"))
+            .arg(self.person.home().join("nvim"))
             .args(["--remote-expr", expression])
             .output()?;
         if !output.status.success() {
             bail!("nvim: {}", String::from_utf8_lossy(&output.stderr));
         }
         Ok(String::from_utf8(output.stdout)?)
+    }
+
+    /// Whose editor it is.
+    #[must_use]
+    pub fn person(&self) -> &Person {
+        &self.person
     }
 
     /// The file on disk.

@@ -13,7 +13,7 @@ fn types_and_saves(kind: Kind) -> Result<()> {
     let person = Person::new("Ada")?;
     let dir = tempfile::tempdir()?;
     project::write(dir.path(), &[("song.txt", "one\ntwo; three\n")])?;
-    let editor = Editor::open_with(kind, &person, dir.path(), "song.txt", "")?;
+    let editor = Editor::open_with(kind, person, dir.path(), "song.txt", "")?;
     editor.type_behind("two")?;
     editor.type_text(" für;", Duration::from_millis(5))?;
     editor.escape()?;

@@ -108,8 +108,8 @@ fn three_people_in_three_editors_type_into_one_function() -> Result<()> {
     let original = fs::read_to_string(adas.path().join(FILE))?;
     ensure!(rest.text(&project.id, &document)? == original);
 
-    let neovim = Editor::open(Kind::Neovim, &ada, adas.path(), FILE)?;
-    let helix = Editor::open(Kind::Helix, &bob, bobs.path(), FILE)?;
+    let neovim = Editor::open(Kind::Neovim, ada, adas.path(), FILE)?;
+    let helix = Editor::open(Kind::Helix, bob, bobs.path(), FILE)?;
     let mut browser = Browser::open(&project.editor_link)?;
     browser.introduce("Cleo")?;
     browser.open_file(FILE)?;

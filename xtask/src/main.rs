@@ -6,9 +6,11 @@
 //! | `test` | sets up, then every check and every test |
 //! | `check` | the quick half: formatting, lints, the web client's types |
 //! | `setup` | installs what the tests need |
+//! | `figures` | sizes, memory and latency of the optimised programs |
 #![allow(clippy::print_stdout, clippy::print_stderr)] // A task's output is what its caller reads.
 
 mod command;
+mod figures;
 mod run;
 mod setup;
 mod steps;
@@ -38,6 +40,8 @@ enum Task {
     Check,
     /// Install what the tests need: terminal editors, a browser, npm packages, cargo tools.
     Setup,
+    /// Build optimised programs and print their sizes, memory and latency.
+    Figures,
 }
 
 fn main() -> ExitCode {
@@ -46,6 +50,7 @@ fn main() -> ExitCode {
         Task::Test => test::test(),
         Task::Check => test::check(),
         Task::Setup => setup::setup(),
+        Task::Figures => figures::figures(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

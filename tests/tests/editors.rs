@@ -1,0 +1,224 @@
+//! Each terminal editor with README's set-up lines: what is typed in it reaches everyone, and what others type reaches
+//! it.
+
+use std::fs;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use tutti_tests::cli::Person;
+use tutti_tests::collab::Member;
+use tutti_tests::editor::{Editor, Kind};
+use tutti_tests::project;
+use tutti_tests::rest::{Project, Rest};
+use tutti_tests::server::Server;
+use tutti_tests::stock::Target;
+use tutti_tests::wait::until_or;
+
+const FILE: &str = "metronome.py";
+const TEXT: &str = "def beat():\n    return 1\n\n\ndef bar():\n    return 4\n";
+const PACE: Duration = Duration::from_millis(60);
+
+struct Scene {
+    _server: Server,
+    rest: Rest,
+    project: Project,
+    document: String,
+    dir: tempfile::TempDir,
+    editor: Editor,
+    other: Member,
+}
+
+/// A shared directory, its file open in the editor, and someone else in the same file.
+fn scene(kind: Kind, text: &str) -> Result<Scene> {
+    let server = Server::start()?;
+    let person = Person::new("Ada")?;
+    let dir = tempfile::tempdir()?;
+    project::write(dir.path(), &[(FILE, text), ("other.txt", "other\n")])?;
+    let project = person.share(dir.path(), &server)?;
+    let rest = server.rest()?;
+    let document = rest.file_id(&project.id, FILE)?;
+    let to = Target {
+        server: &server.ws_url(),
+        project: &project.id,
+        document: &document,
+        token: project.editor_token(),
+    };
+    let other = Member::join(to, 77)?;
+    // The person's home has to outlive the editor, and does so as a part of it.
+    let editor = Editor::open(kind, person, dir.path(), FILE)?;
+    Ok(Scene {
+        _server: server,
+        rest,
+        project,
+        document,
+        dir,
+        editor,
+        other,
+    })
+}
+
+impl Scene {
+    fn server_holds(&self, expected: &str) -> Result<()> {
+        let text = || self.rest.text(&self.project.id, &self.document);
+        until_or(
+            "the server to hold the text",
+            || text().ok().filter(|text| text == expected),
+            || {
+                project::difference(
+                    expected,
+                    &text().unwrap_or_else(|error| format!("{error:#}")),
+                )
+            },
+        )
+        .map(drop)
+    }
+}
+
+fn both_ways(kind: Kind) -> Result<()> {
+    let mut scene = scene(kind, TEXT)?;
+
+    // Typed here, seen there.
+    scene.editor.type_behind("def beat")?;
+    scene.editor.type_text("  # one", PACE)?;
+    let mut expected = TEXT.replacen("beat():", "beat():  # one", 1);
+    scene.server_holds(&expected)?;
+    scene.other.holds(&expected)?;
+
+    // Typed there, seen here, while the person here is still in the middle of typing.
+    scene.other.insert(0, "# top\n")?;
+    expected.insert_str(0, "# top\n");
+    scene.editor.terminal().shows("# top")?;
+    scene.editor.type_text(" two", PACE)?;
+    expected = expected.replacen("# one", "# one two", 1);
+    scene.server_holds(&expected)?;
+    scene.editor.escape()?;
+    scene.editor.holds(&expected)?;
+
+    // At once, in two places.
+    scene.editor.type_behind("return 1")?;
+    std::thread::scope(|scope| -> Result<()> {
+        let editor = &scene.editor;
+        let typist = scope.spawn(move || editor.type_text("000000000000", PACE));
+        for _ in 0..12 {
+            scene.other.append("# more\n")?;
+            scene.other.receive(PACE)?;
+        }
+        typist.join().expect("the typist does not panic")
+    })?;
+    expected = expected.replacen("return 1", "return 1000000000000", 1) + &"# more\n".repeat(12);
+    scene.server_holds(&expected)?;
+    scene.editor.escape()?;
+    scene.editor.holds(&expected)?;
+    scene.other.holds(&expected)?;
+
+    // Saving and leaving changes nothing for anyone.
+    scene.editor.save()?;
+    let file = scene.dir.path().join(FILE);
+    until_or(
+        "the file to be saved",
+        || (fs::read_to_string(&file).ok()? == expected).then_some(()),
+        || format!("{:?}", fs::read_to_string(&file)),
+    )?;
+    let Scene {
+        editor,
+        mut other,
+        rest,
+        project,
+        document,
+        ..
+    } = scene;
+    editor.quit()?;
+    other.append("# end\n")?;
+    other.saved()?;
+    ensure!(rest.text(&project.id, &document)? == expected + "# end\n");
+    Ok(())
+}
+
+#[test]
+fn neovim() -> Result<()> {
+    both_ways(Kind::Neovim)
+}
+
+#[test]
+fn helix() -> Result<()> {
+    both_ways(Kind::Helix)
+}
+
+#[test]
+fn emacs() -> Result<()> {
+    both_ways(Kind::Emacs)
+}
+
+/// Outside a shared project the set-up lines do nothing that one would notice.
+fn silent_outside(kind: Kind) -> Result<()> {
+    let person = Person::new("Ada")?;
+    let dir = tempfile::tempdir()?;
+    project::write(dir.path(), &[(FILE, TEXT)])?;
+    let editor = Editor::open(kind, person, dir.path(), FILE)?;
+    editor.type_behind("return 1")?;
+    editor.type_text("23", PACE)?;
+    editor.escape()?;
+    editor.holds(&TEXT.replacen("return 1", "return 123", 1))?;
+    let screen = editor.terminal().screen()?.to_lowercase();
+    for word in ["error", "exited", "failed"] {
+        ensure!(
+            !screen.contains(word),
+            "the screen says `{word}`:\n{screen}"
+        );
+    }
+    ensure!(!dir.path().join(".tutti").exists());
+    editor.quit()
+}
+
+#[test]
+fn neovim_outside_a_project() -> Result<()> {
+    silent_outside(Kind::Neovim)
+}
+
+#[test]
+fn helix_outside_a_project() -> Result<()> {
+    silent_outside(Kind::Helix)
+}
+
+#[test]
+fn emacs_outside_a_project() -> Result<()> {
+    silent_outside(Kind::Emacs)
+}
+
+/// Letters outside the basic plane and a file with CRLF line ends, which each editor counts and reports in its own way.
+fn notes_and_carriage_returns(kind: Kind) -> Result<()> {
+    let shown = "# 𝄞 clef\nbeat = 1\n# 𝄢 bass\n";
+    let mut scene = scene(kind, &shown.replace('\n', "\r\n"))?;
+    scene.server_holds(shown)?;
+    scene.editor.type_behind("clef")?;
+    scene.editor.type_text(" e", PACE)?;
+    scene.other.insert(2, "𝅘𝅥𝅮 ")?;
+    let expected = "# 𝅘𝅥𝅮 𝄞 clef e\nbeat = 1\n# 𝄢 bass\n";
+    scene.server_holds(expected)?;
+    scene.editor.escape()?;
+    let file = scene.dir.path().join(FILE);
+    until_or(
+        "the file to be saved with its own line ends",
+        || {
+            scene.editor.save().ok()?;
+            (fs::read_to_string(&file).ok()? == expected.replace('\n', "\r\n")).then_some(())
+        },
+        || format!("{:?}", fs::read_to_string(&file)),
+    )
+    .context("CRLF")
+}
+
+#[test]
+fn neovim_with_notes_and_carriage_returns() -> Result<()> {
+    notes_and_carriage_returns(Kind::Neovim)
+}
+
+#[test]
+fn helix_with_notes_and_carriage_returns() -> Result<()> {
+    notes_and_carriage_returns(Kind::Helix)
+}
+
+#[test]
+fn emacs_with_notes_and_carriage_returns() -> Result<()> {
+    notes_and_carriage_returns(Kind::Emacs)
+}
