@@ -2,6 +2,7 @@ import { EditorView, ViewPlugin, type ViewUpdate } from '@codemirror/view';
 import type { Awareness } from 'y-protocols/awareness';
 import * as Y from 'yjs';
 import { readUser, samePerson, type User } from '../lib/person';
+import { readCaret } from './presence';
 
 /** Where `user`'s caret is in `text`, in UTF-16 code units; `undefined` where they show none here. */
 export function caretOf(user: User, awareness: Awareness, text: Y.Text): number | undefined {
@@ -11,17 +12,9 @@ export function caretOf(user: User, awareness: Awareness, text: Y.Text): number 
     if (clientId === awareness.clientID) continue;
     const theirs = readUser(state);
     if (!theirs || !samePerson(theirs, user)) continue;
-    const head: unknown = (state.cursor as { head?: unknown } | null | undefined)?.head;
-    if (head == null) continue;
-    try {
-      const place = Y.createAbsolutePositionFromRelativePosition(
-        Y.createRelativePositionFromJSON(head),
-        doc,
-      );
-      if (place?.type === text) return place.index;
-    } catch {
-      // Anybody may write anything into an awareness state; such a caret is nowhere.
-    }
+    const caret = readCaret(state);
+    const place = caret && Y.createAbsolutePositionFromRelativePosition(caret.head, doc);
+    if (place?.type === text) return place.index;
   }
   return undefined;
 }

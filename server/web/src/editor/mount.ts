@@ -21,6 +21,7 @@ import * as Y from 'yjs';
 import type { User } from '../lib/person';
 import { ownWay, showCaretOf } from './follow';
 import { languageOf, loadLanguage } from './language';
+import { checkedAwareness } from './presence';
 import { theme } from './theme';
 
 export interface EditorOptions {
@@ -77,7 +78,7 @@ export function mountEditor(options: EditorOptions): Editor {
         language.of([]),
         // A phone has no room to scroll sideways in.
         matchMedia('(max-width: 760px)').matches ? EditorView.lineWrapping : [],
-        yCollab(text, awareness, { undoManager }),
+        yCollab(text, checkedAwareness(awareness), { undoManager }),
         theme,
         ownWay(options.onOwnWay),
         EditorView.updateListener.of((update) => {
