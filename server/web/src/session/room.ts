@@ -4,6 +4,8 @@ import * as Y from 'yjs';
 import { Ledger } from './ledger';
 
 export interface RoomListener {
+  /** The person at this page has made an edit. */
+  edited(room: Room, update: Uint8Array): void;
   /** Something that the page shows has changed. */
   changed(room: Room): void;
   /** Somebody's presence in this room has changed. */
@@ -31,13 +33,21 @@ export class Room {
     readonly name: string,
     socket: HocuspocusProviderWebsocket,
     token: () => string,
+    /** Edits that an earlier page could not save. */
+    left: readonly Uint8Array[],
     listener: RoomListener,
   ) {
     this.#socket = socket;
+    for (const update of left) {
+      // What these edits build on may still be missing: then Yjs holds them back, and sends them all the same.
+      Y.applyUpdate(this.doc, update);
+      this.ledger.edited();
+    }
     // Ahead of the provider's own observer, so that an edit is in the ledger before its frame.
-    this.doc.on('update', (_update: Uint8Array, origin: unknown) => {
+    this.doc.on('update', (update: Uint8Array, origin: unknown) => {
       if (origin === this.#provider) return;
       this.ledger.edited();
+      listener.edited(this, update);
       listener.changed(this);
     });
     this.#provider = new HocuspocusProvider({

@@ -1,6 +1,7 @@
 import { HocuspocusProviderWebsocket } from '@hocuspocus/provider';
 import { addFile, FILES_ROOT, readEntries, removeFiles, renameFiles, shownFiles, type ShownFile } from '../lib/files';
 import { cleanName, freeColour, type Peer, randomId, readUser, rememberName, samePerson, type User } from '../lib/person';
+import type { Keep } from './keep';
 import { Room } from './room';
 import { type Status, statusOf } from './status';
 import { watchedSocket } from './wire';
@@ -46,6 +47,7 @@ export class Session {
   readonly #listener = {
     changed: (room: Room) => this.#changed(room),
     presence: (room: Room) => this.#presence(room),
+    edited: (room: Room, update: Uint8Array) => this.keep.hold(room.name, update),
   };
   #wasOnline = false;
   #closeReason = '';
@@ -61,6 +63,7 @@ export class Session {
     user: User,
     readonly token: () => string,
     readonly admit: () => Promise<Admission>,
+    readonly keep: Keep,
   ) {
     this.user = user;
     this.#socket = new HocuspocusProviderWebsocket({
@@ -94,6 +97,9 @@ export class Session {
     this.#index = this.#join(INDEX);
     this.#index.doc.getMap(FILES_ROOT).observeDeep(() => this.#readIndexSoon());
     this.#showPresence();
+    // Edits that an earlier page left behind go to the server whether or not their file is opened.
+    for (const name of keep.rooms) this.#join(name.slice(project.length + 1));
+    window.addEventListener('pagehide', this.#flush);
     window.addEventListener('online', this.#connectNow);
     window.addEventListener('pageshow', this.#shownAgain);
     document.addEventListener('visibilitychange', this.#connectNow);
@@ -129,6 +135,8 @@ export class Session {
     addFile(this.#index.doc, id, path, this.user.name, Date.now());
     this.#readIndex();
     this.following = undefined;
+    // Nobody else has this document yet, so there is nothing to wait for.
+    this.#join(id).loaded = true;
     this.openFile(id);
   }
 
@@ -172,6 +180,7 @@ export class Session {
   }
 
   destroy(): void {
+    window.removeEventListener('pagehide', this.#flush);
     window.removeEventListener('online', this.#connectNow);
     window.removeEventListener('pageshow', this.#shownAgain);
     document.removeEventListener('visibilitychange', this.#connectNow);
@@ -182,9 +191,18 @@ export class Session {
     this.#socket.destroy();
   }
 
+  /** Gives up what is not saved, and starts again with what the server has. */
+  async discard(): Promise<void> {
+    await this.keep.discard();
+    this.status = { ...this.status, unsaved: 0 };
+    location.reload();
+  }
+
+  #flush = () => this.keep.flush();
+
   /** Does not wait for the backoff when there is a reason to think that the network is back. */
   #connectNow = () => {
-    if (document.visibilityState === 'hidden') return;
+    if (document.visibilityState === 'hidden') return this.#flush();
     if (this.#socket.shouldConnect && this.#socket.status === 'disconnected') void this.#socket.connect();
   };
 
@@ -197,7 +215,8 @@ export class Session {
   };
 
   #join(id: string): Room {
-    const room = new Room(`${this.project}/${id}`, this.#socket, this.token, this.#listener);
+    const name = `${this.project}/${id}`;
+    const room = new Room(name, this.#socket, this.token, this.keep.take(name), this.#listener);
     this.#rooms.set(id, room);
     return room;
   }
@@ -322,7 +341,8 @@ export class Session {
     let refusal: string | undefined;
     for (const room of this.#rooms.values()) {
       unsaved += room.ledger.pending;
-      if (room.ledger.refused) refusal = 'the server refused the last change; copy your text, then reload';
+      if (room.ledger.pending === 0) this.keep.release(room.name);
+      if (room.ledger.refused) refusal = 'the server refused a change';
       else if (room.ledger.pending > 0 && room.denied !== undefined) refusal = room.denied;
     }
     if (unsaved < this.#unsaved || this.#unsaved === 0) this.#progressAt = now;
