@@ -4,11 +4,11 @@ use tutti_protocol::index::Eol;
 
 /// What a file's bytes hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TextFile {
+pub(crate) struct TextFile {
     /// The text with `\n` as its line end. A byte-order mark is its first character.
-    pub text: String,
+    pub(crate) text: String,
     /// The line end that [`render`] puts back.
-    pub eol: Eol,
+    pub(crate) eol: Eol,
 }
 
 /// Reads a file's bytes, `None` if they are not UTF-8 or hold a zero character, which no text
@@ -17,7 +17,7 @@ pub struct TextFile {
 /// A file's line end is `\r\n` only if every line ends so; otherwise any `\r` is text. For a file
 /// that is `known` to end its lines with `\r\n`, one such line is enough: an editor that put some
 /// `\n` between them would otherwise turn every other line end into text.
-pub fn parse(bytes: Vec<u8>, known: Option<Eol>) -> Option<TextFile> {
+pub(crate) fn parse(bytes: Vec<u8>, known: Option<Eol>) -> Option<TextFile> {
     let text = String::from_utf8(bytes).ok()?;
     if text.contains('\0') {
         return None;
@@ -43,7 +43,7 @@ pub fn parse(bytes: Vec<u8>, known: Option<Eol>) -> Option<TextFile> {
 }
 
 /// The bytes of a file with this text.
-pub fn render(text: &str, eol: Eol) -> Vec<u8> {
+pub(crate) fn render(text: &str, eol: Eol) -> Vec<u8> {
     match eol {
         Eol::Lf => text.as_bytes().to_vec(),
         Eol::Crlf => text.replace('\n', "\r\n").into_bytes(),

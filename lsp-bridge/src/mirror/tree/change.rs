@@ -13,7 +13,7 @@ const TEMPORARY: (&str, &str) = (".tutti-", ".tmp");
 
 /// What the caller believes to stand at a path.
 #[derive(Debug, Clone, Copy)]
-pub enum Expected<'a> {
+pub(crate) enum Expected<'a> {
     /// Nothing.
     Missing,
     /// A file with exactly these bytes.
@@ -22,7 +22,7 @@ pub enum Expected<'a> {
 
 /// How a change ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
+pub(crate) enum Outcome {
     /// It is done.
     Done,
     /// Something else stands there than expected, because another program was faster: nothing
@@ -43,7 +43,7 @@ pub(super) fn temporary_name() -> String {
 impl Tree {
     /// Writes a file in one step: readers see the old content or the new, never a part. Follows
     /// no links and keeps the mode bits but for the executable one.
-    pub fn write(
+    pub(crate) fn write(
         &self,
         path: &ProjectPath,
         bytes: &[u8],
@@ -67,7 +67,7 @@ impl Tree {
     }
 
     /// Sets or clears the executable bit of a file, for everyone who may read it.
-    pub fn set_executable(&self, path: &ProjectPath, on: bool) -> Result<(), LeftAlone> {
+    pub(crate) fn set_executable(&self, path: &ProjectPath, on: bool) -> Result<(), LeftAlone> {
         let Some(dir) = self.parent(path)? else {
             return Ok(());
         };
@@ -79,7 +79,7 @@ impl Tree {
     }
 
     /// Removes a file that holds exactly `bytes`, and the directories that it leaves empty.
-    pub fn remove(&self, path: &ProjectPath, bytes: &[u8]) -> Result<Outcome, LeftAlone> {
+    pub(crate) fn remove(&self, path: &ProjectPath, bytes: &[u8]) -> Result<Outcome, LeftAlone> {
         let Some(dir) = self.parent(path)? else {
             return Ok(Outcome::Done);
         };
@@ -103,7 +103,11 @@ impl Tree {
     }
 
     /// Renames a file; [`Outcome::Changed`] if something stands at `to` or nothing at `from`.
-    pub fn rename(&self, from: &ProjectPath, to: &ProjectPath) -> Result<Outcome, LeftAlone> {
+    pub(crate) fn rename(
+        &self,
+        from: &ProjectPath,
+        to: &ProjectPath,
+    ) -> Result<Outcome, LeftAlone> {
         let Some(from_dir) = self.parent(from)? else {
             return Ok(Outcome::Changed);
         };

@@ -17,9 +17,9 @@ use cap_std::fs::{Dir, Metadata, OpenOptions};
 use thiserror::Error;
 use tutti_protocol::path::{PathError, ProjectPath};
 
-pub use change::{Expected, Outcome};
-pub use private::Private;
-pub(crate) use private::write_atomically;
+pub(crate) use change::{Expected, Outcome, is_temporary};
+pub(crate) use private::Private;
+pub(crate) use private::{read_small, write_atomically};
 
 /// The largest file that is shared, in bytes. A text over this size is data, and its CRDT would
 /// cost every participant several times as much memory.
@@ -27,16 +27,16 @@ pub const MAX_FILE_BYTES: u64 = 10 * 1024 * 1024;
 
 /// A file's content and the one mode bit that is shared.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RawFile {
+pub(crate) struct RawFile {
     /// All of it.
-    pub bytes: Vec<u8>,
+    pub(crate) bytes: Vec<u8>,
     /// Whether its owner may execute it; `None` where the system has no such bit.
-    pub executable: Option<bool>,
+    pub(crate) executable: Option<bool>,
 }
 
 /// What stands at a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Found {
+pub(crate) enum Found {
     /// Nothing.
     Missing,
     /// A plain file.
@@ -72,6 +72,9 @@ pub enum LeftAlone {
     /// Kept out by `.gitignore` or `.tuttiignore`.
     #[error("it is ignored here by .gitignore or .tuttiignore")]
     Ignored,
+    /// In a project that one may only read.
+    #[error("you may only read this project")]
+    ReadOnly,
     /// The file system refused.
     #[error("the file system says: {0}")]
     Io(String),
@@ -85,14 +88,14 @@ impl From<io::Error> for LeftAlone {
 
 /// A handle to the project's directory.
 #[derive(Debug)]
-pub struct Tree {
+pub(crate) struct Tree {
     root: Dir,
     path: PathBuf,
 }
 
 impl Tree {
     /// Opens the directory. `path` is the caller's own choice and may lead through links.
-    pub fn open(path: &Path) -> io::Result<Self> {
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
         Ok(Self {
             root: Dir::open_ambient_dir(path, ambient_authority())?,
             path: path.to_owned(),
@@ -100,12 +103,12 @@ impl Tree {
     }
 
     /// The directory's path, for messages and for the watcher only.
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
     /// Reads the file at `path`.
-    pub fn read(&self, path: &ProjectPath) -> Found {
+    pub(crate) fn read(&self, path: &ProjectPath) -> Found {
         self.try_read(path).unwrap_or_else(Found::Blocked)
     }
 

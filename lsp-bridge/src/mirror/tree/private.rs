@@ -14,20 +14,20 @@ const RECOVERED: &str = "recovered";
 
 /// A handle to `.tutti`.
 #[derive(Debug)]
-pub struct Private {
+pub(crate) struct Private {
     dir: Dir,
 }
 
 impl Tree {
     /// Opens `.tutti`, which must be a real directory and no link.
-    pub fn private(&self) -> io::Result<Private> {
+    pub(crate) fn private(&self) -> io::Result<Private> {
         Ok(Private {
             dir: self.root.open_dir_nofollow(".tutti")?,
         })
     }
 
     /// Opens `.tutti`, made if need be.
-    pub fn make_private(&self) -> io::Result<Private> {
+    pub(crate) fn make_private(&self) -> io::Result<Private> {
         make_dir(&self.root, ".tutti")?;
         self.private()
     }
@@ -47,7 +47,7 @@ impl Private {
 
     /// Keeps a text that has no place in the project any more, under a name that is free. Returns
     /// where, relative to the project's directory.
-    pub fn recover(&self, path: &ProjectPath, bytes: &[u8]) -> Result<String, LeftAlone> {
+    pub(crate) fn recover(&self, path: &ProjectPath, bytes: &[u8]) -> Result<String, LeftAlone> {
         let dir = self.subdirectory(RECOVERED)?;
         // Flat, so that no two kept files can stand in each other's way as file and directory.
         let flat = path.as_str().replace('/', "__");

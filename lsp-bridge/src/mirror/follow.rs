@@ -1,0 +1,242 @@
+//! The directory follows the index: files that came, went, moved or changed their kind.
+
+use std::collections::BTreeMap;
+
+use tutti_protocol::ids::DocumentId;
+use tutti_protocol::index::{self, FileEntry};
+use tutti_protocol::path::ProjectPath;
+
+use super::effect::{Effect, IndexEdit};
+use super::state::{Record, hash};
+use super::tree::{Found, LeftAlone, Outcome};
+use super::walk::shown;
+use super::{Mirror, MirrorError};
+
+/// A file whose document is shown elsewhere now.
+struct Move {
+    document: DocumentId,
+    from: ProjectPath,
+    to: ProjectPath,
+}
+
+impl Mirror {
+    /// Takes over the index as it is now. Only ever call it with an index that was loaded in full:
+    /// what is not in it is deleted here (a file that was changed here is kept aside first).
+    pub fn index_changed(
+        &mut self,
+        entries: BTreeMap<DocumentId, FileEntry>,
+    ) -> Result<Vec<Effect>, MirrorError> {
+        self.shown = index::visible(&entries);
+        self.entries = Some(entries);
+        let mut effects = Vec::new();
+        if !self.is_owner() {
+            return Ok(effects);
+        }
+        self.remove_unlisted(&mut effects)?;
+        self.make_moves(&mut effects)?;
+        self.sync_changed(&mut effects)?;
+        Ok(effects)
+    }
+
+    /// Whether the document's file stands elsewhere than the index says, or should not be there.
+    pub(super) fn is_moved_or_gone(&self, document: &DocumentId) -> bool {
+        let known = self.known.get(document);
+        let Some(file) = known.and_then(|known| known.file.as_ref()) else {
+            return false;
+        };
+        match self.shown.get(document) {
+            Some(Ok(path)) => *path != file.path,
+            Some(Err(_)) => false,
+            None => true,
+        }
+    }
+
+    /// Whether an editor has the document open, here or through a guest of this directory.
+    pub(super) fn is_open(&self, document: &DocumentId) -> Result<bool, MirrorError> {
+        Ok(self.open.contains(document) || self.guests_have_open(document)?)
+    }
+
+    /// Writes an edit into the mirror's own picture of the index and asks for it to be made.
+    pub(super) fn edit_index(&mut self, edit: IndexEdit, effects: &mut Vec<Effect>) {
+        let entries = self.entries.get_or_insert_default();
+        match &edit {
+            IndexEdit::Insert(id, entry) => {
+                entries.insert(id.clone(), entry.clone());
+            }
+            IndexEdit::Remove(id) => {
+                entries.remove(id);
+            }
+            IndexEdit::Rename(id, path) => {
+                if let Some(entry) = entries.get_mut(id) {
+                    entry.path = path.to_string();
+                }
+            }
+            IndexEdit::SetEol(id, eol) => {
+                if let Some(entry) = entries.get_mut(id) {
+                    entry.eol = *eol;
+                }
+            }
+            IndexEdit::SetExecutable(id, on) => {
+                if let Some(entry) = entries.get_mut(id) {
+                    entry.executable = *on;
+                }
+            }
+        }
+        effects.push(Effect::Index(edit));
+    }
+
+    fn remove_unlisted(&mut self, effects: &mut Vec<Effect>) -> Result<(), MirrorError> {
+        let unlisted = self.known.keys().filter(|document| {
+            !document.is_index()
+                && !self.shown.contains_key(document)
+                && !self.open.contains(document)
+        });
+        for document in unlisted.cloned().collect::<Vec<_>>() {
+            if self.is_open(&document)? {
+                continue;
+            }
+            if let Some(record) = self.load(&document)? {
+                self.remove_file(&document, &record, effects)?;
+            }
+            self.forget(&document)?;
+        }
+        Ok(())
+    }
+
+    /// Removes the file of a document that is not listed any more, and keeps what only it holds.
+    fn remove_file(
+        &mut self,
+        document: &DocumentId,
+        record: &Record,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), MirrorError> {
+        const REASON: &str = "someone else deleted the file";
+        let Some(base) = &record.base else {
+            return Ok(());
+        };
+        let path = &base.file.path;
+        if record.unsaved {
+            let text = self.text_of(document, &record.state)?;
+            let bytes = super::text::render(&text, base.file.eol);
+            if hash(&bytes) != base.file.hash {
+                effects.push(Effect::Tell(self.keep_aside(path, &bytes, REASON)?));
+            }
+        }
+        if let Found::File(file) = self.tree.read(path) {
+            if hash(&file.bytes) != base.file.hash {
+                effects.push(Effect::Tell(self.keep_aside(path, &file.bytes, REASON)?));
+            }
+            // Written once more since: then it stays, as a new file of this person.
+            if let Err(reason) = self.tree.remove(path, &file.bytes) {
+                self.left_alone.insert(path.to_string(), reason);
+            }
+        }
+        Ok(())
+    }
+
+    fn make_moves(&mut self, effects: &mut Vec<Effect>) -> Result<(), MirrorError> {
+        let mut moves = self.due_moves()?;
+        while !moves.is_empty() {
+            let before = moves.len();
+            let mut blocked = Vec::new();
+            for step in moves {
+                match self.tree.rename(&step.from, &step.to) {
+                    Ok(Outcome::Done) => self.moved(&step)?,
+                    Ok(Outcome::Changed) => blocked.push(step),
+                    Err(reason) => {
+                        self.left_alone.insert(step.to.to_string(), reason);
+                    }
+                }
+            }
+            if blocked.len() == before
+                && let Some(step) = blocked.pop()
+            {
+                // In each other's way, or in the way of a file that is not shared: this one is
+                // taken away here and written anew there.
+                self.abandon(&step, effects)?;
+            }
+            moves = blocked;
+        }
+        Ok(())
+    }
+
+    fn due_moves(&mut self) -> Result<Vec<Move>, MirrorError> {
+        let mut moves = Vec::new();
+        for (document, shown) in self.shown.clone() {
+            let file = self.known.get(&document).and_then(|k| k.file.as_ref());
+            let (Some(file), Ok(to)) = (file, shown) else {
+                continue;
+            };
+            let from = file.path.clone();
+            if from == to || self.is_open(&document)? {
+                continue;
+            }
+            if self.ignores.is_ignored(&self.tree, &to) {
+                self.left_alone.insert(to.to_string(), LeftAlone::Ignored);
+                continue;
+            }
+            moves.push(Move { document, from, to });
+        }
+        Ok(moves)
+    }
+
+    fn moved(&mut self, step: &Move) -> Result<(), MirrorError> {
+        let Some(mut record) = self.load(&step.document)? else {
+            return Ok(());
+        };
+        if let Some(base) = &mut record.base {
+            base.file.path = step.to.clone();
+        }
+        self.save(&step.document, &record, false)
+    }
+
+    fn abandon(&mut self, step: &Move, effects: &mut Vec<Effect>) -> Result<(), MirrorError> {
+        let Some(mut record) = self.load(&step.document)? else {
+            return Ok(());
+        };
+        if let (Some(base), Found::File(file)) = (&record.base, self.tree.read(&step.from)) {
+            if hash(&file.bytes) != base.file.hash {
+                let reason = "someone else renamed the file while you changed it";
+                effects.push(Effect::Tell(self.keep_aside(
+                    &step.from,
+                    &file.bytes,
+                    reason,
+                )?));
+            }
+            if let Err(reason) = self.tree.remove(&step.from, &file.bytes) {
+                self.left_alone.insert(step.from.to_string(), reason);
+            }
+        }
+        record.base = None;
+        self.save(&step.document, &record, false)
+    }
+
+    /// Asks for the documents whose files are not there yet or have another line end or mode.
+    fn sync_changed(&mut self, effects: &mut Vec<Effect>) -> Result<(), MirrorError> {
+        for (document, place) in self.shown.clone() {
+            let Some(entry) = self.entries.as_ref().and_then(|e| e.get(&document)) else {
+                continue;
+            };
+            let path = match place {
+                Ok(path) => path,
+                Err(refused) => {
+                    self.left_alone.insert(shown(&entry.path), refused.into());
+                    continue;
+                }
+            };
+            let (eol, executable) = (entry.eol, entry.executable);
+            let file = self.known.get(&document).and_then(|k| k.file.as_ref());
+            let as_listed =
+                file.is_some_and(|file| file.eol == eol && file.executable == executable);
+            if as_listed || self.is_open(&document)? {
+                continue;
+            }
+            if self.ignores.is_ignored(&self.tree, &path) {
+                self.left_alone.insert(path.to_string(), LeftAlone::Ignored);
+            } else {
+                effects.push(Effect::Sync(document));
+            }
+        }
+        Ok(())
+    }
+}

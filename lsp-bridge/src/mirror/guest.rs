@@ -1,0 +1,139 @@
+//! Bridges that share a directory with its owner: the same person's second editor.
+//!
+//! A guest stores its replicas in a directory of its own beneath `.tutti/guests`, so that no two
+//! processes write one file. When it has ended, the owner takes in what the server has not
+//! confirmed.
+
+use std::fs::{File, TryLockError};
+use std::io;
+
+use cap_fs_ext::DirExt;
+use cap_std::fs::{Dir, OpenOptions};
+use tutti_protocol::ids::DocumentId;
+
+use super::state::{Record, StateStore};
+use super::tree::Private;
+use super::{Mirror, MirrorError, doing};
+
+const GUESTS: &str = "guests";
+const LOCK_FILE: &str = "lock";
+
+/// A guest's own replicas.
+#[derive(Debug)]
+pub(super) struct GuestStore {
+    store: StateStore,
+    /// Tells the owner that this guest lives.
+    _lock: File,
+}
+
+impl GuestStore {
+    pub(super) fn new(private: &Private) -> io::Result<Self> {
+        let guests = private.subdirectory(GUESTS)?;
+        let name = format!("{:016x}", fastrand::u64(..));
+        guests.create_dir(&name)?;
+        let dir = guests.open_dir_nofollow(&name)?;
+        let lock = open_lock(&dir)?;
+        lock.lock()?;
+        Ok(Self {
+            store: StateStore::beneath(dir),
+            _lock: lock,
+        })
+    }
+
+    pub(super) fn load(&self, document: &DocumentId) -> io::Result<Option<Record>> {
+        self.store.load(document)
+    }
+
+    pub(super) fn save(
+        &self,
+        document: &DocumentId,
+        record: &Record,
+        durable: bool,
+    ) -> io::Result<()> {
+        self.store.save(document, record, durable)
+    }
+
+    /// Tells the owner whether this guest's editor has the document open.
+    pub(super) fn mark_open(&self, document: &DocumentId, open: bool) -> io::Result<()> {
+        self.store.mark_open(document, open)
+    }
+}
+
+fn open_lock(dir: &Dir) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true);
+    Ok(dir.open_with(LOCK_FILE, &options)?.into_std())
+}
+
+impl Mirror {
+    /// Takes in what guests that have ended left unconfirmed.
+    pub(super) fn take_in_guests(&mut self) -> Result<(), MirrorError> {
+        let guests = doing("opening .tutti/guests", self.private.subdirectory(GUESTS))?;
+        for entry in doing("reading .tutti/guests", guests.entries())? {
+            let name = doing("reading .tutti/guests", entry)?.file_name();
+            let Ok(dir) = guests.open_dir_nofollow(&name) else {
+                continue;
+            };
+            let lock = doing("locking a guest's store", open_lock(&dir))?;
+            match lock.try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => continue,
+                Err(TryLockError::Error(error)) => {
+                    return doing("locking a guest's store", Err(error));
+                }
+            }
+            self.take_in(&StateStore::beneath(dir))?;
+            doing("removing a guest's store", guests.remove_dir_all(&name))?;
+        }
+        Ok(())
+    }
+
+    /// Whether the editor of a living guest has the document open.
+    pub(super) fn guests_have_open(&self, document: &DocumentId) -> Result<bool, MirrorError> {
+        if !self.is_owner() {
+            return Ok(false);
+        }
+        let guests = doing("opening .tutti/guests", self.private.subdirectory(GUESTS))?;
+        for entry in doing("reading .tutti/guests", guests.entries())? {
+            let name = doing("reading .tutti/guests", entry)?.file_name();
+            let Ok(dir) = guests.open_dir_nofollow(&name) else {
+                continue;
+            };
+            let Ok(lock) = open_lock(&dir) else {
+                continue;
+            };
+            let lives = matches!(lock.try_lock(), Err(TryLockError::WouldBlock));
+            if lives && StateStore::beneath(dir).is_marked_open(document) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn take_in(&mut self, guest: &StateStore) -> Result<(), MirrorError> {
+        for document in doing("reading a guest's store", guest.documents())? {
+            let loaded = doing("reading a guest's store", guest.load(&document))?;
+            let Some(theirs) = loaded.filter(|record| record.unsaved) else {
+                continue;
+            };
+            let record = match self.load(&document)? {
+                None => theirs,
+                Some(ours) => {
+                    let mut merged = self.replica(&document, &ours.state)?;
+                    let applied = merged.apply(&theirs.state);
+                    applied.map_err(|source| MirrorError::BadState {
+                        document: document.clone(),
+                        source,
+                    })?;
+                    Record {
+                        state: merged.state(),
+                        unsaved: true,
+                        ..ours
+                    }
+                }
+            };
+            self.save(&document, &record, true)?;
+        }
+        Ok(())
+    }
+}

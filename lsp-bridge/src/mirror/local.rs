@@ -1,0 +1,316 @@
+//! The project follows the directory: what other programs changed, made, deleted or moved.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use tutti_engine::Replica;
+use tutti_protocol::ids::DocumentId;
+use tutti_protocol::index::{self, FileEntry};
+use tutti_protocol::path::ProjectPath;
+
+use super::effect::{Effect, IndexEdit};
+use super::ignores::Ignores;
+use super::merge::new_client_id;
+use super::state::{Base, BaseFile, Record, hash};
+use super::text::{TextFile, parse};
+use super::tree::{Found, LeftAlone};
+use super::walk::walk;
+use super::watch::Changes;
+use super::{Mirror, MirrorError};
+
+/// A file that is no document yet.
+struct NewFile {
+    path: ProjectPath,
+    text: TextFile,
+    executable: bool,
+    hash: super::state::Hash,
+}
+
+/// What a look at the disk has found.
+#[derive(Default)]
+struct News {
+    created: Vec<NewFile>,
+    deleted: Vec<DocumentId>,
+    changed: Vec<DocumentId>,
+}
+
+impl Mirror {
+    /// Looks at what may have changed on disk. Does nothing before the first
+    /// [`Mirror::index_changed`], since until then nobody knows which files are new.
+    pub fn files_changed(&mut self, changes: &Changes) -> Result<Vec<Effect>, MirrorError> {
+        let mut effects = Vec::new();
+        if !self.is_owner() || self.entries.is_none() {
+            return Ok(effects);
+        }
+        // A directory that was unmounted or removed must not pass for one whose files were all
+        // deleted.
+        if self.tree.private().is_err() {
+            return Err(MirrorError::Gone(self.tree.path().display().to_string()));
+        }
+        let mut news = News::default();
+        for path in self.candidates(changes) {
+            self.look(path, &mut news)?;
+        }
+        if self.read_only {
+            for file in news.created.drain(..) {
+                let reason = LeftAlone::ReadOnly;
+                self.left_alone.insert(file.path.to_string(), reason);
+            }
+            news.deleted.clear();
+        }
+        self.pair_renames(&mut news, &mut effects)?;
+        for document in news.deleted {
+            self.deleted_here(&document, &mut effects)?;
+        }
+        for file in news.created {
+            self.created_here(file, &mut effects)?;
+        }
+        effects.extend(news.changed.into_iter().map(Effect::Sync));
+        if effects
+            .iter()
+            .any(|effect| matches!(effect, Effect::Index(_)))
+        {
+            self.shown = index::visible(self.entries.get_or_insert_default());
+        }
+        Ok(effects)
+    }
+
+    /// The files to look at.
+    fn candidates(&mut self, changes: &Changes) -> Vec<ProjectPath> {
+        let rules_changed = changes.paths.iter().any(|path| {
+            let name = path.rsplit('/').next().unwrap_or(path);
+            Ignores::is_rule_file(name)
+        });
+        if changes.everything || rules_changed {
+            self.ignores.forget();
+            self.left_alone.clear();
+            let mut paths = self.walk_and_watch("");
+            paths.extend(self.at.keys().cloned());
+            paths.sort();
+            paths.dedup();
+            return paths;
+        }
+        let mut paths = Vec::new();
+        for changed in &changes.paths {
+            let Ok(path) = changed.parse::<ProjectPath>() else {
+                continue;
+            };
+            // A directory that came, went or moved takes its files with it.
+            let beneath = format!("{path}/");
+            let known = self.at.keys();
+            paths.extend(known.filter(|p| p.as_str().starts_with(&beneath)).cloned());
+            if self.tree.directory(Some(changed)).is_ok() {
+                if !self.is_ignored_directory(&path) {
+                    paths.extend(self.walk_and_watch(changed));
+                }
+            } else {
+                paths.push(path);
+            }
+        }
+        paths.sort();
+        paths.dedup();
+        paths
+    }
+
+    fn is_ignored_directory(&mut self, path: &ProjectPath) -> bool {
+        self.ignores.is_ignored(&self.tree, path)
+            || self.ignores.matches(&self.tree, path.as_str(), true)
+    }
+
+    fn walk_and_watch(&mut self, start: &str) -> Vec<ProjectPath> {
+        let mut listing = walk(&self.tree, &mut self.ignores, start);
+        if let Some(watcher) = &mut self.watcher {
+            watcher.watch(&listing.directories);
+            // What was made in a new directory before it was watched would go unseen.
+            if !start.is_empty() {
+                listing = walk(&self.tree, &mut self.ignores, start);
+            }
+        }
+        self.left_alone.extend(listing.left_alone);
+        listing.files
+    }
+
+    fn look(&mut self, path: ProjectPath, news: &mut News) -> Result<(), MirrorError> {
+        let document = self.at.get(&path).cloned();
+        if let Some(document) = document {
+            return self.look_at_known(document, &path, news);
+        }
+        if self.ignores.is_ignored(&self.tree, &path) {
+            return Ok(());
+        }
+        if let Some(document) = self.document_at(&path).cloned() {
+            // Listed, and not written yet: the two meet when the document is synced.
+            if !self.is_open(&document)? {
+                news.changed.push(document);
+            }
+            return Ok(());
+        }
+        let (file, reason) = match self.tree.read(&path) {
+            Found::File(file) => (Some(file), LeftAlone::NotText),
+            Found::Missing => {
+                self.left_alone.remove(path.as_str());
+                return Ok(());
+            }
+            Found::Blocked(reason) => (None, reason),
+        };
+        let parsed = file.and_then(|file| {
+            let (hash, executable) = (hash(&file.bytes), file.executable.unwrap_or(false));
+            Some((parse(file.bytes, None)?, hash, executable))
+        });
+        match parsed {
+            Some((text, hash, executable)) => {
+                self.left_alone.remove(path.as_str());
+                news.created.push(NewFile {
+                    path,
+                    text,
+                    executable,
+                    hash,
+                });
+            }
+            None => {
+                self.left_alone.insert(path.to_string(), reason);
+            }
+        }
+        Ok(())
+    }
+
+    fn look_at_known(
+        &mut self,
+        document: DocumentId,
+        path: &ProjectPath,
+        news: &mut News,
+    ) -> Result<(), MirrorError> {
+        if self.is_open(&document)? {
+            return Ok(());
+        }
+        let known = self.known.get(&document);
+        let Some(base) = known.and_then(|known| known.file.as_ref()) else {
+            return Ok(());
+        };
+        match self.tree.read(path) {
+            Found::Missing => news.deleted.push(document),
+            Found::File(file) => {
+                let same_mode = file.executable.is_none_or(|on| on == base.executable);
+                if hash(&file.bytes) != base.hash || !same_mode {
+                    news.changed.push(document);
+                }
+            }
+            Found::Blocked(reason) => {
+                self.left_alone.insert(path.to_string(), reason);
+            }
+        }
+        Ok(())
+    }
+
+    /// A file that went and one that came with the same content are one file that moved.
+    fn pair_renames(
+        &mut self,
+        news: &mut News,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), MirrorError> {
+        let mut left = Vec::new();
+        for document in std::mem::take(&mut news.deleted) {
+            let known = self.known.get(&document);
+            let Some(base) = known.and_then(|known| known.file.clone()) else {
+                continue;
+            };
+            let name = base.path.file_name();
+            let same = |file: &NewFile| file.hash == base.hash;
+            let created = &news.created;
+            let found = created
+                .iter()
+                .position(|file| same(file) && file.path.file_name() == name)
+                // Empty files are all alike.
+                .or_else(|| {
+                    let told_apart = |f: &NewFile| same(f) && !f.text.text.is_empty();
+                    created.iter().position(told_apart)
+                });
+            let Some(at) = found else {
+                left.push(document);
+                continue;
+            };
+            let file = news.created.swap_remove(at);
+            if let Some(mut record) = self.load(&document)? {
+                if let Some(base) = &mut record.base {
+                    base.file.path = file.path.clone();
+                }
+                self.save(&document, &record, false)?;
+            }
+            self.edit_index(IndexEdit::Rename(document, file.path), effects);
+        }
+        news.deleted = left;
+        Ok(())
+    }
+
+    fn deleted_here(
+        &mut self,
+        document: &DocumentId,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), MirrorError> {
+        if let Some(record) = self.load(document)?
+            && let Some(base) = &record.base
+        {
+            let path = base.file.path.clone();
+            self.deleted.insert(path, (document.clone(), record));
+        }
+        self.forget(document)?;
+        self.edit_index(IndexEdit::Remove(document.clone()), effects);
+        Ok(())
+    }
+
+    fn created_here(
+        &mut self,
+        file: NewFile,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), MirrorError> {
+        // Deleted and made again, as many programs save: the same document, with its history.
+        let (document, record) = match self.deleted.remove(&file.path) {
+            Some(known) => known,
+            None => (new_document_id(), new_record(&file)),
+        };
+        self.save(&document, &record, false)?;
+        let entry = FileEntry {
+            path: file.path.to_string(),
+            eol: file.text.eol,
+            executable: file.executable,
+            created_at: now_ms(),
+            created_by: self.me.clone(),
+        };
+        self.edit_index(IndexEdit::Insert(document.clone(), entry), effects);
+        effects.push(Effect::Sync(document));
+        Ok(())
+    }
+}
+
+fn new_record(file: &NewFile) -> Record {
+    let mut replica = Replica::new(new_client_id());
+    replica.edit(&file.text.text);
+    let state = replica.state();
+    Record {
+        base: Some(Base {
+            state: state.clone(),
+            file: BaseFile {
+                path: file.path.clone(),
+                eol: file.text.eol,
+                executable: file.executable,
+                hash: file.hash,
+            },
+        }),
+        state,
+        unsaved: true,
+    }
+}
+
+/// 16 characters out of 36: two people who add files at once do not meet.
+fn new_document_id() -> DocumentId {
+    let characters = b"abcdefghijklmnopqrstuvwxyz0123456789";
+    let id: String = (0..16)
+        .map(|_| char::from(characters[fastrand::usize(..characters.len())]))
+        .collect();
+    id.parse().expect("16 characters that an id may have")
+}
+
+/// Milliseconds since 1970 (UTC).
+fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| since.as_millis() as i64)
+}

@@ -1,0 +1,31 @@
+//! One bridge per directory owns its mirror.
+
+use std::fs::{File, TryLockError};
+use std::io;
+
+use cap_fs_ext::{FollowSymlinks, OpenOptionsFollowExt};
+use cap_std::fs::OpenOptions;
+
+use super::tree::Private;
+
+const LOCK_FILE: &str = "lock";
+
+/// Ownership of a directory's mirror, until it is dropped or its process ends.
+#[derive(Debug)]
+pub(crate) struct Lock {
+    _file: File,
+}
+
+impl Lock {
+    /// Takes the ownership, `None` if another process has it.
+    pub(crate) fn try_acquire(private: &Private) -> io::Result<Option<Self>> {
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).follow(FollowSymlinks::No);
+        let file = private.dir().open_with(LOCK_FILE, &options)?.into_std();
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Self { _file: file })),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
+}

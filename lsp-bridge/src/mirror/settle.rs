@@ -1,0 +1,355 @@
+//! Bringing one file and its document together.
+
+use tutti_engine::Replica;
+use tutti_protocol::ids::DocumentId;
+use tutti_protocol::index::{Eol, FileEntry};
+use tutti_protocol::path::ProjectPath;
+
+use super::effect::{Effect, IndexEdit, Notice, Settled};
+use super::state::{Base, BaseFile, Record, hash};
+use super::text::{TextFile, parse, render};
+use super::tree::{Expected, Found, LeftAlone, MAX_FILE_BYTES, Outcome, RawFile};
+use super::walk::shown;
+use super::{Mirror, MirrorError, merge};
+
+/// How often a file is read again when other programs write it at the same time. Beyond it the
+/// watcher brings us back.
+const ATTEMPTS: usize = 5;
+
+/// One document on its way to its file.
+struct Subject<'a> {
+    document: &'a DocumentId,
+    path: ProjectPath,
+    entry: FileEntry,
+    main: Replica,
+    unsaved: bool,
+}
+
+impl Mirror {
+    /// Brings the file and its document together: what other programs wrote goes into the
+    /// document, what others wrote goes into the file. `main` is the document's state.
+    ///
+    /// Call it once the document is up to date with the server, or, offline, with what there is.
+    /// The state is stored on the way, in any case.
+    pub fn settle(&mut self, document: &DocumentId, main: &[u8]) -> Result<Settled, MirrorError> {
+        let mut settled = Settled::default();
+        let mut main = main.to_vec();
+        for _ in 0..ATTEMPTS {
+            if self.settle_once(document, &mut main, &mut settled)? == Outcome::Done {
+                break;
+            }
+        }
+        Ok(settled)
+    }
+
+    fn settle_once(
+        &mut self,
+        document: &DocumentId,
+        main: &mut Vec<u8>,
+        settled: &mut Settled,
+    ) -> Result<Outcome, MirrorError> {
+        let record = match self.is_owner() {
+            true => self.load(document)?,
+            false => None,
+        };
+        let (base, unsaved) = record.map_or((None, false), |r| (r.base, r.unsaved));
+        let Some((path, entry)) = self.place(document)? else {
+            let record = Record {
+                state: main.clone(),
+                unsaved,
+                base,
+            };
+            self.save(document, &record, unsaved)?;
+            return Ok(Outcome::Done);
+        };
+        let mut subject = Subject {
+            document,
+            main: self.replica(document, main)?,
+            path,
+            entry,
+            unsaved,
+        };
+        let base = base.filter(|base| base.file.path == subject.path);
+        let outcome = match (self.tree.read(&subject.path), base) {
+            (Found::Blocked(reason), base) => self.leave_alone(&subject, base, reason, settled)?,
+            (Found::Missing, Some(base)) if self.is_unchanged(&subject, &base)? => {
+                // Deleted here; the watcher's turn decides on that.
+                self.remember(&subject, Some(base))?;
+                Outcome::Done
+            }
+            (Found::Missing, base) => self.put(&subject, base, Expected::Missing, settled)?,
+            (Found::File(file), None) => self.first_meeting(&subject, &file, settled)?,
+            (Found::File(file), Some(base)) => {
+                self.known_file(&mut subject, file, base, settled)?
+            }
+        };
+        *main = subject.main.state();
+        Ok(outcome)
+    }
+
+    /// Where the document's file is to be; `None` if this bridge must not touch it now.
+    fn place(
+        &mut self,
+        document: &DocumentId,
+    ) -> Result<Option<(ProjectPath, FileEntry)>, MirrorError> {
+        if !self.is_owner() || self.is_open(document)? {
+            return Ok(None);
+        }
+        let entry = self.entries.as_ref().and_then(|e| e.get(document)).cloned();
+        let (Some(entry), Some(place)) = (entry, self.shown.get(document).cloned()) else {
+            return Ok(None);
+        };
+        let path = match place {
+            Ok(path) => path,
+            Err(refused) => {
+                self.left_alone.insert(shown(&entry.path), refused.into());
+                return Ok(None);
+            }
+        };
+        // Someone else's file must neither replace a file that is private here nor make it shared.
+        if self.ignores.is_ignored(&self.tree, &path) {
+            self.left_alone.insert(path.to_string(), LeftAlone::Ignored);
+            return Ok(None);
+        }
+        Ok(Some((path, entry)))
+    }
+
+    fn is_unchanged(&self, subject: &Subject<'_>, base: &Base) -> Result<bool, MirrorError> {
+        let text = self.text_of(subject.document, &base.state)?;
+        Ok(*subject.main.rope() == text)
+    }
+
+    /// A file stands where the project has one, and there is no record that it came from there.
+    fn first_meeting(
+        &mut self,
+        subject: &Subject<'_>,
+        file: &RawFile,
+        settled: &mut Settled,
+    ) -> Result<Outcome, MirrorError> {
+        let theirs = render(&subject.main.text(), subject.entry.eol);
+        if file.bytes != theirs && !file.bytes.is_empty() {
+            let reason = "the project has another text under that name";
+            self.recover(&subject.path, &file.bytes, reason, settled)?;
+        }
+        self.put(subject, None, Expected::Bytes(&file.bytes), settled)
+    }
+
+    fn known_file(
+        &mut self,
+        subject: &mut Subject<'_>,
+        file: RawFile,
+        base: Base,
+        settled: &mut Settled,
+    ) -> Result<Outcome, MirrorError> {
+        self.take_executable(subject, &file, &base, settled);
+        if hash(&file.bytes) == base.file.hash {
+            return self.put(subject, Some(base), Expected::Bytes(&file.bytes), settled);
+        }
+        let Some(local) = parse(file.bytes.clone(), Some(base.file.eol)) else {
+            return self.leave_alone(subject, Some(base), LeftAlone::NotText, settled);
+        };
+        if file.bytes == render(&subject.main.text(), subject.entry.eol) {
+            return self.put(subject, Some(base), Expected::Bytes(&file.bytes), settled);
+        }
+        if self.read_only {
+            let reason = "you may only read this project";
+            self.recover(&subject.path, &file.bytes, reason, settled)?;
+            return self.put(subject, Some(base), Expected::Bytes(&file.bytes), settled);
+        }
+        let base = self.take_text(subject, &local, base, settled)?;
+        self.put(subject, Some(base), Expected::Bytes(&file.bytes), settled)
+    }
+
+    /// Takes a change of the executable bit, made on disk, into the index.
+    fn take_executable(
+        &mut self,
+        subject: &mut Subject<'_>,
+        file: &RawFile,
+        base: &Base,
+        settled: &mut Settled,
+    ) {
+        let Some(executable) = file.executable else {
+            return;
+        };
+        let changed_here = executable != base.file.executable;
+        if changed_here && executable != subject.entry.executable && !self.read_only {
+            subject.entry.executable = executable;
+            let edit = IndexEdit::SetExecutable(subject.document.clone(), executable);
+            self.edit_index(edit, &mut settled.effects);
+        }
+    }
+
+    /// Takes a text, made on disk out of `base`, into the document. Returns the base that the
+    /// disk's text stands for now.
+    fn take_text(
+        &mut self,
+        subject: &mut Subject<'_>,
+        local: &TextFile,
+        base: Base,
+        settled: &mut Settled,
+    ) -> Result<Base, MirrorError> {
+        if local.eol != base.file.eol && local.eol != subject.entry.eol {
+            subject.entry.eol = local.eol;
+            let edit = IndexEdit::SetEol(subject.document.clone(), local.eol);
+            self.edit_index(edit, &mut settled.effects);
+        }
+        let merged = merge::merge_disk(&base.state, &subject.main.state(), &local.text);
+        let merged = merged.map_err(|source| MirrorError::BadState {
+            document: subject.document.clone(),
+            source,
+        })?;
+        subject.main = merged.main;
+        if let Some(update) = merged.update {
+            subject.unsaved = true;
+            // Before anything else: an edit that is in the document twice would come of a crash
+            // between storing the one without the other.
+            let base = Base {
+                state: base_with(&self.replica(subject.document, &base.state)?, &update),
+                file: BaseFile {
+                    hash: hash(&render(&local.text, local.eol)),
+                    ..base.file
+                },
+            };
+            self.remember(subject, Some(base.clone()))?;
+            settled.update = Some(match settled.update.take() {
+                None => update,
+                Some(earlier) => both(&earlier, &update),
+            });
+            return Ok(base);
+        }
+        Ok(base)
+    }
+
+    /// Makes the file hold the document's text, if it still holds what `expected` says.
+    fn put(
+        &mut self,
+        subject: &Subject<'_>,
+        base: Option<Base>,
+        expected: Expected<'_>,
+        settled: &mut Settled,
+    ) -> Result<Outcome, MirrorError> {
+        let FileEntry {
+            eol, executable, ..
+        } = subject.entry;
+        let bytes = render(&subject.main.text(), eol);
+        if let Some(reason) = unwritable(&bytes, eol) {
+            return self.leave_alone(subject, base, reason, settled);
+        }
+        let in_place = matches!(expected, Expected::Bytes(old) if old == bytes);
+        let mode_stays = base
+            .as_ref()
+            .is_some_and(|base| base.file.executable == executable);
+        if in_place && !mode_stays {
+            if let Err(reason) = self.tree.set_executable(&subject.path, executable) {
+                return self.leave_alone(subject, base, reason, settled);
+            }
+        } else if !in_place {
+            // A crash between the two writes must find the old base beside the new text.
+            if base.is_some() {
+                self.remember(subject, base.clone())?;
+            }
+            match self.tree.write(&subject.path, &bytes, executable, expected) {
+                Ok(Outcome::Done) => {}
+                Ok(Outcome::Changed) => return Ok(Outcome::Changed),
+                Err(reason) => return self.leave_alone(subject, base, reason, settled),
+            }
+        }
+        self.left_alone.remove(subject.path.as_str());
+        let base = Base {
+            state: subject.main.state(),
+            file: BaseFile {
+                path: subject.path.clone(),
+                eol,
+                executable,
+                hash: hash(&bytes),
+            },
+        };
+        self.remember(subject, Some(base))?;
+        Ok(Outcome::Done)
+    }
+
+    /// The file is not touched; the document is stored all the same.
+    fn leave_alone(
+        &mut self,
+        subject: &Subject<'_>,
+        base: Option<Base>,
+        reason: LeftAlone,
+        settled: &mut Settled,
+    ) -> Result<Outcome, MirrorError> {
+        self.remember(subject, base)?;
+        let path = subject.path.to_string();
+        let known = self.left_alone.insert(path.clone(), reason.clone());
+        if known.as_ref() != Some(&reason) {
+            let reason = reason.to_string();
+            settled
+                .effects
+                .push(Effect::Tell(Notice::LeftAlone { path, reason }));
+        }
+        Ok(Outcome::Done)
+    }
+
+    fn remember(&mut self, subject: &Subject<'_>, base: Option<Base>) -> Result<(), MirrorError> {
+        let record = Record {
+            state: subject.main.state(),
+            unsaved: subject.unsaved,
+            base,
+        };
+        self.save(subject.document, &record, subject.unsaved)
+    }
+
+    /// Keeps a text aside and tells the person.
+    fn recover(
+        &mut self,
+        path: &ProjectPath,
+        bytes: &[u8],
+        reason: &'static str,
+        settled: &mut Settled,
+    ) -> Result<(), MirrorError> {
+        let notice = self.keep_aside(path, bytes, reason)?;
+        settled.effects.push(Effect::Tell(notice));
+        Ok(())
+    }
+
+    /// Keeps a text in `.tutti/recovered`.
+    pub(super) fn keep_aside(
+        &self,
+        path: &ProjectPath,
+        bytes: &[u8],
+        reason: &'static str,
+    ) -> Result<Notice, MirrorError> {
+        let kept = self.private.recover(path, bytes);
+        let kept_at = kept.map_err(|why| MirrorError::Io {
+            doing: format!("keeping a copy of {path}"),
+            source: std::io::Error::other(why),
+        })?;
+        Ok(Notice::Recovered {
+            path: path.to_string(),
+            kept_at,
+            reason,
+        })
+    }
+}
+
+/// Why a text that others wrote has no place on this disk.
+fn unwritable(bytes: &[u8], eol: Eol) -> Option<LeftAlone> {
+    if bytes.len() as u64 > MAX_FILE_BYTES {
+        Some(LeftAlone::TooBig)
+    } else if parse(bytes.to_vec(), Some(eol)).is_none() {
+        Some(LeftAlone::NotText)
+    } else {
+        None
+    }
+}
+
+fn base_with(base: &Replica, update: &[u8]) -> Vec<u8> {
+    let mut base = base.fork(merge::new_client_id());
+    base.apply(update)
+        .expect("an update that was made on this very state");
+    base.state()
+}
+
+/// Two updates of one client in one.
+fn both(earlier: &[u8], later: &[u8]) -> Vec<u8> {
+    let merged = yrs::merge_updates_v1([earlier, later]);
+    merged.expect("two updates that were made here")
+}

@@ -1,0 +1,313 @@
+//! What the bridge remembers of each document between two runs: `.tutti/state/DOCUMENT.yrs`.
+//!
+//! A file is a line that names the format, the length of a JSON header, the header, the replica's
+//! state, the disk base's state if it differs, and the SHA-256 of all that. It is replaced in one
+//! step. One that does not add up is put aside and taken for absent: never for an empty document.
+
+use std::io;
+
+use cap_std::fs::Dir;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use tutti_protocol::ids::DocumentId;
+use tutti_protocol::index::Eol;
+use tutti_protocol::path::ProjectPath;
+
+use super::tree::{Private, read_small, write_atomically};
+
+const MAGIC: &[u8] = b"tutti state 1\n";
+const CHECKSUM_BYTES: usize = 32;
+const SUFFIX: &str = ".yrs";
+/// Behind a document's file name: an editor of this guest has it open.
+const OPEN_MARK: &str = ".open";
+
+/// A SHA-256 of a file's bytes.
+pub(crate) type Hash = [u8; CHECKSUM_BYTES];
+
+pub(crate) fn hash(bytes: &[u8]) -> Hash {
+    Sha256::digest(bytes).into()
+}
+
+/// What is remembered of one document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Record {
+    /// The document's state, an update in v1 encoding.
+    pub(crate) state: Vec<u8>,
+    /// Whether it holds edits that the server has not confirmed.
+    pub(crate) unsaved: bool,
+    /// The file on disk, if there is one.
+    pub(crate) base: Option<Base>,
+}
+
+/// What was last written to the file or read from it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Base {
+    /// The document's state at that point.
+    pub(crate) state: Vec<u8>,
+    /// The file itself.
+    pub(crate) file: BaseFile,
+}
+
+/// The file that a base belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct BaseFile {
+    pub(crate) path: ProjectPath,
+    pub(crate) eol: Eol,
+    pub(crate) executable: bool,
+    /// Of the file's bytes.
+    pub(crate) hash: Hash,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Header {
+    unsaved: bool,
+    state_bytes: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    base: Option<BaseHeader>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct BaseHeader {
+    path: String,
+    eol: Eol,
+    executable: bool,
+    sha256: Hash,
+    /// Absent if the base is the document's own state.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state_bytes: Option<usize>,
+}
+
+/// The directory `.tutti/state`.
+#[derive(Debug)]
+pub(crate) struct StateStore {
+    dir: Dir,
+}
+
+impl StateStore {
+    pub(crate) fn open(private: &Private) -> io::Result<Self> {
+        Ok(Self {
+            dir: private.subdirectory("state")?,
+        })
+    }
+
+    /// A store in another directory.
+    pub(crate) fn beneath(dir: Dir) -> Self {
+        Self { dir }
+    }
+
+    /// Every document that is remembered.
+    pub(crate) fn documents(&self) -> io::Result<Vec<DocumentId>> {
+        let mut documents = Vec::new();
+        for entry in self.dir.entries()? {
+            let name = entry?.file_name();
+            documents.extend(name.to_str().and_then(document_of));
+        }
+        Ok(documents)
+    }
+
+    /// What is remembered of a document. A torn file is put aside.
+    pub(crate) fn load(&self, document: &DocumentId) -> io::Result<Option<Record>> {
+        let name = file_name(document);
+        let bytes = match read_small(&self.dir, &name) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            read => read?,
+        };
+        let record = decode(&bytes);
+        if record.is_none() {
+            let aside = format!("{name}.torn-{:08x}", fastrand::u32(..));
+            self.dir.rename(&name, &self.dir, &aside)?;
+            tracing::warn!(%document, aside, "a stored replica is damaged and was put aside");
+        }
+        Ok(record)
+    }
+
+    /// Remembers a document. `durable` where the record holds edits that exist nowhere else: it
+    /// is on the disk then, safe from a loss of power, before this returns.
+    pub(crate) fn save(
+        &self,
+        document: &DocumentId,
+        record: &Record,
+        durable: bool,
+    ) -> io::Result<()> {
+        write_atomically(&self.dir, &file_name(document), &encode(record), durable)
+    }
+
+    /// Leaves a mark that an editor has the document open, or takes it away.
+    pub(crate) fn mark_open(&self, document: &DocumentId, open: bool) -> io::Result<()> {
+        let name = file_name(document) + OPEN_MARK;
+        if open {
+            return self.dir.write(name, b"");
+        }
+        match self.dir.remove_file(name) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether [`StateStore::mark_open`] has left its mark.
+    pub(crate) fn is_marked_open(&self, document: &DocumentId) -> bool {
+        let name = file_name(document) + OPEN_MARK;
+        self.dir.symlink_metadata(name).is_ok()
+    }
+
+    /// Forgets a document.
+    pub(crate) fn forget(&self, document: &DocumentId) -> io::Result<()> {
+        match self.dir.remove_file(file_name(document)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Ids differ by case, which some file systems do not see: an upper-case letter is written as `+`
+/// and the lower-case one.
+fn file_name(document: &DocumentId) -> String {
+    let mut name = String::new();
+    for c in document.as_str().chars() {
+        if c.is_ascii_uppercase() {
+            name.push('+');
+        }
+        name.push(c.to_ascii_lowercase());
+    }
+    name + SUFFIX
+}
+
+fn document_of(name: &str) -> Option<DocumentId> {
+    let mut id = String::new();
+    let mut upper = false;
+    for c in name.strip_suffix(SUFFIX)?.chars() {
+        match c {
+            '+' => upper = true,
+            c if std::mem::take(&mut upper) => id.push(c.to_ascii_uppercase()),
+            c => id.push(c),
+        }
+    }
+    id.parse().ok()
+}
+
+fn encode(record: &Record) -> Vec<u8> {
+    let base = record.base.as_ref();
+    let own_state = base.filter(|base| base.state != record.state);
+    let header = Header {
+        unsaved: record.unsaved,
+        state_bytes: record.state.len(),
+        base: base.map(|base| BaseHeader {
+            path: base.file.path.to_string(),
+            eol: base.file.eol,
+            executable: base.file.executable,
+            sha256: base.file.hash,
+            state_bytes: own_state.map(|base| base.state.len()),
+        }),
+    };
+    let header = serde_json::to_vec(&header).expect("a header is plain data");
+    let mut bytes = MAGIC.to_vec();
+    bytes.extend((header.len() as u32).to_le_bytes());
+    bytes.extend(header);
+    bytes.extend(&record.state);
+    bytes.extend(own_state.iter().flat_map(|base| &base.state));
+    let checksum = hash(&bytes);
+    bytes.extend(checksum);
+    bytes
+}
+
+fn decode(bytes: &[u8]) -> Option<Record> {
+    let (content, checksum) = bytes.split_at_checked(bytes.len().checked_sub(CHECKSUM_BYTES)?)?;
+    if hash(content) != checksum {
+        return None;
+    }
+    let rest = content.strip_prefix(MAGIC)?;
+    let (length, rest) = rest.split_first_chunk::<4>()?;
+    let (header, rest) = rest.split_at_checked(u32::from_le_bytes(*length) as usize)?;
+    let header: Header = serde_json::from_slice(header).ok()?;
+    let (state, base_state) = rest.split_at_checked(header.state_bytes)?;
+    let base = match header.base {
+        None => None,
+        Some(base) => Some(Base {
+            state: match base.state_bytes {
+                None => state.to_vec(),
+                Some(length) => base_state.get(..length)?.to_vec(),
+            },
+            file: BaseFile {
+                path: base.path.parse().ok()?,
+                eol: base.eol,
+                executable: base.executable,
+                hash: base.sha256,
+            },
+        }),
+    };
+    Some(Record {
+        state: state.to_vec(),
+        unsaved: header.unsaved,
+        base,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mirror::tree::Tree;
+
+    fn store() -> (tempfile::TempDir, StateStore) {
+        let directory = tempfile::tempdir().unwrap();
+        let tree = Tree::open(directory.path()).unwrap();
+        let store = StateStore::open(&tree.make_private().unwrap()).unwrap();
+        (directory, store)
+    }
+
+    fn record(base_state: &[u8]) -> Record {
+        Record {
+            state: b"state".to_vec(),
+            unsaved: true,
+            base: Some(Base {
+                state: base_state.to_vec(),
+                file: BaseFile {
+                    path: "src/main.rs".parse().unwrap(),
+                    eol: Eol::Crlf,
+                    executable: true,
+                    hash: hash(b"text"),
+                },
+            }),
+        }
+    }
+
+    #[test]
+    fn what_is_saved_is_loaded() {
+        let (_directory, store) = store();
+        let id: DocumentId = "Ab-c_1".parse().unwrap();
+        let other: DocumentId = "ab-c_1".parse().unwrap();
+        assert_eq!(store.load(&id).unwrap(), None);
+        for saved in [record(b"state"), record(b"older")] {
+            store.save(&id, &saved, true).unwrap();
+            assert_eq!(store.load(&id).unwrap(), Some(saved));
+        }
+        assert_eq!(store.load(&other).unwrap(), None);
+        assert_eq!(store.documents().unwrap(), [id.clone()]);
+        store.forget(&id).unwrap();
+        store.forget(&id).unwrap();
+        assert_eq!(store.load(&id).unwrap(), None);
+    }
+
+    #[test]
+    fn a_torn_file_is_put_aside_wherever_it_was_cut_or_changed() {
+        let (directory, store) = store();
+        let id: DocumentId = "a".parse().unwrap();
+        let path = directory.path().join(".tutti/state/a.yrs");
+        let whole = encode(&record(b"older"));
+        let mut torn: Vec<Vec<u8>> = (0..whole.len()).map(|end| whole[..end].to_vec()).collect();
+        torn.push([whole.as_slice(), b"x"].concat());
+        torn.push(vec![0; whole.len()]);
+        for at in 0..whole.len() {
+            let mut changed = whole.clone();
+            changed[at] ^= 1;
+            torn.push(changed);
+        }
+        let count = torn.len();
+        for bytes in torn {
+            std::fs::write(&path, &bytes).unwrap();
+            assert_eq!(store.load(&id).unwrap(), None);
+            assert!(!path.exists());
+        }
+        let kept = std::fs::read_dir(path.parent().unwrap()).unwrap().count();
+        assert_eq!(kept, count, "every torn file is kept");
+    }
+}
