@@ -9,7 +9,6 @@ use tutti_protocol::path::ProjectPath;
 use super::effect::{Effect, IndexEdit};
 use super::state::{Record, hash};
 use super::tree::{Found, LeftAlone, Outcome};
-use super::walk::shown;
 use super::{Mirror, MirrorError};
 
 /// A file whose document is shown elsewhere now.
@@ -27,6 +26,8 @@ impl Mirror {
         entries: BTreeMap<DocumentId, FileEntry>,
     ) -> Result<Vec<Effect>, MirrorError> {
         self.shown = index::visible(&entries);
+        self.refused
+            .retain(|document, _| entries.contains_key(document));
         self.entries = Some(entries);
         let mut effects = Vec::new();
         if !self.is_owner() {
@@ -144,7 +145,7 @@ impl Mirror {
                     Ok(Outcome::Done) => self.moved(&step)?,
                     Ok(Outcome::Changed) => blocked.push(step),
                     Err(reason) => {
-                        self.left_alone.insert(step.to.to_string(), reason);
+                        self.refuse(&step.document, step.to.as_str(), reason);
                     }
                 }
             }
@@ -172,7 +173,7 @@ impl Mirror {
                 continue;
             }
             if self.ignores.is_ignored(&self.tree, &to) {
-                self.left_alone.insert(to.to_string(), LeftAlone::Ignored);
+                self.refuse(&document, to.as_str(), LeftAlone::Ignored);
                 continue;
             }
             moves.push(Move { document, from, to });
@@ -220,7 +221,8 @@ impl Mirror {
             let path = match place {
                 Ok(path) => path,
                 Err(refused) => {
-                    self.left_alone.insert(shown(&entry.path), refused.into());
+                    let claimed = entry.path.clone();
+                    self.refuse(&document, &claimed, refused);
                     continue;
                 }
             };
@@ -232,7 +234,7 @@ impl Mirror {
                 continue;
             }
             if self.ignores.is_ignored(&self.tree, &path) {
-                self.left_alone.insert(path.to_string(), LeftAlone::Ignored);
+                self.refuse(&document, path.as_str(), LeftAlone::Ignored);
             } else {
                 effects.push(Effect::Sync(document));
             }

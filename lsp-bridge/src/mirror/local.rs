@@ -195,7 +195,7 @@ impl Mirror {
                 }
             }
             Found::Blocked(reason) => {
-                self.left_alone.insert(path.to_string(), reason);
+                self.refuse(&document, path.as_str(), reason);
             }
         }
         Ok(())

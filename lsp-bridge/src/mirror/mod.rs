@@ -36,6 +36,7 @@ mod lock;
 mod merge;
 mod settle;
 mod state;
+mod survey;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -58,6 +59,7 @@ use guest::GuestStore;
 use ignores::Ignores;
 use lock::Lock;
 use state::{Base, BaseFile, Record, StateStore, hash};
+pub use survey::{Comparison, Survey, compare, survey};
 use tree::{Found, Private, Tree};
 pub use tree::{LeftAlone, MAX_FILE_BYTES};
 use watch::Watcher;
@@ -130,7 +132,10 @@ pub struct Mirror {
     entries: Option<BTreeMap<DocumentId, FileEntry>>,
     shown: BTreeMap<DocumentId, Result<ProjectPath, PathError>>,
     open: HashSet<DocumentId>,
+    /// Files here that are not shared.
     left_alone: BTreeMap<String, LeftAlone>,
+    /// Listed documents that are not written here, with the path as it is shown.
+    refused: BTreeMap<DocumentId, (String, LeftAlone)>,
     /// Documents whose files were deleted here: a file that comes back is the same document.
     deleted: HashMap<ProjectPath, (DocumentId, Record)>,
 }
@@ -169,6 +174,7 @@ impl Mirror {
             shown: BTreeMap::new(),
             open: HashSet::new(),
             left_alone: BTreeMap::new(),
+            refused: BTreeMap::new(),
             deleted: HashMap::new(),
         };
         mirror.load_known()?;
@@ -356,9 +362,19 @@ impl Mirror {
 
     /// What is neither shared nor written, with the reason; the paths are fit for a terminal.
     pub fn left_alone(&self) -> impl Iterator<Item = (&str, &LeftAlone)> {
-        self.left_alone
-            .iter()
+        let refused = self.refused.values().map(|(path, reason)| (path, reason));
+        let mut all: Vec<_> = self.left_alone.iter().chain(refused).collect();
+        all.sort_by_key(|(path, _)| *path);
+        all.dedup_by_key(|(path, reason)| (*path, reason.to_string()));
+        all.into_iter()
             .map(|(path, reason)| (path.as_str(), reason))
+    }
+
+    /// Notes why a listed document is not written here; whether that is news.
+    fn refuse(&mut self, document: &DocumentId, path: &str, reason: impl Into<LeftAlone>) -> bool {
+        let refused = (walk::shown(path), reason.into());
+        let known = self.refused.insert(document.clone(), refused.clone());
+        known.as_ref() != Some(&refused)
     }
 
     /// Starts to watch the directory; once. Everything that happened before needs a

@@ -9,7 +9,6 @@ use super::effect::{Effect, IndexEdit, Notice, Settled};
 use super::state::{Base, BaseFile, Record, hash};
 use super::text::{TextFile, parse, render};
 use super::tree::{Expected, Found, LeftAlone, MAX_FILE_BYTES, Outcome, RawFile};
-use super::walk::shown;
 use super::{Mirror, MirrorError, merge};
 
 /// How often a file is read again when other programs write it at the same time. Beyond it the
@@ -102,13 +101,13 @@ impl Mirror {
         let path = match place {
             Ok(path) => path,
             Err(refused) => {
-                self.left_alone.insert(shown(&entry.path), refused.into());
+                self.refuse(document, &entry.path, refused);
                 return Ok(None);
             }
         };
         // Someone else's file must neither replace a file that is private here nor make it shared.
         if self.ignores.is_ignored(&self.tree, &path) {
-            self.left_alone.insert(path.to_string(), LeftAlone::Ignored);
+            self.refuse(document, path.as_str(), LeftAlone::Ignored);
             return Ok(None);
         }
         Ok(Some((path, entry)))
@@ -254,7 +253,7 @@ impl Mirror {
                 Err(reason) => return self.leave_alone(subject, base, reason, settled),
             }
         }
-        self.left_alone.remove(subject.path.as_str());
+        self.refused.remove(subject.document);
         let base = Base {
             state: subject.main.state(),
             file: BaseFile {
@@ -278,8 +277,7 @@ impl Mirror {
     ) -> Result<Outcome, MirrorError> {
         self.remember(subject, base)?;
         let path = subject.path.to_string();
-        let known = self.left_alone.insert(path.clone(), reason.clone());
-        if known.as_ref() != Some(&reason) {
+        if self.refuse(subject.document, &path, reason.clone()) {
             let reason = reason.to_string();
             settled
                 .effects

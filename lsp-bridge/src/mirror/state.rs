@@ -249,8 +249,9 @@ mod tests {
 
     fn store() -> (tempfile::TempDir, StateStore) {
         let directory = tempfile::tempdir().unwrap();
+        std::fs::create_dir(directory.path().join(".tutti")).unwrap();
         let tree = Tree::open(directory.path()).unwrap();
-        let store = StateStore::open(&tree.make_private().unwrap()).unwrap();
+        let store = StateStore::open(&tree.private().unwrap()).unwrap();
         (directory, store)
     }
 
@@ -281,7 +282,7 @@ mod tests {
             assert_eq!(store.load(&id).unwrap(), Some(saved));
         }
         assert_eq!(store.load(&other).unwrap(), None);
-        assert_eq!(store.documents().unwrap(), [id.clone()]);
+        assert_eq!(store.documents().unwrap(), std::slice::from_ref(&id));
         store.forget(&id).unwrap();
         store.forget(&id).unwrap();
         assert_eq!(store.load(&id).unwrap(), None);

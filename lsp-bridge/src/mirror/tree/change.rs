@@ -173,11 +173,11 @@ fn set_mode(dir: &Dir, target: &str, like: &str, executable: bool) -> io::Result
         .symlink_metadata(like)
         .or_else(|_| dir.symlink_metadata(target))?;
     // No set-user-id or the like on content that others wrote.
-    let kept = model.permissions().mode() & 0o666;
-    let mode = if executable {
-        kept | ((kept & 0o444) >> 2)
-    } else {
-        kept
+    let kept = model.permissions().mode() & 0o777;
+    let mode = match (executable, kept & 0o100 != 0) {
+        (true, false) => kept | ((kept & 0o444) >> 2),
+        (false, true) => kept & 0o666,
+        _ => kept,
     };
     let mut options = OpenOptions::new();
     options.read(true).follow(FollowSymlinks::No).nonblock(true);

@@ -25,12 +25,6 @@ impl Tree {
             dir: self.root.open_dir_nofollow(".tutti")?,
         })
     }
-
-    /// Opens `.tutti`, made if need be.
-    pub(crate) fn make_private(&self) -> io::Result<Private> {
-        make_dir(&self.root, ".tutti")?;
-        self.private()
-    }
 }
 
 impl Private {
@@ -43,6 +37,13 @@ impl Private {
     pub(crate) fn subdirectory(&self, name: &str) -> io::Result<Dir> {
         make_dir(&self.dir, name)?;
         self.dir.open_dir_nofollow(name)
+    }
+
+    /// How many texts [`Private::recover`] has kept.
+    pub(crate) fn recovered(&self) -> usize {
+        let dir = self.dir.open_dir_nofollow(RECOVERED);
+        let entries = dir.and_then(|dir| dir.entries());
+        entries.map_or(0, Iterator::count)
     }
 
     /// Keeps a text that has no place in the project any more, under a name that is free. Returns

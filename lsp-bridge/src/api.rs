@@ -1,0 +1,251 @@
+//! The server's REST interface, for the command line. Blocking: no async code calls it.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use thiserror::Error;
+use tutti_protocol::ids::ProjectId;
+use tutti_protocol::rest::{
+    CreatedLink, CreatedProject, Joined, NewLink, NewProject, Problem, Project,
+};
+use ureq::http::{Response, StatusCode};
+use ureq::{Agent, Body};
+use url::Url;
+
+/// A server that has not accepted the connection after this is not there.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// No request takes longer.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Why a request failed, as one sentence for the person.
+#[derive(Debug, Error)]
+pub enum ApiError {
+    /// Nobody answers.
+    #[error(
+        "no Tutti server answers at {server} ({reason}): start one with `tutti-server`, or name yours with --server"
+    )]
+    NoServer {
+        /// The address.
+        server: String,
+        /// What the system said.
+        reason: String,
+    },
+    /// Whoever answers is no Tutti server.
+    #[error("{server} is no Tutti server, or one of another version: {reason}")]
+    NoTutti {
+        /// The address.
+        server: String,
+        /// What was wrong with the answer.
+        reason: String,
+    },
+    /// No token, or one that is not valid (any more).
+    #[error("{0}")]
+    Unauthorized(String),
+    /// A token that does not allow this.
+    #[error("{0}")]
+    Forbidden(String),
+    /// No such project or link.
+    #[error("{0}")]
+    NotFound(String),
+    /// The server has another reason.
+    #[error("the server refuses: {0}")]
+    Refused(String),
+    /// The server has failed.
+    #[error("the server has failed ({0}): try again, or look into its log")]
+    Failed(String),
+}
+
+/// A client of one server, with one token.
+pub struct Api {
+    agent: Agent,
+    server: Url,
+    token: String,
+}
+
+impl Api {
+    /// A client that has not connected yet.
+    pub fn new(server: &Url, token: &str) -> Self {
+        let config = Agent::config_builder()
+            .timeout_connect(Some(CONNECT_TIMEOUT))
+            .timeout_global(Some(REQUEST_TIMEOUT))
+            // The body of an error says what to do.
+            .http_status_as_error(false)
+            // A token goes where its owner sent it, and nowhere else.
+            .max_redirects(0)
+            .user_agent(concat!("tutti/", env!("CARGO_PKG_VERSION")))
+            .build();
+        Self {
+            agent: config.new_agent(),
+            server: server.clone(),
+            token: token.to_owned(),
+        }
+    }
+
+    /// Makes a project. Needs the administrator's token.
+    pub fn create_project(&self, name: &str) -> Result<CreatedProject, ApiError> {
+        let name = name.to_owned();
+        self.post("api/projects", Some(&NewProject { name }))
+    }
+
+    /// A project, as far as this token may see it.
+    pub fn project(&self, id: &ProjectId) -> Result<Project, ApiError> {
+        self.get(&format!("api/projects/{id}"))
+    }
+
+    /// Enters with a link: it counts as one use of it.
+    pub fn join(&self, id: &ProjectId) -> Result<Joined, ApiError> {
+        self.post::<(), _>(&format!("api/projects/{id}/join"), None)
+    }
+
+    /// Makes a further link.
+    pub fn create_link(&self, id: &ProjectId, link: &NewLink) -> Result<CreatedLink, ApiError> {
+        self.post(&format!("api/projects/{id}/links"), Some(link))
+    }
+
+    fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ApiError> {
+        let request = self.agent.get(self.url(path));
+        self.read(request.header("Authorization", self.bearer()).call())
+    }
+
+    fn post<B: Serialize, T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: Option<&B>,
+    ) -> Result<T, ApiError> {
+        let request = self.agent.post(self.url(path));
+        let request = request.header("Authorization", self.bearer());
+        self.read(match body {
+            Some(body) => request.send_json(body),
+            None => request.send_empty(),
+        })
+    }
+
+    fn read<T: DeserializeOwned>(
+        &self,
+        answer: Result<Response<Body>, ureq::Error>,
+    ) -> Result<T, ApiError> {
+        let mut answer = answer.map_err(|error| self.no_answer(&error))?;
+        let status = answer.status();
+        if status.is_success() {
+            return answer
+                .body_mut()
+                .read_json()
+                .map_err(|_| self.no_tutti("its answer cannot be understood".to_owned()));
+        }
+        let problem = answer.body_mut().read_json::<Problem>();
+        let Ok(Problem { detail, .. }) = problem else {
+            return Err(match status.is_server_error() {
+                true => ApiError::Failed(status.to_string()),
+                false => self.no_tutti(format!("it answers {status}")),
+            });
+        };
+        Err(match status {
+            StatusCode::UNAUTHORIZED => ApiError::Unauthorized(detail),
+            StatusCode::FORBIDDEN => ApiError::Forbidden(detail),
+            StatusCode::NOT_FOUND => ApiError::NotFound(detail),
+            _ if status.is_server_error() => ApiError::Failed(detail),
+            _ => ApiError::Refused(detail),
+        })
+    }
+
+    fn no_answer(&self, error: &ureq::Error) -> ApiError {
+        let server = self.server.to_string();
+        match error {
+            ureq::Error::Protocol(_) | ureq::Error::Http(_) => {
+                self.no_tutti("it does not speak HTTP".to_owned())
+            }
+            ureq::Error::Io(error) => ApiError::NoServer {
+                server,
+                reason: error.kind().to_string(),
+            },
+            error => ApiError::NoServer {
+                server,
+                reason: error.to_string(),
+            },
+        }
+    }
+
+    fn no_tutti(&self, reason: String) -> ApiError {
+        ApiError::NoTutti {
+            server: self.server.to_string(),
+            reason,
+        }
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}/{path}", self.server.as_str().trim_end_matches('/'))
+    }
+
+    fn bearer(&self) -> String {
+        format!("Bearer {}", self.token)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+
+    use super::*;
+
+    /// Answers one request with these bytes.
+    fn server(answer: impl Into<String>) -> Url {
+        let answer = answer.into();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let _ = stream.read(&mut [0; 4096]);
+            stream.write_all(answer.as_bytes()).unwrap();
+        });
+        format!("http://{address}").parse().unwrap()
+    }
+
+    fn error(server: &Url) -> ApiError {
+        let id = "abc".parse().unwrap();
+        Api::new(server, "T").project(&id).unwrap_err()
+    }
+
+    #[test]
+    fn each_failure_says_what_it_is() {
+        let nobody = {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            format!("http://{}", listener.local_addr().unwrap())
+        };
+        let told = error(&nobody.parse().unwrap()).to_string();
+        assert!(told.contains("connection refused"), "{told}");
+        assert!(told.contains("tutti-server"), "{told}");
+
+        let told = error(&server("SSH-2.0-OpenSSH_9.9\r\n\r\n")).to_string();
+        assert!(told.contains("is no Tutti server"), "{told}");
+
+        let told = error(&server(
+            "HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\n<html>",
+        ));
+        assert!(matches!(told, ApiError::NoTutti { .. }), "{told}");
+
+        let told = error(&server(
+            "HTTP/1.1 302 Found\r\nlocation: http://elsewhere/\r\ncontent-length: 0\r\n\r\n",
+        ));
+        assert!(matches!(told, ApiError::NoTutti { .. }), "{told}");
+    }
+
+    #[test]
+    fn a_problem_is_told_in_the_servers_words() {
+        let problem = Problem {
+            kind: "about:blank".to_owned(),
+            title: "Forbidden".to_owned(),
+            status: 403,
+            detail: "Ask for more.".to_owned(),
+        };
+        let body = serde_json::to_string(&problem).unwrap();
+        let told = error(&server(format!(
+            "HTTP/1.1 403 Forbidden\r\ncontent-type: application/problem+json\r\n\
+             content-length: {}\r\n\r\n{body}",
+            body.len()
+        )));
+        assert!(matches!(&told, ApiError::Forbidden(_)), "{told}");
+        assert_eq!(told.to_string(), "Ask for more.");
+    }
+}

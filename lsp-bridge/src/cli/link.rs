@@ -1,0 +1,81 @@
+//! `tutti link`.
+
+use anyhow::Context;
+use tutti_protocol::rest::NewLink;
+use tutti_protocol::role::Role;
+
+use super::{current_dir, output};
+use crate::api::Api;
+use crate::credentials::Credentials;
+use crate::project::Project;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// What the link lets its holder do
+    #[arg(long, value_parser = role)]
+    role: Role,
+    /// For how long it is valid, such as 30m, 12h, 7d or 2w [default: for ever]
+    #[arg(long, value_name = "TIME", value_parser = seconds)]
+    expires: Option<u64>,
+}
+
+pub(super) fn run(args: Args) -> anyhow::Result<()> {
+    let project = Project::find(&current_dir()?)?;
+    let access = Credentials::of_user()?.project(&project.server, &project.id)?;
+    let access = access.context("no access from here: run `tutti join LINK` in this directory")?;
+    let wanted = NewLink {
+        role: args.role,
+        expires_in_s: args.expires,
+        max_uses: None,
+    };
+    let created = Api::new(&project.server, &access.token).create_link(&project.id, &wanted)?;
+    output::line(created.link)
+}
+
+fn role(text: &str) -> Result<Role, String> {
+    [Role::Editor, Role::Viewer]
+        .into_iter()
+        .find(|role| role.as_str() == text)
+        .ok_or_else(|| "a role is editor or viewer".to_owned())
+}
+
+/// A number and its unit, in seconds.
+fn seconds(text: &str) -> Result<u64, String> {
+    let wrong = || "write a number and m, h, d or w, such as 7d".to_owned();
+    let (at, unit) = text.char_indices().next_back().ok_or_else(wrong)?;
+    let unit = match unit {
+        'm' => 60,
+        'h' => 60 * 60,
+        'd' => 24 * 60 * 60,
+        'w' => 7 * 24 * 60 * 60,
+        _ => return Err(wrong()),
+    };
+    let count: u64 = text[..at].parse().map_err(|_| wrong())?;
+    count
+        .checked_mul(unit)
+        .filter(|&seconds| seconds > 0)
+        .ok_or_else(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times() {
+        assert_eq!(seconds("30m"), Ok(1800));
+        assert_eq!(seconds("7d"), Ok(604_800));
+        for bad in [
+            "",
+            "d",
+            "7",
+            "0d",
+            "-1d",
+            "7y",
+            "99999999999999999999d",
+            "1é",
+        ] {
+            assert!(seconds(bad).is_err(), "{bad:?}");
+        }
+    }
+}

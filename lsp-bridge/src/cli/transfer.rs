@@ -1,0 +1,217 @@
+//! Bringing many documents up to date with the server, each in both directions.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tutti_engine::Replica;
+use tutti_protocol::ids::DocumentId;
+
+use crate::link::{self, Command, Event, Status};
+
+/// Documents under way at the same time: enough to hide the way there and back, and few enough to
+/// keep both sides small.
+const AT_ONCE: usize = 64;
+/// A server that says nothing for this long is given up.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Where documents come from and go to.
+pub(super) trait Documents {
+    /// The replica of a document as it is here.
+    fn load(&mut self, document: &DocumentId) -> anyhow::Result<Replica>;
+    /// Both sides have everything, and the server has confirmed what it lacked.
+    fn done(&mut self, document: &DocumentId, replica: Replica) -> anyhow::Result<()>;
+}
+
+/// The connection, and what still has to be sent on it.
+pub(super) struct Transfer {
+    commands: mpsc::Sender<Command>,
+    events: mpsc::Receiver<Event>,
+    outgoing: VecDeque<Command>,
+    /// Since when there is no connection.
+    offline_since: Option<Instant>,
+}
+
+/// A document under way.
+struct Room {
+    replica: Replica,
+    /// The server's part has arrived.
+    synced: bool,
+    /// The server has been told what it lacks.
+    told: bool,
+    /// And has not confirmed it.
+    unconfirmed: bool,
+}
+
+/// The update that says nothing.
+const EMPTY_UPDATE: [u8; 2] = [0, 0];
+
+impl Transfer {
+    /// Starts to connect, on the current runtime.
+    pub(super) fn start(config: link::Config) -> Self {
+        let (commands, events) = link::start(config);
+        Self {
+            commands,
+            events,
+            outgoing: VecDeque::new(),
+            offline_since: None,
+        }
+    }
+
+    /// Brings these documents up to date on both sides.
+    pub(super) async fn run(
+        &mut self,
+        documents: impl IntoIterator<Item = DocumentId>,
+        store: &mut impl Documents,
+    ) -> anyhow::Result<()> {
+        let mut waiting = documents.into_iter();
+        let mut rooms: HashMap<DocumentId, Room> = HashMap::new();
+        loop {
+            while rooms.len() < AT_ONCE
+                && let Some(document) = waiting.next()
+            {
+                let replica = store.load(&document)?;
+                self.outgoing.push_back(Command::Join {
+                    document: document.clone(),
+                    state_vector: replica.state_vector(),
+                });
+                rooms.insert(document, Room::new(replica));
+            }
+            if rooms.is_empty() {
+                return self.flush().await;
+            }
+            let Some(event) = self.step().await? else {
+                continue;
+            };
+            if let Some(document) = self.take(event, &mut rooms)?
+                && let Some(room) = rooms.remove(&document)
+            {
+                store.done(&document, room.replica)?;
+                self.outgoing.push_back(Command::Leave(document));
+            }
+        }
+    }
+
+    /// Sends one command or receives one event, whichever comes first: waiting for either alone
+    /// could wait for ever, since both ways are bounded.
+    async fn step(&mut self) -> anyhow::Result<Option<Event>> {
+        let patience = tokio::time::sleep(PATIENCE);
+        tokio::select! {
+            permit = self.commands.reserve(), if !self.outgoing.is_empty() => {
+                let permit = permit.context("the connection has ended")?;
+                if let Some(command) = self.outgoing.pop_front() {
+                    permit.send(command);
+                }
+                Ok(None)
+            }
+            event = self.events.recv() => Ok(Some(event.context("the connection has ended")?)),
+            () = patience => bail!("the server does not answer any more: try again later"),
+        }
+    }
+
+    async fn flush(&mut self) -> anyhow::Result<()> {
+        while !self.outgoing.is_empty() {
+            self.step().await?;
+        }
+        Ok(())
+    }
+
+    /// Takes in an event; returns a document that it completes.
+    fn take(
+        &mut self,
+        event: Event,
+        rooms: &mut HashMap<DocumentId, Room>,
+    ) -> anyhow::Result<Option<DocumentId>> {
+        let document = match event {
+            Event::Status(status) => {
+                match status {
+                    Status::Denied { reason } => bail!("the server refuses: {reason}"),
+                    Status::Offline { reason, .. } => {
+                        let since = self.offline_since.get_or_insert_with(Instant::now);
+                        if since.elapsed() >= PATIENCE {
+                            bail!("the connection does not come back: {reason}");
+                        }
+                    }
+                    Status::Connected => self.offline_since = None,
+                    Status::Connecting => {}
+                }
+                return Ok(None);
+            }
+            Event::Refused(_) => bail!("your link is for viewing only: ask for an editor link"),
+            Event::Denied { reason, .. } => bail!("the server refuses: {reason}"),
+            Event::StateVectorWanted(document) => {
+                if let Some(room) = rooms.get_mut(&document) {
+                    room.synced = false;
+                    room.told = false;
+                    self.outgoing.push_back(Command::StateVector {
+                        state_vector: room.replica.state_vector(),
+                        document: document.clone(),
+                    });
+                }
+                document
+            }
+            Event::DiffWanted {
+                document,
+                state_vector,
+            } => {
+                if let Some(room) = rooms.get_mut(&document) {
+                    let update = room.replica.diff(&state_vector)?;
+                    room.told = true;
+                    room.unconfirmed = update != EMPTY_UPDATE;
+                    self.outgoing.push_back(Command::Diff {
+                        document: document.clone(),
+                        update,
+                    });
+                }
+                document
+            }
+            Event::Synced(document) => {
+                if let Some(room) = rooms.get_mut(&document) {
+                    room.synced = true;
+                }
+                document
+            }
+            Event::Update { document, update } => {
+                if let Some(room) = rooms.get_mut(&document) {
+                    room.replica.apply(&update)?;
+                }
+                document
+            }
+            Event::Unsaved { document, count } => {
+                if let Some(room) = rooms.get_mut(&document) {
+                    room.unconfirmed = count > 0;
+                }
+                document
+            }
+            Event::Interrupted { document, reason } => {
+                tracing::warn!(%document, reason, "a room was interrupted");
+                document
+            }
+            Event::Authenticated { .. }
+            | Event::Awareness { .. }
+            | Event::AwarenessWanted(_)
+            | Event::Changed(_) => {
+                return Ok(None);
+            }
+        };
+        let complete = rooms.get(&document).is_some_and(Room::is_complete);
+        Ok(complete.then_some(document))
+    }
+}
+
+impl Room {
+    fn new(replica: Replica) -> Self {
+        Self {
+            replica,
+            synced: false,
+            told: false,
+            unconfirmed: false,
+        }
+    }
+
+    fn is_complete(&self) -> bool {
+        self.synced && self.told && !self.unconfirmed
+    }
+}

@@ -1,0 +1,254 @@
+//! The secrets of this person: one file beneath their configuration directory, mode 0600.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+use tutti_protocol::ids::ProjectId;
+use url::Url;
+
+/// Why the secrets cannot be read or kept.
+#[derive(Debug, Error)]
+pub enum CredentialsError {
+    /// The system does not say where this person's configuration lies.
+    #[error("this system does not say where your configuration lies: set HOME")]
+    NoHome,
+    /// The disk refused.
+    #[error("{}: {source}", .path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A file that is not what Tutti writes.
+    #[error("{} cannot be understood: repair or remove it", .0.display())]
+    Unreadable(PathBuf),
+}
+
+/// The secrets of one project. Deliberately without `Debug`.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Access {
+    /// Opens the project.
+    pub token: String,
+    /// The link for editors, where this person has shared the project.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub editor_link: Option<String>,
+    /// The link for viewers, where this person has shared the project.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub viewer_link: Option<String>,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+struct Secrets {
+    /// Per server: a token that may make projects there.
+    #[serde(default)]
+    servers: BTreeMap<String, String>,
+    /// Per server and project.
+    #[serde(default)]
+    projects: BTreeMap<String, BTreeMap<ProjectId, Access>>,
+}
+
+/// The file. Each change reads it anew, so that several bridges can share it.
+pub struct Credentials {
+    path: PathBuf,
+}
+
+impl Credentials {
+    /// The file of the person who runs this.
+    pub fn of_user() -> Result<Self, CredentialsError> {
+        let directories = directories::BaseDirs::new().ok_or(CredentialsError::NoHome)?;
+        Ok(Self::at(
+            directories.config_dir().join("tutti/credentials.toml"),
+        ))
+    }
+
+    /// A file of one's own choice.
+    pub fn at(path: PathBuf) -> Self {
+        Self { path }
+    }
+
+    /// What opens a project.
+    pub fn project(
+        &self,
+        server: &Url,
+        project: &ProjectId,
+    ) -> Result<Option<Access>, CredentialsError> {
+        let mut secrets = self.read()?;
+        let projects = secrets.projects.remove(&key(server));
+        Ok(projects.and_then(|mut projects| projects.remove(project)))
+    }
+
+    /// The token that may make projects on a server.
+    pub fn server(&self, server: &Url) -> Result<Option<String>, CredentialsError> {
+        Ok(self.read()?.servers.remove(&key(server)))
+    }
+
+    /// Keeps what opens a project.
+    pub fn keep_project(
+        &self,
+        server: &Url,
+        project: &ProjectId,
+        access: Access,
+    ) -> Result<(), CredentialsError> {
+        self.change(|secrets| {
+            let projects = secrets.projects.entry(key(server)).or_default();
+            projects.insert(project.clone(), access);
+        })
+    }
+
+    /// Keeps the token that may make projects on a server.
+    pub fn keep_server(&self, server: &Url, token: &str) -> Result<(), CredentialsError> {
+        self.change(|secrets| {
+            secrets.servers.insert(key(server), token.to_owned());
+        })
+    }
+
+    /// Forgets what opens a project.
+    pub fn forget_project(
+        &self,
+        server: &Url,
+        project: &ProjectId,
+    ) -> Result<(), CredentialsError> {
+        self.change(|secrets| {
+            if let Some(projects) = secrets.projects.get_mut(&key(server)) {
+                projects.remove(project);
+                if projects.is_empty() {
+                    secrets.projects.remove(&key(server));
+                }
+            }
+        })
+    }
+
+    fn read(&self) -> Result<Secrets, CredentialsError> {
+        let text = match fs::read_to_string(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Secrets::default()),
+            read => read.map_err(|source| self.io(source))?,
+        };
+        // The parser's own words would quote the file, which holds secrets.
+        toml::from_str(&text).map_err(|_| CredentialsError::Unreadable(self.path.clone()))
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Secrets)) -> Result<(), CredentialsError> {
+        let directory = self.path.parent().unwrap_or(Path::new("."));
+        make_private_dir(directory).map_err(|source| self.io(source))?;
+        // Another bridge must not write between our reading and our writing.
+        let lock = private_file(&directory.join("credentials.lock"), false);
+        let lock = lock.and_then(|file| file.lock().map(|()| file));
+        let _lock = lock.map_err(|source| self.io(source))?;
+        let mut secrets = self.read()?;
+        change(&mut secrets);
+        let text = toml::to_string(&secrets).expect("tables of texts");
+        self.replace(directory, &text)
+            .map_err(|source| self.io(source))
+    }
+
+    fn replace(&self, directory: &Path, text: &str) -> io::Result<()> {
+        let temporary = directory.join(format!("credentials-{:016x}.tmp", fastrand::u64(..)));
+        let written = private_file(&temporary, true).and_then(|mut file| {
+            file.write_all(text.as_bytes())?;
+            file.sync_all()?;
+            fs::rename(&temporary, &self.path)
+        });
+        if written.is_err() {
+            let _ = fs::remove_file(&temporary);
+        }
+        written
+    }
+
+    fn io(&self, source: io::Error) -> CredentialsError {
+        CredentialsError::Io {
+            path: self.path.clone(),
+            source,
+        }
+    }
+}
+
+/// Two ways to write one server's address are one key.
+fn key(server: &Url) -> String {
+    server.as_str().trim_end_matches('/').to_owned()
+}
+
+fn private_file(path: &Path, new: bool) -> io::Result<File> {
+    let mut options = File::options();
+    options.write(true).create(true).create_new(new);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600);
+    }
+    options.open(path)
+}
+
+fn make_private_dir(path: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::DirBuilderExt;
+        builder.mode(0o700);
+    }
+    builder.create(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn access(token: &str) -> Access {
+        Access {
+            token: token.to_owned(),
+            editor_link: None,
+            viewer_link: Some("http://h/p/abc#V".to_owned()),
+        }
+    }
+
+    #[test]
+    fn kept_and_forgotten() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("deep/tutti/credentials.toml");
+        let credentials = Credentials::at(path.clone());
+        let server: Url = "http://h:4400".parse().unwrap();
+        let same: Url = "http://h:4400/".parse().unwrap();
+        let other: Url = "http://h:4401".parse().unwrap();
+        let (a, b): (ProjectId, ProjectId) = ("a".parse().unwrap(), "b".parse().unwrap());
+        assert!(credentials.project(&server, &a).unwrap().is_none());
+        credentials.keep_project(&server, &a, access("A")).unwrap();
+        credentials.keep_project(&same, &b, access("B")).unwrap();
+        credentials.keep_server(&server, "admin").unwrap();
+        assert!(credentials.project(&same, &a).unwrap() == Some(access("A")));
+        assert!(credentials.project(&other, &a).unwrap().is_none());
+        assert_eq!(credentials.server(&same).unwrap().as_deref(), Some("admin"));
+        credentials.forget_project(&server, &a).unwrap();
+        assert!(credentials.project(&server, &a).unwrap().is_none());
+        assert!(credentials.project(&server, &b).unwrap() == Some(access("B")));
+
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let mode = fs::metadata(&path).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600);
+            let parent = fs::metadata(path.parent().unwrap()).unwrap();
+            assert_eq!(parent.permissions().mode() & 0o777, 0o700);
+        }
+    }
+
+    #[test]
+    fn a_damaged_file_is_neither_lost_nor_shown() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("credentials.toml");
+        fs::write(&path, "servers = \"SECRET\"").unwrap();
+        let credentials = Credentials::at(path.clone());
+        let server: Url = "http://h".parse().unwrap();
+        let error = credentials.keep_server(&server, "new").unwrap_err();
+        assert!(!error.to_string().contains("SECRET"), "{error}");
+        assert_eq!(
+            fs::read_to_string(&path).unwrap(),
+            "servers = \"SECRET\"",
+            "the file stays as it was"
+        );
+    }
+}

@@ -1,0 +1,177 @@
+//! Nothing that a person wrote is lost.
+
+use super::*;
+
+fn told(here: &Here) -> String {
+    here.told.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_deleted_file_that_was_changed_here_is_kept_aside() {
+    let mut hub = Hub::new();
+    let mut ada = Here::with(&[("src/a.txt", b"1\n"), ("src/b.txt", b"1\n")]);
+    ada.sync(&mut hub);
+    ada.write("src/a.txt", "1\nmine\n");
+    hub.remove("src/a.txt");
+    hub.remove("src/b.txt");
+    ada.sync(&mut hub);
+    assert!(ada.files().is_empty());
+    let kept = BTreeMap::from([("src__a.txt".to_owned(), "1\nmine\n".to_owned())]);
+    assert_eq!(ada.recovered(), kept);
+    assert_eq!(
+        told(&ada),
+        "Your text of src/a.txt was kept in .tutti/recovered/src__a.txt, because someone else \
+         deleted the file."
+    );
+}
+
+#[test]
+fn unconfirmed_edits_of_a_deleted_file_are_kept_aside() {
+    let mut hub = Hub::new();
+    let mut ada = Here::with(&[("a.txt", b"1\n")]);
+    ada.sync(&mut hub);
+    // Typed in an editor while there was no connection, and never saved to the disk.
+    let id = hub.id("a.txt");
+    let mut offline = hub.document(&id).fork(77);
+    offline.edit("1\noffline\n");
+    ada.mirror.persist(&id, &offline.state(), true).unwrap();
+    assert_eq!(ada.mirror.unsaved(), [id]);
+    let mut ada = ada.restart(|_| ());
+    assert_eq!(ada.mirror.unsaved().len(), 1);
+    hub.remove("a.txt");
+    let effects = ada.mirror.index_changed(hub.entries()).unwrap();
+    ada.carry_out(effects, &mut hub);
+    assert!(!ada.has("a.txt"));
+    assert_eq!(ada.recovered()["a.txt"], "1\noffline\n");
+}
+
+#[test]
+fn a_file_that_was_there_before_the_project_is_kept_aside() {
+    let mut hub = Hub::new();
+    hub.put("d1", "a.txt", "theirs\n");
+    hub.put("d2", "same.txt", "same\n");
+    let mut ada = Here::with(&[
+        ("a.txt", b"mine\n"),
+        ("same.txt", b"same\n"),
+        ("only-mine.txt", b"mine\n"),
+    ]);
+    ada.sync(&mut hub);
+    assert_eq!(ada.read("a.txt"), "theirs\n");
+    assert_eq!(hub.text("a.txt"), "theirs\n");
+    assert_eq!(hub.text("only-mine.txt"), "mine\n");
+    let kept = BTreeMap::from([("a.txt".to_owned(), "mine\n".to_owned())]);
+    assert_eq!(ada.recovered(), kept);
+}
+
+#[test]
+fn a_deletion_here_loses_to_an_edit_there() {
+    let mut hub = Hub::new();
+    let mut ada = Here::with(&[("a.txt", b"1\n")]);
+    ada.sync(&mut hub);
+    fs::remove_file(ada.path("a.txt")).unwrap();
+    hub.edit("a.txt", "1\n2\n");
+    ada.sync(&mut hub);
+    assert_eq!(ada.read("a.txt"), "1\n2\n");
+    assert_eq!(hub.entries().len(), 1);
+}
+
+#[test]
+fn a_torn_state_is_no_empty_document() {
+    let mut hub = Hub::new();
+    let mut ada = Here::with(&[("a.txt", b"1\n2\n")]);
+    ada.sync(&mut hub);
+    let id = hub.id("a.txt");
+    let mut ada = ada.restart(|root| {
+        let path = root.join(format!(".tutti/state/{id}.yrs"));
+        let whole = fs::read(&path).unwrap();
+        fs::write(&path, &whole[..whole.len() / 2]).unwrap();
+        fs::write(root.join("a.txt"), "1\n2\nmine\n").unwrap();
+    });
+    ada.sync(&mut hub);
+    assert_eq!(hub.text("a.txt"), "1\n2\n");
+    assert_eq!(ada.read("a.txt"), "1\n2\n");
+    assert_eq!(ada.recovered()["a.txt"], "1\n2\nmine\n");
+}
+
+#[test]
+fn an_open_file_is_the_editors() {
+    let mut hub = Hub::new();
+    let mut ada = Here::with(&[("a.txt", b"1\n"), ("b.txt", b"1\n")]);
+    ada.sync(&mut hub);
+    let (a, b) = (hub.id("a.txt"), hub.id("b.txt"));
+    ada.mirror.opened(&a).unwrap();
+    ada.mirror.opened(&b).unwrap();
+    hub.edit("a.txt", "1\n2\n");
+    hub.remove("b.txt");
+    ada.sync(&mut hub);
+    assert_eq!(ada.read("a.txt"), "1\n");
+    assert_eq!(ada.read("b.txt"), "1\n");
+    // The editor saves what it shows, and closes.
+    let shown = hub.document(&a).fork(7).state();
+    ada.write("a.txt", "1\n2\n");
+    ada.mirror.editor_saved(&a, &shown).unwrap();
+    hub.edit("a.txt", "1\n2\n3\n");
+    for id in [&a, &b] {
+        let effects = ada.mirror.closed(id).unwrap();
+        ada.carry_out(effects, &mut hub);
+    }
+    assert_eq!(ada.read("a.txt"), "1\n2\n3\n");
+    assert_eq!(hub.text("a.txt"), "1\n2\n3\n");
+    assert!(!ada.has("b.txt"));
+    assert!(ada.recovered().is_empty(), "{:?}", ada.told);
+}
+
+#[test]
+fn a_save_that_nobody_reported_is_not_doubled() {
+    let mut hub = Hub::new();
+    let mut ada = Here::with(&[("a.txt", b"1\n")]);
+    ada.sync(&mut hub);
+    // Typed in the editor, which went to the project, and saved just before everything ended.
+    hub.edit("a.txt", "1\ntyped\n");
+    let mut ada = ada.restart(|root| fs::write(root.join("a.txt"), "1\ntyped\n").unwrap());
+    hub.edit("a.txt", "1\ntyped\nmore\n");
+    ada.sync(&mut hub);
+    assert_eq!(ada.read("a.txt"), "1\ntyped\nmore\n");
+    assert_eq!(hub.text("a.txt"), "1\ntyped\nmore\n");
+}
+
+#[test]
+fn who_may_only_read_changes_nothing_there_and_loses_nothing_here() {
+    let mut hub = Hub::new();
+    hub.put("d1", "a.txt", "1\n");
+    hub.put("d2", "b.txt", "1\n");
+    let mut ada = Here::new();
+    ada.mirror.set_read_only(true);
+    ada.sync(&mut hub);
+    ada.write("a.txt", "1\nmine\n");
+    ada.write("new.txt", "mine\n");
+    fs::remove_file(ada.path("b.txt")).unwrap();
+    ada.sync(&mut hub);
+    assert_eq!(hub.entries().len(), 2);
+    assert_eq!(hub.text("a.txt"), "1\n");
+    assert_eq!(ada.read("a.txt"), "1\n");
+    assert_eq!(ada.recovered()["a.txt"], "1\nmine\n");
+    assert_eq!(
+        ada.left_alone(),
+        ["new.txt: you may only read this project"]
+    );
+}
+
+#[test]
+fn a_directory_that_went_away_deletes_nothing() {
+    let mut hub = Hub::new();
+    let mut ada = Here::with(&[("a.txt", b"1\n")]);
+    ada.sync(&mut hub);
+    fs::rename(ada.path(".tutti"), ada.path("elsewhere")).unwrap();
+    fs::remove_file(ada.path("a.txt")).unwrap();
+    let failed = ada.mirror.files_changed(&Changes::everything());
+    assert!(failed.is_err(), "{failed:?}");
+    assert_eq!(hub.entries().len(), 1);
+}
+
+#[test]
+fn nothing_is_new_before_the_index_is_known() {
+    let mut ada = Here::with(&[("a.txt", b"1\n")]);
+    let effects = ada.mirror.files_changed(&Changes::everything()).unwrap();
+    assert_eq!(effects, []);
+}

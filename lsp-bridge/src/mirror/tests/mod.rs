@@ -1,0 +1,237 @@
+//! The mirror against real directories, with a project that exists in memory only.
+
+mod hostile;
+mod kept;
+mod sync;
+mod together;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+use tutti_engine::Replica;
+use tutti_protocol::ids::DocumentId;
+use tutti_protocol::index::{self, Eol, FILES, FileEntry};
+use yrs::Transact;
+
+use super::merge::new_client_id;
+use super::{Changes, Effect, Mirror, Notice};
+
+/// The project as the server has it.
+struct Hub {
+    index: Replica,
+    documents: BTreeMap<DocumentId, Replica>,
+}
+
+impl Hub {
+    fn new() -> Self {
+        let index = Replica::new(new_client_id());
+        index.doc().get_or_insert_map(FILES);
+        Self {
+            index,
+            documents: BTreeMap::new(),
+        }
+    }
+
+    fn entries(&self) -> BTreeMap<DocumentId, FileEntry> {
+        index::entries(&self.index.doc().transact())
+    }
+
+    fn document(&mut self, id: &DocumentId) -> &mut Replica {
+        self.documents
+            .entry(id.clone())
+            .or_insert_with(|| Replica::new(new_client_id()))
+    }
+
+    /// The document at a path.
+    fn id(&self, path: &str) -> DocumentId {
+        let entries = self.entries();
+        let mut found = entries.iter().filter(|(_, entry)| entry.path == path);
+        found
+            .next()
+            .unwrap_or_else(|| panic!("{path} is not listed"))
+            .0
+            .clone()
+    }
+
+    fn text(&self, path: &str) -> String {
+        self.documents[&self.id(path)].text()
+    }
+
+    /// What someone else does.
+    fn put(&mut self, id: &str, path: &str, text: &str) -> DocumentId {
+        let id: DocumentId = id.parse().unwrap();
+        self.document(&id).edit(text);
+        let entry = FileEntry {
+            path: path.into(),
+            eol: Eol::Lf,
+            executable: false,
+            created_at: 0,
+            created_by: "Bob".into(),
+        };
+        self.change_index(|txn, files| index::insert(txn, files, &id, &entry));
+        id
+    }
+
+    fn edit(&mut self, path: &str, text: &str) {
+        let id = self.id(path);
+        self.document(&id).edit(text);
+    }
+
+    fn rename(&mut self, from: &str, to: &str) {
+        let id = self.id(from);
+        let to = to.parse().unwrap();
+        self.change_index(|txn, files| index::rename(txn, files, &id, &to));
+    }
+
+    fn remove(&mut self, path: &str) {
+        let id = self.id(path);
+        self.change_index(|txn, files| index::remove(txn, files, &id));
+    }
+
+    fn change_index(&mut self, change: impl FnOnce(&mut yrs::TransactionMut<'_>, &yrs::MapRef)) {
+        let files = self.index.doc().get_or_insert_map(FILES);
+        change(&mut self.index.doc().transact_mut(), &files);
+    }
+}
+
+/// One person's directory and its mirror.
+struct Here {
+    directory: TempDir,
+    mirror: Mirror,
+    told: Vec<Notice>,
+}
+
+impl Here {
+    fn new() -> Self {
+        Self::with(&[])
+    }
+
+    fn with(files: &[(&str, &[u8])]) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        fs::create_dir(directory.path().join(".tutti")).unwrap();
+        for (path, bytes) in files {
+            write(&directory.path().join(path), bytes);
+        }
+        let mirror = Mirror::open(directory.path(), "Ada").unwrap();
+        Self {
+            directory,
+            mirror,
+            told: Vec::new(),
+        }
+    }
+
+    /// The bridge ends and starts again.
+    fn restart(self, meanwhile: impl FnOnce(&Path)) -> Self {
+        let Self {
+            directory,
+            mirror,
+            told,
+        } = self;
+        drop(mirror);
+        meanwhile(directory.path());
+        let mirror = Mirror::open(directory.path(), "Ada").unwrap();
+        Self {
+            directory,
+            mirror,
+            told,
+        }
+    }
+
+    fn path(&self, path: &str) -> PathBuf {
+        self.directory.path().join(path)
+    }
+
+    fn write(&self, path: &str, bytes: impl AsRef<[u8]>) {
+        write(&self.path(path), bytes.as_ref());
+    }
+
+    fn read(&self, path: &str) -> String {
+        fs::read_to_string(self.path(path)).unwrap()
+    }
+
+    fn has(&self, path: &str) -> bool {
+        self.path(path).symlink_metadata().is_ok()
+    }
+
+    /// Every file but Tutti's own.
+    fn files(&self) -> BTreeMap<String, Vec<u8>> {
+        let mut found = BTreeMap::new();
+        let mut waiting = vec![self.directory.path().to_owned()];
+        while let Some(directory) = waiting.pop() {
+            for entry in fs::read_dir(directory).unwrap() {
+                let path = entry.unwrap().path();
+                let relative = path.strip_prefix(self.directory.path()).unwrap();
+                if relative.starts_with(".tutti") {
+                    continue;
+                }
+                if path.is_dir() {
+                    waiting.push(path);
+                } else {
+                    let name = relative.to_str().unwrap().to_owned();
+                    found.insert(name, fs::read(&path).unwrap());
+                }
+            }
+        }
+        found
+    }
+
+    /// Takes over what others did, then passes on what was done here.
+    fn sync(&mut self, hub: &mut Hub) {
+        let effects = self.mirror.index_changed(hub.entries()).unwrap();
+        self.carry_out(effects, hub);
+        let documents: Vec<DocumentId> = self.mirror.documents().cloned().collect();
+        self.carry_out(documents.into_iter().map(Effect::Sync).collect(), hub);
+        let effects = self.mirror.files_changed(&Changes::everything()).unwrap();
+        self.carry_out(effects, hub);
+    }
+
+    fn carry_out(&mut self, effects: Vec<Effect>, hub: &mut Hub) {
+        for effect in effects {
+            match effect {
+                Effect::Index(edit) => hub.change_index(|txn, files| edit.apply(txn, files)),
+                Effect::Sync(id) => self.sync_document(&id, hub),
+                Effect::Tell(notice) => self.told.push(notice),
+            }
+        }
+    }
+
+    fn sync_document(&mut self, id: &DocumentId, hub: &mut Hub) {
+        let theirs = hub.document(id);
+        if let Some(stored) = self.mirror.stored(id).unwrap() {
+            theirs.apply(&stored.state).unwrap();
+        }
+        let state = theirs.state();
+        self.mirror.persist(id, &state, false).unwrap();
+        let settled = self.mirror.settle(id, &state).unwrap();
+        if let Some(update) = settled.update {
+            hub.document(id).apply(&update).unwrap();
+        }
+        self.carry_out(settled.effects, hub);
+    }
+
+    fn recovered(&self) -> BTreeMap<String, String> {
+        let Ok(entries) = fs::read_dir(self.path(".tutti/recovered")) else {
+            return BTreeMap::new();
+        };
+        entries
+            .map(|entry| {
+                let entry = entry.unwrap();
+                let text = fs::read_to_string(entry.path()).unwrap();
+                (entry.file_name().into_string().unwrap(), text)
+            })
+            .collect()
+    }
+
+    fn left_alone(&self) -> Vec<String> {
+        let left = self.mirror.left_alone();
+        left.map(|(path, reason)| format!("{path}: {reason}"))
+            .collect()
+    }
+}
+
+fn write(path: &Path, bytes: &[u8]) {
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, bytes).unwrap();
+}

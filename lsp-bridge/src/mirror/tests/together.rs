@@ -1,0 +1,68 @@
+//! Several bridges in one directory.
+
+use super::*;
+
+#[test]
+fn a_guest_writes_no_files_and_loses_nothing() {
+    let mut hub = Hub::new();
+    let mut ada = Here::with(&[("a.txt", b"1\n")]);
+    ada.sync(&mut hub);
+    let id = hub.id("a.txt");
+    let mut guest = Mirror::open(ada.directory.path(), "Ada").unwrap();
+    assert!(ada.mirror.is_owner() && !guest.is_owner());
+    assert!(!guest.take_over().unwrap());
+    assert!(guest.stored(&id).unwrap().is_some());
+    assert_eq!(guest.index_changed(BTreeMap::new()).unwrap(), []);
+    assert!(ada.has("a.txt"));
+
+    // Open in the guest's editor: not the owner's to touch.
+    guest.opened(&id).unwrap();
+    ada.write("a.txt", "1\ntyped\n");
+    let changes = Changes::of(["a.txt"]);
+    assert_eq!(ada.mirror.files_changed(&changes).unwrap(), []);
+    guest.closed(&id).unwrap();
+    let effects = ada.mirror.files_changed(&changes).unwrap();
+    assert_eq!(effects, [Effect::Sync(id.clone())]);
+    ada.write("a.txt", "1\n");
+
+    // The guest ends without a connection; the owner's next start takes in what it had.
+    let mut offline = hub.document(&id).fork(77);
+    offline.edit("1\noffline\n");
+    guest.persist(&id, &offline.state(), true).unwrap();
+    drop(guest);
+    let mut ada = ada.restart(|_| ());
+    assert_eq!(ada.mirror.unsaved(), [id]);
+    ada.sync(&mut hub);
+    assert_eq!(hub.text("a.txt"), "1\noffline\n");
+    assert_eq!(ada.read("a.txt"), "1\noffline\n");
+    let guests = fs::read_dir(ada.path(".tutti/guests")).unwrap().count();
+    assert_eq!(guests, 0);
+}
+
+#[test]
+fn a_guest_takes_over_when_the_owner_has_gone() {
+    let mut hub = Hub::new();
+    let mut ada = Here::with(&[("a.txt", b"1\n")]);
+    ada.sync(&mut hub);
+    let id = hub.id("a.txt");
+    let mut guest = Mirror::open(ada.directory.path(), "Ada").unwrap();
+    let mut offline = hub.document(&id).fork(77);
+    offline.edit("1\noffline\n");
+    guest.persist(&id, &offline.state(), true).unwrap();
+    let Here {
+        directory,
+        told,
+        mirror,
+    } = ada;
+    drop(mirror);
+    assert!(guest.take_over().unwrap());
+    assert!(!guest.take_over().unwrap(), "once is enough");
+    let mut ada = Here {
+        directory,
+        mirror: guest,
+        told,
+    };
+    assert_eq!(ada.mirror.unsaved(), [id]);
+    ada.sync(&mut hub);
+    assert_eq!(ada.read("a.txt"), "1\noffline\n");
+}
