@@ -119,7 +119,10 @@ export function mountEditor(options: EditorOptions): Editor {
     focus: () => view.focus(),
     undo: () => void undoManager.undo(),
     redo: () => void undoManager.redo(),
-    search: () => void openSearchPanel(view),
+    search() {
+      options.onOwnWay();
+      openSearchPanel(view);
+    },
     destroy() {
       awareness.off('change', follow);
       view.destroy();

@@ -85,6 +85,7 @@ const look = EditorView.theme({
     border: '1px solid var(--edge)',
     borderRadius: '8px',
   },
+  '.cm-yLineSelection': { padding: '0 16px 0 10px', margin: '0' },
   // Others' carets: the name shows while they move, and on hover.
   '.cm-ySelectionCaret': { borderLeftWidth: '1px', borderRightWidth: '1px' },
   '.cm-ySelectionInfo': {

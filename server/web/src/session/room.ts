@@ -25,6 +25,8 @@ export class Room {
   loaded = false;
   /** Whether the server has let us into the room on this connection. */
   joined = false;
+  /** Whether we were in the room and are not now, whatever the reason. */
+  dropped = false;
   /** Why the server keeps us out, where it does. */
   denied: string | undefined;
   readonly = false;
@@ -57,6 +59,7 @@ export class Room {
       token,
       onAuthenticated: ({ scope }) => {
         this.joined = true;
+        this.dropped = false;
         this.denied = undefined;
         this.readonly = scope === 'readonly';
         // With a new clock: the others may have seen our state of before go with the old connection.
@@ -74,6 +77,7 @@ export class Room {
         listener.changed(this);
       },
       onClose: () => {
+        this.dropped ||= this.joined;
         this.joined = false;
         listener.changed(this);
       },
@@ -97,8 +101,8 @@ export class Room {
     if (!this.#open) return;
     this.ledger.connected();
     this.denied = undefined;
-    this.#provider.detach();
-    this.#provider.attach();
+    // Not by detaching first: that would send a Close for a room that is closed already.
+    void this.#provider.onOpen(new Event('open'));
   }
 
   /** Leaves the room for good. The caller sees to it that nothing is pending. */

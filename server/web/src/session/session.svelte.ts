@@ -348,7 +348,8 @@ export class Session {
     if (unsaved < this.#unsaved || this.#unsaved === 0) this.#progressAt = now;
     this.#unsaved = unsaved;
     if (this.denied) refusal ??= this.denied;
-    const online = this.#socket.status === 'connected' && (this.#index?.joined ?? false);
+    const joined = (this.#index?.joined ?? false) && !this.open?.room.dropped;
+    const online = this.#socket.status === 'connected' && joined;
     if (online) this.#closeReason = '';
     if (this.#closeReason && unsaved > 0) refusal ??= this.#closeReason;
     const next = statusOf({
