@@ -1,10 +1,10 @@
-import { HocuspocusProviderWebsocket } from '@hocuspocus/provider';
+import type { HocuspocusProviderWebsocket } from '@hocuspocus/provider';
 import { addFile, FILES_ROOT, readEntries, removeFiles, renameFiles, shownFiles, type ShownFile } from '../lib/files';
 import { cleanName, freeColour, type Peer, randomId, readUser, rememberName, samePerson, type User } from '../lib/person';
 import type { Keep } from './keep';
 import { Room } from './room';
+import { openSocket } from './socket';
 import { type Status, statusOf } from './status';
-import { watchedSocket } from './wire';
 
 /** The file in the editor. A new object whenever something about it changes. */
 export interface OpenFile {
@@ -66,33 +66,13 @@ export class Session {
     readonly keep: Keep,
   ) {
     this.user = user;
-    this.#socket = new HocuspocusProviderWebsocket({
-      url: collab,
-      autoConnect: false,
-      delay: 500,
-      minDelay: 300,
-      factor: 1.6,
-      maxDelay: 8_000,
-      WebSocketPolyfill: watchedSocket({
-        opened: () => {
-          for (const room of this.#rooms.values()) room.ledger.connected();
-        },
-        sent: ({ room, kind }) => {
-          const ledger = this.#ledger(room);
-          if (kind === 'step2') ledger?.sentStep2();
-          else ledger?.sentUpdate();
-        },
-        received: (event) => {
-          if (event.kind !== 'status') return;
-          this.#ledger(event.room)?.acknowledged(event.applied);
-          this.#updateStatus();
-        },
-      }),
-      onClose: ({ event }) => {
-        this.#closeReason = saysWhy(event.code) ? (event.reason ?? '') : '';
-        this.#updateStatus();
+    this.#socket = openSocket(collab, {
+      ledgers: () => [...this.#rooms.values()].map((room) => room.ledger),
+      ledger: (roomName) => this.#rooms.get(roomName.slice(this.project.length + 1))?.ledger,
+      changed: () => this.#updateStatus(),
+      closed: (reason) => {
+        this.#closeReason = reason;
       },
-      onStatus: () => this.#updateStatus(),
     });
     this.#index = this.#join(INDEX);
     this.#index.doc.getMap(FILES_ROOT).observeDeep(() => this.#readIndexSoon());
@@ -219,10 +199,6 @@ export class Session {
     const room = new Room(name, this.#socket, this.token, this.keep.take(name), this.#listener);
     this.#rooms.set(id, room);
     return room;
-  }
-
-  #ledger(roomName: string) {
-    return this.#rooms.get(roomName.slice(this.project.length + 1))?.ledger;
   }
 
   #changed(room: Room): void {
@@ -372,10 +348,4 @@ export class Session {
 
 function describe(room: Room, file: ShownFile): OpenFile {
   return { id: file.id, path: file.path, room, loaded: room.loaded, denied: room.denied, gone: false };
-}
-
-/** Close codes with which the server tells that it will not take what we sent. */
-function saysWhy(code: number): boolean {
-  const forcedByProvider = 4408;
-  return code === 1009 || (code >= 4400 && code < 4500 && code !== forcedByProvider);
 }
