@@ -9,7 +9,8 @@ use crate::tools::{cargo, directory, npm};
 use crate::{setup, tidy};
 
 const WEB: &str = "server/web";
-/// The test that needs the whole machine: real editors and a browser typing at once.
+/// Tests that need the whole machine: real editors and a browser, with people's typing in real time.
+const EDITORS: &str = "binary(editors) | binary(durability)";
 const WHOLE_WAY: &str = "binary(whole_way)";
 
 /// Every check and every test.
@@ -39,7 +40,10 @@ pub(crate) fn test() -> Result<()> {
         tally.run(&mut cargo(&["test", "--workspace", "--doc", "--quiet"])?)
     });
     steps.step("tests", || {
-        tally.run(&mut nextest(&format!("not {WHOLE_WAY}"))?)
+        tally.run(&mut nextest(&format!("not ({EDITORS} | {WHOLE_WAY})"))?)
+    });
+    steps.step("tests in real time", || {
+        tally.run(nextest(EDITORS)?.args(["--test-threads", "1"]))
     });
     steps.step("the whole way", || tally.run(&mut nextest(WHOLE_WAY)?));
 
