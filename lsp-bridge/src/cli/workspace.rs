@@ -117,6 +117,9 @@ impl Workspace {
         self.index.sync(&mut self.transfer).await?;
         let state = self.index.state();
         self.mirror.persist(&DocumentId::index(), &state, false)?;
+        // What others have added meanwhile is left to the editor's bridge.
+        let entries = self.index.entries();
+        rest.add(self.mirror.index_changed(entries)?);
         Ok(())
     }
 

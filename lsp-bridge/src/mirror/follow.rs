@@ -33,6 +33,7 @@ impl Mirror {
         if !self.is_owner() {
             return Ok(effects);
         }
+        self.note_listed()?;
         self.remove_unlisted(&mut effects)?;
         self.make_moves(&mut effects)?;
         self.sync_changed(&mut effects)?;
@@ -86,10 +87,31 @@ impl Mirror {
         effects.push(Effect::Index(edit));
     }
 
+    fn note_listed(&mut self) -> Result<(), MirrorError> {
+        let shown = &self.shown;
+        self.announced
+            .retain(|document| !shown.contains_key(document));
+        let news = self.known.iter().filter(|(document, known)| {
+            let unlisted = known.file.as_ref().is_some_and(|file| !file.listed);
+            unlisted && shown.contains_key(document)
+        });
+        for document in news.map(|(id, _)| id.clone()).collect::<Vec<_>>() {
+            let Some(mut record) = self.load(&document)? else {
+                continue;
+            };
+            if let Some(base) = &mut record.base {
+                base.file.listed = true;
+            }
+            self.save(&document, &record, false)?;
+        }
+        Ok(())
+    }
+
     fn remove_unlisted(&mut self, effects: &mut Vec<Effect>) -> Result<(), MirrorError> {
         let unlisted = self.known.keys().filter(|document| {
             !document.is_index()
                 && !self.shown.contains_key(document)
+                && !self.announced.contains(document)
                 && !self.open.contains(document)
         });
         for document in unlisted.cloned().collect::<Vec<_>>() {
@@ -115,13 +137,15 @@ impl Mirror {
         let Some(base) = &record.base else {
             return Ok(());
         };
+        // Made here, and the bridge ended before the index knew: the next look finds a new file.
+        if !base.file.listed {
+            return Ok(());
+        }
         let path = &base.file.path;
         if record.unsaved {
             let text = self.text_of(document, &record.state)?;
             let bytes = super::text::render(&text, base.file.eol);
-            if hash(&bytes) != base.file.hash {
-                effects.push(Effect::Tell(self.keep_aside(path, &bytes, REASON)?));
-            }
+            effects.push(Effect::Tell(self.keep_aside(path, &bytes, REASON)?));
         }
         if let Found::File(file) = self.tree.read(path) {
             if hash(&file.bytes) != base.file.hash {

@@ -263,10 +263,14 @@ impl Mirror {
         effects: &mut Vec<Effect>,
     ) -> Result<(), MirrorError> {
         // Deleted and made again, as many programs save: the same document, with its history.
-        let (document, record) = match self.deleted.remove(&file.path) {
+        let (document, mut record) = match self.deleted.remove(&file.path) {
             Some(known) => known,
             None => (new_document_id(), new_record(&file)),
         };
+        if let Some(base) = &mut record.base {
+            base.file.listed = false;
+        }
+        self.announced.insert(document.clone());
         self.save(&document, &record, false)?;
         let entry = FileEntry {
             path: file.path.to_string(),
@@ -293,6 +297,7 @@ fn new_record(file: &NewFile) -> Record {
                 eol: file.text.eol,
                 executable: file.executable,
                 hash: file.hash,
+                listed: false,
             },
         }),
         state,

@@ -11,7 +11,7 @@
 //! start      Mirror::open(root, me)          the owner follows files, a guest only stores replicas
 //!            stored(index), stored(doc)      the replicas of last time, for work offline
 //!            unsaved()                       documents that the server has not confirmed
-//! index      index_changed(entries)          after the first sync and each later change of it
+//! index      index_changed(entries)          after the first sync and each change, own ones too
 //! hint       settle(doc, state)              after syncing a closed document
 //! disk       watch(), files_changed(changes) as DiskChanges::next() tells; and once
 //!                                            Changes::everything() after the first index_changed
@@ -24,9 +24,11 @@
 //! file or read from it. A file that differs from its base was changed by another program; the
 //! difference becomes operations on the base, which merge into whatever the document has become.
 //!
+//! [`Effect::Index`] is applied before the session hands over an index again.
 //! An index that could not be loaded must never reach [`Mirror::index_changed`] as an empty one:
 //! what the index lacks is deleted here.
 
+mod editor;
 mod effect;
 mod follow;
 mod guest;
@@ -34,6 +36,7 @@ mod ignores;
 mod local;
 mod lock;
 mod merge;
+mod replicas;
 mod settle;
 mod state;
 mod survey;
@@ -51,17 +54,19 @@ use std::path::Path;
 use thiserror::Error;
 use tutti_engine::BadUpdate;
 use tutti_protocol::ids::DocumentId;
-use tutti_protocol::index::{self, FileEntry};
+use tutti_protocol::index::FileEntry;
 use tutti_protocol::path::{PathError, ProjectPath};
 
 pub use effect::{Effect, IndexEdit, Notice, Settled};
 use guest::GuestStore;
 use ignores::Ignores;
 use lock::Lock;
-use state::{Base, BaseFile, Record, StateStore, hash};
+use replicas::Known;
+pub use replicas::Stored;
+use state::{Record, StateStore};
 pub use survey::{Comparison, Survey, compare, survey};
-use tree::{Found, Private, Tree};
 pub use tree::{LeftAlone, MAX_FILE_BYTES};
+use tree::{Private, Tree};
 use watch::Watcher;
 pub use watch::{Changes, DiskChanges};
 
@@ -97,22 +102,6 @@ fn doing<T>(what: impl Into<String>, result: io::Result<T>) -> Result<T, MirrorE
     })
 }
 
-/// A document's replica as it was stored.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stored {
-    /// Its state, an update in v1 encoding.
-    pub state: Vec<u8>,
-    /// Whether it holds edits that the server has not confirmed.
-    pub unsaved: bool,
-}
-
-/// What the mirror keeps in memory of each document.
-#[derive(Debug, Clone, Default)]
-struct Known {
-    file: Option<BaseFile>,
-    unsaved: bool,
-}
-
 /// See the [module's documentation](self).
 #[derive(Debug)]
 pub struct Mirror {
@@ -131,6 +120,8 @@ pub struct Mirror {
     /// The index as last told; `None` before the first time.
     entries: Option<BTreeMap<DocumentId, FileEntry>>,
     shown: BTreeMap<DocumentId, Result<ProjectPath, PathError>>,
+    /// New documents of this bridge that the index has not been seen to list yet.
+    announced: HashSet<DocumentId>,
     open: HashSet<DocumentId>,
     /// Files here that are not shared.
     left_alone: BTreeMap<String, LeftAlone>,
@@ -172,6 +163,7 @@ impl Mirror {
             at: HashMap::new(),
             entries: None,
             shown: BTreeMap::new(),
+            announced: HashSet::new(),
             open: HashSet::new(),
             left_alone: BTreeMap::new(),
             refused: BTreeMap::new(),
@@ -223,125 +215,6 @@ impl Mirror {
         self.read_only = read_only;
     }
 
-    /// The replica of a document, or of [`DocumentId::index`], as it was stored.
-    pub fn stored(&self, document: &DocumentId) -> Result<Option<Stored>, MirrorError> {
-        let record = match &self.role {
-            Role::Owner { .. } => self.load(document)?,
-            Role::Guest(own) => match doing("reading a stored replica", own.load(document))? {
-                Some(record) => Some(record),
-                None => self.load(document)?,
-            },
-        };
-        Ok(record.map(|record| Stored {
-            state: record.state,
-            unsaved: record.unsaved,
-        }))
-    }
-
-    /// Stores a document's replica. `unsaved` says whether it holds edits that the server has not
-    /// confirmed; such a replica is safe from a loss of power before this returns.
-    pub fn persist(
-        &mut self,
-        document: &DocumentId,
-        state: &[u8],
-        unsaved: bool,
-    ) -> Result<(), MirrorError> {
-        let base = match &self.role {
-            Role::Owner { .. } => self.load(document)?.and_then(|record| record.base),
-            Role::Guest(_) => None,
-        };
-        let record = Record {
-            state: state.to_vec(),
-            unsaved,
-            base,
-        };
-        self.save(document, &record, unsaved)
-    }
-
-    /// The documents with edits that the server has not confirmed.
-    pub fn unsaved(&self) -> Vec<DocumentId> {
-        let unsaved = self.known.iter().filter(|(_, known)| known.unsaved);
-        unsaved.map(|(document, _)| document.clone()).collect()
-    }
-
-    /// A file that an editor has opened is the editor's until [`Mirror::closed`].
-    pub fn opened(&mut self, document: &DocumentId) -> Result<(), MirrorError> {
-        self.open.insert(document.clone());
-        self.mark_open(document, true)
-    }
-
-    fn mark_open(&self, document: &DocumentId, open: bool) -> Result<(), MirrorError> {
-        match &self.role {
-            Role::Owner { .. } => Ok(()),
-            Role::Guest(own) => doing("writing to .tutti/guests", own.mark_open(document, open)),
-        }
-    }
-
-    /// The editor has closed the file: the mirror brings it up to date.
-    pub fn closed(&mut self, document: &DocumentId) -> Result<Vec<Effect>, MirrorError> {
-        if !self.open.remove(document) {
-            return Ok(Vec::new());
-        }
-        self.mark_open(document, false)?;
-        match self.entries.clone() {
-            Some(entries) if !self.is_moved_or_gone(document) => {
-                let listed = entries.contains_key(document);
-                Ok(listed
-                    .then(|| Effect::Sync(document.clone()))
-                    .into_iter()
-                    .collect())
-            }
-            // Renamed or removed while it was open: that is made up for now.
-            Some(entries) => {
-                let mut effects = self.index_changed(entries)?;
-                let sync = Effect::Sync(document.clone());
-                if self.shown.contains_key(document) && !effects.contains(&sync) {
-                    effects.push(sync);
-                }
-                Ok(effects)
-            }
-            None => Ok(Vec::new()),
-        }
-    }
-
-    /// The editor has written the file; `state` is what its text was in the document's terms. What
-    /// the disk holds beyond it (a final newline, a formatter's work) counts as another program's.
-    pub fn editor_saved(&mut self, document: &DocumentId, state: &[u8]) -> Result<(), MirrorError> {
-        let (Some(Ok(path)), true) = (self.shown.get(document).cloned(), self.is_owner()) else {
-            return Ok(());
-        };
-        let record = self.load(document)?;
-        let entry = self.entries.as_ref().and_then(|e| e.get(document));
-        let (eol, listed_executable) =
-            entry.map_or((index::Eol::Lf, false), |e| (e.eol, e.executable));
-        let text = self.text_of(document, state)?;
-        let executable = match self.tree.read(&path) {
-            Found::File(file) => file.executable.unwrap_or(listed_executable),
-            _ => listed_executable,
-        };
-        let base = Base {
-            state: state.to_vec(),
-            file: BaseFile {
-                path,
-                eol,
-                executable,
-                hash: hash(&text::render(&text, eol)),
-            },
-        };
-        let record = match record {
-            Some(record) => Record {
-                base: Some(base),
-                ..record
-            },
-            None => Record {
-                state: state.to_vec(),
-                unsaved: false,
-                base: Some(base),
-            },
-        };
-        self.save(document, &record, false)
-    }
-
     /// The document's file, as shown everywhere; `None` for one that is not listed or refused.
     pub fn path_of(&self, document: &DocumentId) -> Option<&ProjectPath> {
         self.shown.get(document)?.as_ref().ok()
@@ -385,69 +258,5 @@ impl Mirror {
         watcher.watch(&walk::walk(&self.tree, &mut self.ignores, "").directories);
         self.watcher = Some(watcher);
         Ok(changes)
-    }
-
-    fn load(&self, document: &DocumentId) -> Result<Option<Record>, MirrorError> {
-        let loaded = self.store.load(document);
-        doing(format!("reading the stored copy of {document}"), loaded)
-    }
-
-    /// Stores a record and what the mirror knows by it.
-    fn save(
-        &mut self,
-        document: &DocumentId,
-        record: &Record,
-        durable: bool,
-    ) -> Result<(), MirrorError> {
-        let saved = match &self.role {
-            Role::Owner { .. } => self.store.save(document, record, durable),
-            Role::Guest(own) => own.save(document, record, durable),
-        };
-        doing(format!("storing {document} in .tutti/state"), saved)?;
-        self.note(document, record);
-        Ok(())
-    }
-
-    fn note(&mut self, document: &DocumentId, record: &Record) {
-        let file = record.base.as_ref().map(|base| base.file.clone());
-        let known = Known {
-            file,
-            unsaved: record.unsaved,
-        };
-        self.unplace(document);
-        if let Some(file) = &known.file {
-            self.at.insert(file.path.clone(), document.clone());
-        }
-        self.known.insert(document.clone(), known);
-    }
-
-    fn forget(&mut self, document: &DocumentId) -> Result<(), MirrorError> {
-        self.unplace(document);
-        self.known.remove(document);
-        doing("forgetting a document", self.store.forget(document))
-    }
-
-    fn unplace(&mut self, document: &DocumentId) {
-        let known = self.known.get(document);
-        if let Some(file) = known.and_then(|known| known.file.as_ref())
-            && self.at.get(&file.path) == Some(document)
-        {
-            self.at.remove(&file.path);
-        }
-    }
-
-    fn text_of(&self, document: &DocumentId, state: &[u8]) -> Result<String, MirrorError> {
-        Ok(self.replica(document, state)?.text())
-    }
-
-    fn replica(
-        &self,
-        document: &DocumentId,
-        state: &[u8],
-    ) -> Result<tutti_engine::Replica, MirrorError> {
-        merge::replica(state).map_err(|source| MirrorError::BadState {
-            document: document.clone(),
-            source,
-        })
     }
 }

@@ -47,10 +47,7 @@ impl Mirror {
         main: &mut Vec<u8>,
         settled: &mut Settled,
     ) -> Result<Outcome, MirrorError> {
-        let record = match self.is_owner() {
-            true => self.load(document)?,
-            false => None,
-        };
+        let record = self.own_record(document)?;
         let (base, unsaved) = record.map_or((None, false), |r| (r.base, r.unsaved));
         let Some((path, entry)) = self.place(document)? else {
             let record = Record {
@@ -261,6 +258,7 @@ impl Mirror {
                 eol,
                 executable,
                 hash: hash(&bytes),
+                listed: !self.announced.contains(subject.document),
             },
         };
         self.remember(subject, Some(base))?;

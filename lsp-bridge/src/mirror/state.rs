@@ -56,6 +56,9 @@ pub(crate) struct BaseFile {
     pub(crate) executable: bool,
     /// Of the file's bytes.
     pub(crate) hash: Hash,
+    /// Whether the index is known to have listed the document: only then does its absence there
+    /// mean that someone deleted it.
+    pub(crate) listed: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -72,6 +75,7 @@ struct BaseHeader {
     eol: Eol,
     executable: bool,
     sha256: Hash,
+    listed: bool,
     /// Absent if the base is the document's own state.
     #[serde(skip_serializing_if = "Option::is_none")]
     state_bytes: Option<usize>,
@@ -196,6 +200,7 @@ fn encode(record: &Record) -> Vec<u8> {
             eol: base.file.eol,
             executable: base.file.executable,
             sha256: base.file.hash,
+            listed: base.file.listed,
             state_bytes: own_state.map(|base| base.state.len()),
         }),
     };
@@ -232,6 +237,7 @@ fn decode(bytes: &[u8]) -> Option<Record> {
                 eol: base.eol,
                 executable: base.executable,
                 hash: base.sha256,
+                listed: base.listed,
             },
         }),
     };
@@ -266,6 +272,7 @@ mod tests {
                     eol: Eol::Crlf,
                     executable: true,
                     hash: hash(b"text"),
+                    listed: true,
                 },
             }),
         }

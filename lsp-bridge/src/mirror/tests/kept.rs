@@ -170,6 +170,24 @@ fn a_directory_that_went_away_deletes_nothing() {
 }
 
 #[test]
+fn a_new_file_that_the_index_never_heard_of_stays() {
+    let mut hub = Hub::new();
+    let mut ada = Here::with(&[("old.txt", b"1\n")]);
+    ada.sync(&mut hub);
+    ada.write("new.txt", "new\n");
+    // The bridge asks for the entry; an index without it comes in first, then everything ends.
+    let effects = ada.mirror.files_changed(&Changes::everything()).unwrap();
+    assert!(matches!(effects[..], [Effect::Index(_), Effect::Sync(_)]));
+    ada.mirror.index_changed(hub.entries()).unwrap();
+    assert_eq!(ada.read("new.txt"), "new\n");
+    let mut ada = ada.restart(|_| ());
+    ada.sync(&mut hub);
+    assert_eq!(ada.read("new.txt"), "new\n");
+    assert_eq!(hub.text("new.txt"), "new\n");
+    assert!(ada.recovered().is_empty());
+}
+
+#[test]
 fn nothing_is_new_before_the_index_is_known() {
     let mut ada = Here::with(&[("a.txt", b"1\n")]);
     let effects = ada.mirror.files_changed(&Changes::everything()).unwrap();

@@ -185,6 +185,8 @@ impl Here {
         self.carry_out(documents.into_iter().map(Effect::Sync).collect(), hub);
         let effects = self.mirror.files_changed(&Changes::everything()).unwrap();
         self.carry_out(effects, hub);
+        let effects = self.mirror.index_changed(hub.entries()).unwrap();
+        self.carry_out(effects, hub);
     }
 
     fn carry_out(&mut self, effects: Vec<Effect>, hub: &mut Hub) {

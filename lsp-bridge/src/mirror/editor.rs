@@ -1,0 +1,89 @@
+//! Files that an editor has open.
+
+use tutti_protocol::ids::DocumentId;
+use tutti_protocol::index::Eol;
+
+use super::effect::Effect;
+use super::state::{Base, BaseFile, Record, hash};
+use super::tree::Found;
+use super::{Mirror, MirrorError, Role, doing, text};
+
+impl Mirror {
+    /// A file that an editor has opened is the editor's until [`Mirror::closed`].
+    pub fn opened(&mut self, document: &DocumentId) -> Result<(), MirrorError> {
+        self.open.insert(document.clone());
+        self.mark_open(document, true)
+    }
+
+    fn mark_open(&self, document: &DocumentId, open: bool) -> Result<(), MirrorError> {
+        match &self.role {
+            Role::Owner { .. } => Ok(()),
+            Role::Guest(own) => doing("writing to .tutti/guests", own.mark_open(document, open)),
+        }
+    }
+
+    /// The editor has closed the file: the mirror brings it up to date.
+    pub fn closed(&mut self, document: &DocumentId) -> Result<Vec<Effect>, MirrorError> {
+        if !self.open.remove(document) {
+            return Ok(Vec::new());
+        }
+        self.mark_open(document, false)?;
+        match self.entries.clone() {
+            Some(entries) if !self.is_moved_or_gone(document) => {
+                let listed = entries.contains_key(document);
+                Ok(listed
+                    .then(|| Effect::Sync(document.clone()))
+                    .into_iter()
+                    .collect())
+            }
+            // Renamed or removed while it was open: that is made up for now.
+            Some(entries) => {
+                let mut effects = self.index_changed(entries)?;
+                let sync = Effect::Sync(document.clone());
+                if self.shown.contains_key(document) && !effects.contains(&sync) {
+                    effects.push(sync);
+                }
+                Ok(effects)
+            }
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// The editor has written the file; `state` is what its text was in the document's terms. What
+    /// the disk holds beyond it (a final newline, a formatter's work) counts as another program's.
+    pub fn editor_saved(&mut self, document: &DocumentId, state: &[u8]) -> Result<(), MirrorError> {
+        let (Some(Ok(path)), true) = (self.shown.get(document).cloned(), self.is_owner()) else {
+            return Ok(());
+        };
+        let record = self.load(document)?;
+        let entry = self.entries.as_ref().and_then(|e| e.get(document));
+        let (eol, listed_executable) = entry.map_or((Eol::Lf, false), |e| (e.eol, e.executable));
+        let text = self.text_of(document, state)?;
+        let executable = match self.tree.read(&path) {
+            Found::File(file) => file.executable.unwrap_or(listed_executable),
+            _ => listed_executable,
+        };
+        let base = Base {
+            state: state.to_vec(),
+            file: BaseFile {
+                path,
+                eol,
+                executable,
+                hash: hash(&text::render(&text, eol)),
+                listed: !self.announced.contains(document),
+            },
+        };
+        let record = match record {
+            Some(record) => Record {
+                base: Some(base),
+                ..record
+            },
+            None => Record {
+                state: state.to_vec(),
+                unsaved: false,
+                base: Some(base),
+            },
+        };
+        self.save(document, &record, false)
+    }
+}

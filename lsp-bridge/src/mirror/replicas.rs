@@ -1,0 +1,137 @@
+//! The replicas that outlive the bridge, and what the mirror knows by them.
+
+use tutti_engine::Replica;
+use tutti_protocol::ids::DocumentId;
+
+use super::state::{BaseFile, Record};
+use super::{Mirror, MirrorError, Role, doing, merge};
+
+/// A document's replica as it was stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    /// Its state, an update in v1 encoding.
+    pub state: Vec<u8>,
+    /// Whether it holds edits that the server has not confirmed.
+    pub unsaved: bool,
+}
+
+/// What the mirror keeps in memory of each document.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Known {
+    pub(super) file: Option<BaseFile>,
+    pub(super) unsaved: bool,
+}
+
+impl Mirror {
+    /// The replica of a document, or of [`DocumentId::index`], as it was stored.
+    pub fn stored(&self, document: &DocumentId) -> Result<Option<Stored>, MirrorError> {
+        let record = match self.own_record(document)? {
+            // A guest starts from what the owner has.
+            None if !self.is_owner() => self.load(document)?,
+            own => own,
+        };
+        Ok(record.map(|record| Stored {
+            state: record.state,
+            unsaved: record.unsaved,
+        }))
+    }
+
+    /// Stores a document's replica. `unsaved` says whether it holds edits that the server has not
+    /// confirmed; such a replica is safe from a loss of power before this returns.
+    pub fn persist(
+        &mut self,
+        document: &DocumentId,
+        state: &[u8],
+        unsaved: bool,
+    ) -> Result<(), MirrorError> {
+        let base = self.own_record(document)?.and_then(|record| record.base);
+        let record = Record {
+            state: state.to_vec(),
+            unsaved,
+            base,
+        };
+        self.save(document, &record, unsaved)
+    }
+
+    /// The documents with edits that the server has not confirmed.
+    pub fn unsaved(&self) -> Vec<DocumentId> {
+        let unsaved = self.known.iter().filter(|(_, known)| known.unsaved);
+        unsaved.map(|(document, _)| document.clone()).collect()
+    }
+
+    pub(super) fn load(&self, document: &DocumentId) -> Result<Option<Record>, MirrorError> {
+        let loaded = self.store.load(document);
+        doing(format!("reading the stored copy of {document}"), loaded)
+    }
+
+    /// What this bridge itself has stored.
+    pub(super) fn own_record(&self, document: &DocumentId) -> Result<Option<Record>, MirrorError> {
+        match &self.role {
+            Role::Owner { .. } => self.load(document),
+            Role::Guest(own) => doing("reading a stored replica", own.load(document)),
+        }
+    }
+
+    /// Stores a record and what the mirror knows by it.
+    pub(super) fn save(
+        &mut self,
+        document: &DocumentId,
+        record: &Record,
+        durable: bool,
+    ) -> Result<(), MirrorError> {
+        let saved = match &self.role {
+            Role::Owner { .. } => self.store.save(document, record, durable),
+            Role::Guest(own) => own.save(document, record, durable),
+        };
+        doing(format!("storing {document} in .tutti/state"), saved)?;
+        self.note(document, record);
+        Ok(())
+    }
+
+    pub(super) fn note(&mut self, document: &DocumentId, record: &Record) {
+        let file = record.base.as_ref().map(|base| base.file.clone());
+        let known = Known {
+            file,
+            unsaved: record.unsaved,
+        };
+        self.unplace(document);
+        if let Some(file) = &known.file {
+            self.at.insert(file.path.clone(), document.clone());
+        }
+        self.known.insert(document.clone(), known);
+    }
+
+    pub(super) fn forget(&mut self, document: &DocumentId) -> Result<(), MirrorError> {
+        self.unplace(document);
+        self.known.remove(document);
+        doing("forgetting a document", self.store.forget(document))
+    }
+
+    fn unplace(&mut self, document: &DocumentId) {
+        let known = self.known.get(document);
+        if let Some(file) = known.and_then(|known| known.file.as_ref())
+            && self.at.get(&file.path) == Some(document)
+        {
+            self.at.remove(&file.path);
+        }
+    }
+
+    pub(super) fn text_of(
+        &self,
+        document: &DocumentId,
+        state: &[u8],
+    ) -> Result<String, MirrorError> {
+        Ok(self.replica(document, state)?.text())
+    }
+
+    pub(super) fn replica(
+        &self,
+        document: &DocumentId,
+        state: &[u8],
+    ) -> Result<Replica, MirrorError> {
+        merge::replica(state).map_err(|source| MirrorError::BadState {
+            document: document.clone(),
+            source,
+        })
+    }
+}

@@ -1,0 +1,187 @@
+//! The program itself: what it says and how it ends when there is no server to ask.
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+
+/// A person with a home of their own.
+struct Person {
+    home: TempDir,
+}
+
+impl Person {
+    fn new() -> Self {
+        Self {
+            home: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    fn tutti(&self, dir: &Path, words: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_tutti"))
+            .args(words)
+            .current_dir(dir)
+            .env_clear()
+            .env("HOME", self.home.path())
+            .env("USERPROFILE", self.home.path())
+            .output()
+            .unwrap()
+    }
+
+    /// Runs it, and checks that it fails with one sentence, which is returned.
+    fn fails(&self, dir: &Path, words: &[&str]) -> String {
+        let output = self.tutti(dir, words);
+        assert_eq!(output.status.code(), Some(1), "{words:?} {output:?}");
+        assert!(output.stdout.is_empty(), "{words:?} {output:?}");
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(said.lines().count(), 1, "{words:?} {said}");
+        said
+    }
+}
+
+/// An address at which nobody listens.
+fn nowhere() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    format!("http://{}", listener.local_addr().unwrap())
+}
+
+/// Makes a directory a project of a server that is not there.
+fn shared(dir: &Path) {
+    fs::create_dir(dir.join(".tutti")).unwrap();
+    let text = format!("server = \"{}\"\nproject = \"abc\"\n", nowhere());
+    fs::write(dir.join(".tutti/project.toml"), text).unwrap();
+}
+
+#[test]
+fn each_mistake_is_one_sentence_that_says_what_to_do() {
+    let person = Person::new();
+    let dir = tempfile::tempdir().unwrap();
+    let nowhere = nowhere();
+    let link = format!("{nowhere}/p/abc#token");
+    let table: &[(&[&str], &[&str])] = &[
+        (
+            &["status"],
+            &["no project found", "tutti share", "tutti join"],
+        ),
+        (&["leave"], &["no project found"]),
+        (&["link", "--role", "editor"], &["no project found"]),
+        (
+            &["join", "hello"],
+            &["not a Tutti link", "/p/PROJECT#TOKEN"],
+        ),
+        (&["join", &link], &["no Tutti server answers", &nowhere]),
+        (&["share", "missing"], &["missing cannot be shared"]),
+        (
+            &["share", "--server", &nowhere],
+            &["no token", "--token", "TUTTI_TOKEN"],
+        ),
+        (
+            &["share", "--server", &nowhere, "--token", "T"],
+            &["no Tutti server answers", &nowhere, "tutti-server"],
+        ),
+    ];
+    for (words, parts) in table {
+        let said = person.fails(dir.path(), words);
+        for part in *parts {
+            assert!(said.contains(part), "{words:?} says: {said}");
+        }
+    }
+    let written = fs::read_dir(dir.path()).unwrap().count();
+    assert_eq!(written, 0, "the directory is left as it was");
+}
+
+#[test]
+fn wrong_usage_ends_with_2_and_help_with_0() {
+    let person = Person::new();
+    let dir = person.home.path();
+    for words in [
+        &[][..],
+        &["nonsense"],
+        &["join"],
+        &["link"],
+        &["link", "--role", "owner"],
+        &["link", "--role", "editor", "--expires", "soon"],
+        &["share", "--server", "not an address"],
+        &["share", "--server", "ftp://host"],
+    ] {
+        let output = person.tutti(dir, words);
+        assert_eq!(output.status.code(), Some(2), "{words:?} {output:?}");
+        assert!(output.stdout.is_empty(), "{words:?}");
+    }
+    for words in [["--help"], ["--version"]] {
+        let output = person.tutti(dir, &words);
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        assert!(!output.stdout.is_empty());
+    }
+}
+
+#[test]
+fn a_shared_directory_is_not_shared_twice() {
+    let person = Person::new();
+    let dir = tempfile::tempdir().unwrap();
+    shared(dir.path());
+    fs::create_dir(dir.path().join("sub")).unwrap();
+    let said = person.fails(dir.path(), &["share"]);
+    assert!(said.contains("shared already"), "{said}");
+    let said = person.fails(dir.path(), &["share", "sub"]);
+    assert!(said.contains("lies inside the shared project"), "{said}");
+}
+
+#[test]
+fn status_without_a_server_says_what_is_known() {
+    let person = Person::new();
+    let dir = tempfile::tempdir().unwrap();
+    shared(dir.path());
+    fs::create_dir(dir.path().join("sub")).unwrap();
+    fs::write(dir.path().join("new.txt"), "new\n").unwrap();
+    fs::write(dir.path().join("image.png"), b"\x89PNG\0").unwrap();
+    let output = person.tutti(&dir.path().join("sub"), &["status"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let said = String::from_utf8(output.stdout).unwrap();
+    for part in [
+        "no access from here: run `tutti join LINK`",
+        "0 files followed",
+        "Changed here since the bridge last ran: 1 file\n  new.txt\n",
+        "Left alone: 1 file\n  image.png: it is not UTF-8 text\n",
+    ] {
+        assert!(said.contains(part), "{part:?} is not in:\n{said}");
+    }
+}
+
+#[test]
+fn leaving_keeps_the_files_and_asks_before_edits_stay_behind() {
+    let person = Person::new();
+    let dir = tempfile::tempdir().unwrap();
+    shared(dir.path());
+    fs::write(dir.path().join("new.txt"), "new\n").unwrap();
+    let said = person.fails(dir.path(), &["leave"]);
+    assert!(said.contains("--force"), "{said}");
+    assert!(dir.path().join(".tutti/project.toml").exists());
+
+    let kept = dir.path().join(".tutti/recovered/a.txt");
+    fs::create_dir(kept.parent().unwrap()).unwrap();
+    fs::write(&kept, "kept\n").unwrap();
+    let output = person.tutti(dir.path(), &["leave", "--force"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!(fs::read_to_string(&kept).unwrap(), "kept\n");
+    assert!(!dir.path().join(".tutti/project.toml").exists());
+    assert!(dir.path().join("new.txt").exists());
+    person.fails(dir.path(), &["status"]);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_token_of_a_server_on_this_machine_is_found_and_not_shown() {
+    let person = Person::new();
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join(".gitkeep"), "").unwrap();
+    // A server's own token file, found because the server is on this machine.
+    let data = person.home.path().join(".local/share/tutti");
+    fs::create_dir_all(&data).unwrap();
+    fs::write(data.join("admin-token"), "ADMIN\n").unwrap();
+    let said = person.fails(dir.path(), &["share", "--server", &nowhere()]);
+    assert!(said.contains("no Tutti server answers"), "{said}");
+    assert!(!said.contains("ADMIN"), "{said}");
+}
