@@ -1,27 +1,40 @@
 //! The registry: the one place that opens rooms, keeps them warm and lets them go.
 
+mod hints;
+mod registry;
+mod sockets;
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use thiserror::Error;
+use tokio::sync::oneshot;
+use tutti_protocol::close;
 use tutti_protocol::ids::{ProjectId, RoomName};
-use yrs::Doc;
+use yrs::{Doc, GetString, ReadTxn, Transact};
 
 use crate::fanout::FanOut;
 use crate::limits::Limits;
+use crate::room::{Closing, Command, JoinError, NewMember, RoomHandle, SocketQueue};
 use crate::store::{DocumentSize, DocumentStore, StoreError};
 use crate::ws::GrantId;
+
+pub(crate) use registry::Registry;
+pub use sockets::SocketGuard;
+
+/// How often the figures are brought up to date.
+const GAUGE_INTERVAL: Duration = Duration::from_secs(1);
+
+/// A room that goes while it is being joined is opened anew; so often in a row it does not happen.
+const TRIES: usize = 32;
 
 /// A handle to the registry; clones share it.
 #[derive(Clone)]
 pub struct Rooms {
-    inner: Arc<Inner>,
-}
-
-struct Inner {
-    store: Arc<dyn DocumentStore>,
-    fanout: Arc<dyn FanOut>,
-    limits: Limits,
+    registry: Arc<Registry>,
 }
 
 /// Why a room does not open, or does not do what was asked.
@@ -44,6 +57,31 @@ pub enum RoomError {
     BadUpdate(String),
 }
 
+/// Why somebody does not come into a room.
+#[derive(Debug, Clone, Error)]
+pub enum EnterError {
+    /// There is no room to enter.
+    #[error(transparent)]
+    Room(#[from] RoomError),
+    /// The room does not let this member in.
+    #[error("{}", .0.reason)]
+    Refused(Closing),
+}
+
+impl EnterError {
+    /// What a socket is told that cannot join for this.
+    pub fn closing(&self) -> Closing {
+        let code = match self {
+            Self::Room(RoomError::Store(_) | RoomError::Limit(_)) => close::TRY_LATER,
+            Self::Room(RoomError::ShuttingDown) => close::RESTART,
+            Self::Room(RoomError::Deleted) => close::NOT_FOUND,
+            Self::Room(RoomError::BadUpdate(_)) => close::BAD_FRAME,
+            Self::Refused(closing) => return closing.clone(),
+        };
+        Closing::new(code, self.to_string())
+    }
+}
+
 /// Whether what people write is being saved.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Health {
@@ -56,20 +94,50 @@ pub struct Health {
 impl Rooms {
     /// A registry without open rooms. Call it within a tokio runtime.
     pub fn new(store: Arc<dyn DocumentStore>, fanout: Arc<dyn FanOut>, limits: Limits) -> Self {
-        Self {
-            inner: Arc::new(Inner {
-                store,
-                fanout,
-                limits,
-            }),
+        let registry = Arc::new(Registry::new(store, fanout, limits));
+        let weak = Arc::downgrade(&registry);
+        tokio::spawn(async move {
+            let mut interval = tokio::time::interval(GAUGE_INTERVAL);
+            loop {
+                interval.tick().await;
+                match weak.upgrade() {
+                    Some(registry) => registry.show(),
+                    None => return,
+                }
+            }
+        });
+        Self { registry }
+    }
+
+    /// The caps that hold.
+    pub fn limits(&self) -> &Limits {
+        &self.registry.limits
+    }
+
+    /// Lets somebody into a room, which is opened for it where it must be.
+    pub async fn join(&self, room: &RoomName, member: NewMember) -> Result<RoomHandle, EnterError> {
+        self.registry.check_project(room)?;
+        for _ in 0..TRIES {
+            let handle = self.registry.open(room).await?;
+            let (answer, joined) = oneshot::channel();
+            let join = Command::Join(member.clone(), answer);
+            let result = match handle.send(join).await {
+                Ok(()) => joined.await.unwrap_or(Err(JoinError::Gone)),
+                Err(gone) => Err(gone),
+            };
+            match result {
+                Ok(()) => return Ok(handle),
+                Err(JoinError::Refused(closing)) => return Err(EnterError::Refused(closing)),
+                Err(JoinError::Gone) => handle.ended().await,
+            }
         }
+        Err(gone().into())
     }
 
     /// The text of a document (its root `content`), with what is not saved yet; `None` when
     /// nothing was ever written to the document.
     pub async fn text(&self, room: &RoomName) -> Result<Option<String>, RoomError> {
         self.read(room, |doc| {
-            use yrs::{GetString, ReadTxn, Transact};
             let txn = doc.transact();
             txn.get_text("content")
                 .map(|text| text.get_string(&txn))
@@ -85,34 +153,68 @@ impl Rooms {
         room: &RoomName,
         read: impl FnOnce(&Doc) -> T + Send + 'static,
     ) -> Result<Option<T>, RoomError> {
-        let _ = (&self.inner.fanout, &self.inner.limits, room, read);
-        Ok(None)
+        let read = Arc::new(std::sync::Mutex::new(Some(read)));
+        for _ in 0..TRIES {
+            let handle = self.registry.open(room).await?;
+            let (answer, result) = oneshot::channel();
+            let read = read.clone();
+            let command = Command::Read(Box::new(move |doc, written| {
+                let read = read
+                    .lock()
+                    .unwrap_or_else(std::sync::PoisonError::into_inner)
+                    .take();
+                // Nobody may be waiting any more.
+                let _ = answer.send(read.filter(|_| written).map(|read| read(doc)));
+            }));
+            if handle.send(command).await.is_ok()
+                && let Ok(read) = result.await
+            {
+                return Ok(read);
+            }
+            handle.ended().await;
+        }
+        Err(gone())
     }
 
     /// Writes to a document as a client would; returns when it is durable.
     pub async fn apply(&self, room: &RoomName, update: Bytes) -> Result<(), RoomError> {
-        let _ = (room, update);
-        Ok(())
+        for _ in 0..TRIES {
+            let handle = self.registry.open(room).await?;
+            let (answer, result) = oneshot::channel();
+            let command = Command::Apply(update.clone(), answer);
+            if handle.send(command).await.is_ok()
+                && let Ok(result) = result.await
+            {
+                return result;
+            }
+            handle.ended().await;
+        }
+        Err(gone())
     }
 
     /// The stored documents of a project with their sizes.
     pub async fn documents(&self, project: &ProjectId) -> Result<Vec<DocumentSize>, RoomError> {
-        Ok(self.inner.store.documents(project).await?)
+        Ok(self.registry.store.documents(project).await?)
     }
 
     /// Closes a project's rooms, for good, and deletes its documents.
     pub async fn delete_project(&self, project: &ProjectId) -> Result<(), RoomError> {
-        Ok(self.inner.store.delete_project(project).await?)
+        self.registry.delete_project(project).await
     }
 
     /// Turns out everybody who came in by this grant.
     pub fn revoke(&self, grant: &GrantId) {
-        let _ = grant;
+        self.registry.revoke(grant);
     }
 
     /// Whether saving works, and why not.
     pub fn health(&self) -> Health {
-        Health::default()
+        self.registry.health()
+    }
+
+    /// Has a socket closed when the server goes down, and waited for.
+    pub fn register(&self, socket: Arc<SocketQueue>) -> SocketGuard {
+        self.registry.sockets.register(socket)
     }
 
     /// Flushes every room, then closes every socket with 1012. No room opens any more.
@@ -120,6 +222,10 @@ impl Rooms {
     /// # Errors
     /// The store did not take everything in [`Limits::shutdown_timeout`].
     pub async fn shutdown(&self) -> Result<(), RoomError> {
-        Ok(())
+        self.registry.shutdown().await
     }
+}
+
+fn gone() -> RoomError {
+    RoomError::Limit("the room closes again and again; try later".to_owned())
 }

@@ -4,10 +4,17 @@
 //! and may be applied twice, so several nodes may append to one document at once; what needs care
 //! is deleting, see [`DocumentStore::replace`].
 
+pub mod compaction;
+#[cfg(any(test, feature = "test-support"))]
+pub mod conformance;
+mod sqlite;
+
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use thiserror::Error;
 use tutti_protocol::ids::{DocumentId, ProjectId, RoomName};
+
+pub use sqlite::SqliteStore;
 
 /// Keeps documents. An `Ok` of a writing method says that the write survives a power cut.
 pub trait DocumentStore: Send + Sync + 'static {

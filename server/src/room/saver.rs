@@ -1,0 +1,237 @@
+//! A room's way into the store: what waits, what is being written, and who waits for it.
+//!
+//! Saving is counted, not flagged: each update that has to be stored moves `accepted` on, each
+//! commit moves `saved` on, and whoever waits names the count it waits for. So nothing that
+//! arrives during a write can be taken for written.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use tokio::sync::{mpsc, oneshot};
+use tutti_protocol::ids::RoomName;
+
+use super::MemberId;
+use crate::rooms::RoomError;
+use crate::store::{Append, DocumentStore, StoreError};
+
+/// Waiting times between tries of a write that failed.
+const FIRST_RETRY: Duration = Duration::from_millis(100);
+const LAST_RETRY: Duration = Duration::from_secs(5);
+
+/// Updates in one append.
+const BATCH_UPDATES: usize = 4_096;
+
+/// What the task that writes tells its room.
+#[derive(Debug)]
+pub(super) enum SaveEvent {
+    /// Everything that was being written is durable.
+    Saved,
+    /// A try failed; the next one follows.
+    Failing(StoreError),
+}
+
+/// Who waits for a count of updates to be durable.
+pub(super) enum Waiter {
+    /// Gets an acknowledgement.
+    Member(MemberId),
+    /// Gets its update back.
+    Echo(MemberId, Option<Bytes>),
+    /// Gets an answer.
+    Caller(oneshot::Sender<Result<(), RoomError>>),
+    /// Another part of the server, which is only told.
+    Flush(oneshot::Sender<()>),
+}
+
+#[derive(Default)]
+pub(super) struct Saver {
+    waiting: VecDeque<Bytes>,
+    writing: Vec<Bytes>,
+    unsaved_bytes: usize,
+    accepted: u64,
+    saved: u64,
+    waiters: VecDeque<(u64, Waiter)>,
+    oldest: Option<Instant>,
+    write_started: Option<Instant>,
+    failing: Option<StoreError>,
+    task: Option<tokio::task::AbortHandle>,
+}
+
+impl Saver {
+    /// Takes an update to be stored.
+    pub(super) fn accept(&mut self, update: Bytes) {
+        self.accepted += 1;
+        self.unsaved_bytes += update.len();
+        self.oldest.get_or_insert_with(Instant::now);
+        self.waiting.push_back(update);
+    }
+
+    /// Tells `waiter` once everything accepted so far is durable. Returned at once when it is.
+    pub(super) fn wait(&mut self, waiter: Waiter) -> Option<Waiter> {
+        if self.saved == self.accepted {
+            return Some(waiter);
+        }
+        self.waiters.push_back((self.accepted, waiter));
+        None
+    }
+
+    /// Starts writing what waits, unless a write is under way.
+    pub(super) fn start(
+        &mut self,
+        store: &Arc<dyn DocumentStore>,
+        room: &RoomName,
+        events: &mpsc::Sender<SaveEvent>,
+    ) {
+        if !self.writing.is_empty() || self.waiting.is_empty() {
+            return;
+        }
+        self.write_started = Some(Instant::now());
+        let count = self.waiting.len().min(BATCH_UPDATES);
+        self.writing.extend(self.waiting.drain(..count));
+        let batch: Vec<Append> = self
+            .writing
+            .iter()
+            .map(|update| Append {
+                room: room.clone(),
+                update: update.clone(),
+            })
+            .collect();
+        let task = tokio::spawn(write(store.clone(), batch, events.clone()));
+        self.task = Some(task.abort_handle());
+    }
+
+    /// Drops what is not durable, and who waits for it; returns its bytes.
+    pub(super) fn give_up(&mut self) -> usize {
+        if let Some(task) = self.task.take() {
+            task.abort();
+        }
+        let bytes = std::mem::take(&mut self.unsaved_bytes);
+        *self = Self {
+            accepted: self.accepted,
+            saved: self.accepted,
+            ..Self::default()
+        };
+        bytes
+    }
+
+    /// The write under way is durable; returns who has waited for it, and its size.
+    pub(super) fn saved(&mut self) -> (Vec<Waiter>, Written) {
+        let written = Written {
+            entries: self.writing.len(),
+            bytes: self.writing.iter().map(Bytes::len).sum(),
+        };
+        self.saved += self.writing.len() as u64;
+        self.unsaved_bytes -= written.bytes;
+        self.writing = Vec::new();
+        self.failing = None;
+        // What still waits arrived after this write had been put together.
+        self.oldest = self
+            .write_started
+            .take()
+            .filter(|_| self.saved < self.accepted);
+        let mut ready = Vec::new();
+        while self
+            .waiters
+            .front()
+            .is_some_and(|(count, _)| *count <= self.saved)
+        {
+            ready.extend(self.waiters.pop_front().map(|(_, waiter)| waiter));
+        }
+        (ready, written)
+    }
+
+    /// A try failed; says whether this is news.
+    pub(super) fn failing(&mut self, error: StoreError) -> bool {
+        self.failing.replace(error).is_none()
+    }
+
+    /// Why the last try failed, while it is not made good.
+    pub(super) fn failure(&self) -> Option<&StoreError> {
+        self.failing.as_ref()
+    }
+
+    /// Whether everything accepted is durable.
+    pub(super) fn is_clean(&self) -> bool {
+        self.saved == self.accepted
+    }
+
+    /// Since when something has been waiting to be durable.
+    pub(super) fn oldest(&self) -> Option<Instant> {
+        self.oldest
+    }
+
+    /// Every update that is not known to be durable, in order.
+    pub(super) fn unsaved(&self) -> impl Iterator<Item = &Bytes> {
+        self.writing.iter().chain(&self.waiting)
+    }
+}
+
+/// How much a write added to the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Written {
+    pub(super) entries: usize,
+    pub(super) bytes: usize,
+}
+
+/// Writes until it succeeds. Writing something twice does no harm, so a commit whose outcome is
+/// not known is simply tried again.
+async fn write(store: Arc<dyn DocumentStore>, batch: Vec<Append>, events: mpsc::Sender<SaveEvent>) {
+    let mut pause = FIRST_RETRY;
+    loop {
+        let event = match store.append(batch.clone()).await {
+            Ok(()) => SaveEvent::Saved,
+            Err(error) => SaveEvent::Failing(error),
+        };
+        let saved = matches!(event, SaveEvent::Saved);
+        // A room outlives its write; it has gone only when the whole runtime has.
+        if events.send(event).await.is_err() || saved {
+            return;
+        }
+        // Jittered, so that the rooms of a store that comes back do not return as one.
+        tokio::time::sleep(pause.mul_f64(0.5 + jitter())).await;
+        pause = (pause * 2).min(LAST_RETRY);
+    }
+}
+
+/// Between 0 and 0.5.
+fn jitter() -> f64 {
+    let mut byte = [0u8];
+    // Without randomness there is simply no jitter.
+    let _ = getrandom::fill(&mut byte);
+    f64::from(byte[0]) / 512.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_arrives_during_a_write_is_not_taken_for_written() {
+        let mut saver = Saver::default();
+        let flush = || oneshot::channel().0;
+        saver.accept(Bytes::from_static(b"one"));
+        assert!(saver.wait(Waiter::Flush(flush())).is_none());
+        saver.writing.extend(saver.waiting.drain(..));
+        saver.accept(Bytes::from_static(b"second"));
+        assert!(saver.wait(Waiter::Flush(flush())).is_none());
+
+        let (ready, written) = saver.saved();
+        assert_eq!(ready.len(), 1);
+        assert_eq!(
+            written,
+            Written {
+                entries: 1,
+                bytes: 3
+            }
+        );
+        assert!(!saver.is_clean());
+        assert_eq!(saver.unsaved_bytes, 6);
+        assert_eq!(saver.unsaved().collect::<Vec<_>>(), [&b"second"[..]]);
+
+        saver.writing.extend(saver.waiting.drain(..));
+        assert_eq!(saver.saved().0.len(), 1);
+        assert!(saver.is_clean() && saver.oldest().is_none());
+        assert!(saver.wait(Waiter::Flush(flush())).is_some());
+    }
+}

@@ -1,0 +1,473 @@
+//! The registry's books. Its locks are brief and never held across an await.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use lru::LruCache;
+use tokio::sync::{Semaphore, oneshot};
+use tutti_protocol::close;
+use tutti_protocol::ids::{DocumentId, ProjectId, RoomName};
+
+use super::hints::Hints;
+use super::sockets::Sockets;
+use super::{Health, RoomError};
+use crate::document::Document;
+use crate::fanout::FanOut;
+use crate::limits::Limits;
+use crate::room::{self, Closing, Command, RoomHandle};
+use crate::store::compaction::{self, Compacted};
+use crate::store::{DocumentStore, StoreError, StoredDocument};
+use crate::ws::GrantId;
+
+/// Compactions at a time: each holds a document in memory twice.
+const CONCURRENT_COMPACTIONS: usize = 2;
+
+/// How long a withdrawn grant is remembered: longer than a join takes that was let in before.
+const REMEMBER_REVOKED: Duration = Duration::from_secs(300);
+
+pub(crate) struct Registry {
+    pub(crate) store: Arc<dyn DocumentStore>,
+    pub(crate) fanout: Arc<dyn FanOut>,
+    pub(crate) limits: Limits,
+    pub(crate) started: Instant,
+    pub(super) sockets: Sockets,
+    pub(super) hints: Hints,
+    slots: Mutex<Slots>,
+    failing: Mutex<HashMap<RoomName, String>>,
+    revoked: Mutex<HashMap<GrantId, Instant>>,
+    loads: Semaphore,
+    compactions: Semaphore,
+    unsaved_bytes: AtomicUsize,
+}
+
+struct Slots {
+    rooms: HashMap<RoomName, Slot>,
+    /// Rooms that nobody is in, the longest unused first to go.
+    idle: LruCache<RoomName, ()>,
+    in_use: HashMap<ProjectId, HashSet<DocumentId>>,
+    deleting: HashSet<ProjectId>,
+    closed: bool,
+}
+
+type Opened = Result<RoomHandle, RoomError>;
+
+enum Slot {
+    /// Being loaded; these wait for it.
+    Opening(Vec<oneshot::Sender<Opened>>),
+    Open(RoomHandle),
+}
+
+impl Slots {
+    fn refusal(&self, project: &ProjectId) -> Option<RoomError> {
+        if self.closed {
+            return Some(RoomError::ShuttingDown);
+        }
+        self.deleting
+            .contains(project)
+            .then_some(RoomError::Deleted)
+    }
+
+    fn open_handles(&self) -> Vec<RoomHandle> {
+        self.rooms
+            .values()
+            .filter_map(|slot| match slot {
+                Slot::Open(handle) => Some(handle.clone()),
+                Slot::Opening(_) => None,
+            })
+            .collect()
+    }
+
+    fn is(&self, name: &RoomName, handle: &RoomHandle) -> bool {
+        matches!(self.rooms.get(name), Some(Slot::Open(open)) if open.serial() == handle.serial())
+    }
+
+    fn not_in_use(&mut self, name: &RoomName) {
+        if let Some(documents) = self.in_use.get_mut(&name.project) {
+            documents.remove(&name.document);
+            if documents.is_empty() {
+                self.in_use.remove(&name.project);
+            }
+        }
+    }
+}
+
+impl Registry {
+    pub(super) fn new(
+        store: Arc<dyn DocumentStore>,
+        fanout: Arc<dyn FanOut>,
+        limits: Limits,
+    ) -> Self {
+        Self {
+            store,
+            fanout,
+            started: Instant::now(),
+            sockets: Sockets::default(),
+            hints: Hints::default(),
+            slots: Mutex::new(Slots {
+                rooms: HashMap::new(),
+                idle: LruCache::unbounded(),
+                in_use: HashMap::new(),
+                deleting: HashSet::new(),
+                closed: false,
+            }),
+            failing: Mutex::default(),
+            revoked: Mutex::default(),
+            loads: Semaphore::new(limits.concurrent_loads.max(1)),
+            compactions: Semaphore::new(CONCURRENT_COMPACTIONS),
+            unsaved_bytes: AtomicUsize::new(0),
+            limits,
+        }
+    }
+
+    fn slots(&self) -> MutexGuard<'_, Slots> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The room, opened by whoever comes first and shared by all who come meanwhile.
+    pub(super) async fn open(self: &Arc<Self>, name: &RoomName) -> Opened {
+        let opened = {
+            let mut slots = self.slots();
+            if let Some(refusal) = slots.refusal(&name.project) {
+                return Err(refusal);
+            }
+            let (answer, opened) = oneshot::channel();
+            match slots.rooms.get_mut(name) {
+                Some(Slot::Open(handle)) => {
+                    metrics::counter!("tutti_room_opens_total", "from" => "memory").increment(1);
+                    return Ok(handle.clone());
+                }
+                Some(Slot::Opening(waiting)) => waiting.push(answer),
+                None => {
+                    metrics::counter!("tutti_room_opens_total", "from" => "store").increment(1);
+                    slots
+                        .rooms
+                        .insert(name.clone(), Slot::Opening(vec![answer]));
+                    // A task of its own: the first to come may also be the first to give up.
+                    tokio::spawn(self.clone().open_from_store(name.clone()));
+                }
+            }
+            opened
+        };
+        opened.await.unwrap_or(Err(RoomError::ShuttingDown))
+    }
+
+    async fn open_from_store(self: Arc<Self>, name: RoomName) {
+        let loaded = self.load(&name).await;
+        let (waiting, opened) = {
+            let mut slots = self.slots();
+            let opened = match (slots.refusal(&name.project), loaded) {
+                (Some(refusal), _) => Err(refusal),
+                (None, Err(error)) => Err(error),
+                (None, Ok((document, stored))) => Ok(room::start(
+                    self.clone(),
+                    name.clone(),
+                    document,
+                    stored.as_ref(),
+                )),
+            };
+            let before = match &opened {
+                Ok(handle) => {
+                    slots.idle.put(name.clone(), ());
+                    slots.rooms.insert(name.clone(), Slot::Open(handle.clone()))
+                }
+                Err(_) => slots.rooms.remove(&name),
+            };
+            match before {
+                Some(Slot::Opening(waiting)) => (waiting, opened),
+                _ => (Vec::new(), opened),
+            }
+        };
+        if let Err(error) = &opened {
+            tracing::warn!(room = %name, %error, "a room does not open");
+        }
+        for answer in waiting {
+            // Who does not wait any more does not need the answer.
+            let _ = answer.send(opened.clone());
+        }
+        self.evict();
+    }
+
+    /// Reads and builds a document; nothing stored gives a new one.
+    pub(crate) async fn load(
+        &self,
+        name: &RoomName,
+    ) -> Result<(Document, Option<StoredDocument>), RoomError> {
+        let _turn = self
+            .loads
+            .acquire()
+            .await
+            .map_err(|_| RoomError::ShuttingDown)?;
+        let started = Instant::now();
+        let Some(stored) = self.store.load(name).await? else {
+            return Ok((Document::default(), None));
+        };
+        // Building a large document takes longer than a task may hold its thread.
+        let built = tokio::task::spawn_blocking(move || {
+            Document::from_stored(&stored).map(|document| (document, stored))
+        })
+        .await
+        .map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        metrics::histogram!("tutti_document_load_seconds").record(started.elapsed());
+        let (document, stored) = built.map_err(|error| StoreError::Corrupt {
+            room: name.to_string(),
+            what: error.to_string(),
+        })?;
+        Ok((document, Some(stored)))
+    }
+
+    pub(crate) async fn compact(&self, name: &RoomName) -> Option<Compacted> {
+        let _turn = self.compactions.acquire().await.ok()?;
+        match compaction::compact(&*self.store, name).await {
+            Ok(compacted) => compacted,
+            Err(error) => {
+                tracing::error!(room = %name, %error, "compaction failed; the log stays as it is");
+                None
+            }
+        }
+    }
+
+    /// The room, if it is open.
+    pub(super) fn resident(&self, name: &RoomName) -> Option<RoomHandle> {
+        match self.slots().rooms.get(name) {
+            Some(Slot::Open(handle)) => Some(handle.clone()),
+            _ => None,
+        }
+    }
+
+    pub(super) fn check_project(&self, name: &RoomName) -> Result<(), RoomError> {
+        let slots = self.slots();
+        let most = self.limits.rooms_per_project;
+        match slots.in_use.get(&name.project) {
+            Some(used) if used.len() >= most && !used.contains(&name.document) => {
+                Err(RoomError::Limit(format!(
+                    "{most} files of this project are open, which is the most there may be"
+                )))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(crate) fn room_in_use(&self, name: &RoomName, handle: &RoomHandle) {
+        let mut slots = self.slots();
+        if slots.is(name, handle) {
+            slots.idle.pop(name);
+            slots
+                .in_use
+                .entry(name.project.clone())
+                .or_default()
+                .insert(name.document.clone());
+        }
+    }
+
+    pub(crate) fn room_idle(&self, name: &RoomName, handle: &RoomHandle) {
+        let mut slots = self.slots();
+        if slots.is(name, handle) {
+            slots.not_in_use(name);
+            slots.idle.put(name.clone(), ());
+            drop(slots);
+            self.evict();
+        }
+    }
+
+    /// Takes a room that ends out of the books, so that the next to come opens it anew.
+    pub(crate) fn forget(&self, name: &RoomName, handle: &RoomHandle) {
+        let mut slots = self.slots();
+        if slots.is(name, handle) {
+            slots.rooms.remove(name);
+            slots.idle.pop(name);
+            slots.not_in_use(name);
+            metrics::counter!("tutti_room_evictions_total").increment(1);
+        }
+    }
+
+    /// Asks idle rooms to go until the rest fits the cache. A room that cannot go yet stays, and
+    /// comes back here when it has saved.
+    fn evict(&self) {
+        let mut slots = self.slots();
+        let bytes = |handle: &RoomHandle| handle.stats().resident_bytes.load(Ordering::Relaxed);
+        let mut resident: usize = slots.open_handles().iter().map(bytes).sum();
+        while resident > self.limits.cache_bytes {
+            let Some((name, ())) = slots.idle.pop_lru() else {
+                return;
+            };
+            if let Some(Slot::Open(handle)) = slots.rooms.get(&name) {
+                resident = resident.saturating_sub(bytes(handle));
+                // A room with a full mailbox is not idle; it says so again when it is.
+                handle.try_send(Command::Unload);
+            }
+        }
+    }
+
+    pub(crate) fn unsaved_more(&self, bytes: usize) {
+        self.unsaved_bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    pub(crate) fn unsaved_less(&self, bytes: usize) {
+        self.unsaved_bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    pub(crate) fn unsaved_bytes(&self) -> usize {
+        self.unsaved_bytes.load(Ordering::Relaxed)
+    }
+
+    fn failing(&self) -> MutexGuard<'_, HashMap<RoomName, String>> {
+        self.failing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn saving_fails(&self, name: &RoomName, error: &StoreError) {
+        self.failing().insert(name.clone(), error.to_string());
+    }
+
+    pub(crate) fn saving_works(&self, name: &RoomName) {
+        self.failing().remove(name);
+    }
+
+    pub(super) fn health(&self) -> Health {
+        let failing = self.failing();
+        Health {
+            not_saving: failing.values().next().cloned(),
+            failing_rooms: failing.len(),
+        }
+    }
+
+    fn revoked(&self) -> MutexGuard<'_, HashMap<GrantId, Instant>> {
+        self.revoked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn is_revoked(&self, grant: &GrantId) -> bool {
+        self.revoked().contains_key(grant)
+    }
+
+    pub(super) fn revoke(&self, grant: &GrantId) {
+        {
+            // Remembered, for a join that was let in just before and has not come in yet.
+            let mut revoked = self.revoked();
+            revoked.retain(|_, at| at.elapsed() < REMEMBER_REVOKED);
+            revoked.insert(grant.clone(), Instant::now());
+        }
+        let handles = self.slots().open_handles();
+        let grant = grant.clone();
+        tokio::spawn(async move {
+            for handle in handles {
+                // A room that has gone has no members.
+                let _ = handle.send(Command::Revoke(grant.clone())).await;
+            }
+        });
+    }
+
+    pub(super) async fn delete_project(&self, project: &ProjectId) -> Result<(), RoomError> {
+        let handles: Vec<RoomHandle> = {
+            let mut slots = self.slots();
+            slots.deleting.insert(project.clone());
+            let of_project = slots
+                .rooms
+                .iter()
+                .filter(|(name, _)| name.project == *project);
+            of_project
+                .filter_map(|(_, slot)| match slot {
+                    Slot::Open(handle) => Some(handle.clone()),
+                    // It finds out when it has been loaded.
+                    Slot::Opening(_) => None,
+                })
+                .collect()
+        };
+        let closing = Closing::new(close::NOT_FOUND, "the project has been deleted");
+        end(&handles, &closing, true).await;
+        let deleted = self.store.delete_project(project).await;
+        self.slots().deleting.remove(project);
+        Ok(deleted?)
+    }
+
+    pub(super) async fn shutdown(&self) -> Result<(), RoomError> {
+        let handles = {
+            let mut slots = self.slots();
+            slots.closed = true;
+            slots.open_handles()
+        };
+        let timeout = self.limits.shutdown_timeout;
+        // First what there is, so that its acknowledgements still reach the clients.
+        let flushes = handles.iter().map(|handle| async {
+            let (answer, flushed) = oneshot::channel();
+            if handle.send(Command::Flush(answer)).await.is_ok() {
+                let _ = flushed.await;
+            }
+        });
+        let flushed = tokio::time::timeout(timeout, join_all(flushes)).await;
+        if tokio::time::timeout(timeout, self.sockets.close())
+            .await
+            .is_err()
+        {
+            tracing::warn!(sockets = self.sockets.count(), "sockets do not close");
+        }
+        // Then what came in meanwhile.
+        let closing = Closing::new(close::RESTART, "the server is restarting");
+        let ended = tokio::time::timeout(timeout, end(&handles, &closing, false)).await;
+        if flushed.is_err() || ended.is_err() {
+            let why = self.health().not_saving;
+            return Err(RoomError::Store(StoreError::Unavailable(
+                why.unwrap_or_else(|| "it did not save everything in time".to_owned()),
+            )));
+        }
+        Ok(())
+    }
+
+    /// Shows the figures of all rooms together.
+    pub(super) fn show(&self) {
+        let (handles, in_use) = {
+            let slots = self.slots();
+            let in_use: usize = slots.in_use.values().map(HashSet::len).sum();
+            (slots.open_handles(), in_use)
+        };
+        let mut resident = 0;
+        let mut members = 0;
+        let mut oldest = 0;
+        for handle in &handles {
+            let stats = handle.stats();
+            resident += stats.resident_bytes.load(Ordering::Relaxed);
+            members += stats.members.load(Ordering::Relaxed);
+            let since = stats.unsaved_since_ms.load(Ordering::Relaxed);
+            if since > 0 && (oldest == 0 || since < oldest) {
+                oldest = since;
+            }
+        }
+        let unsaved_seconds = match oldest {
+            0 => 0.0,
+            since => self
+                .started
+                .elapsed()
+                .saturating_sub(Duration::from_millis(since - 1))
+                .as_secs_f64(),
+        };
+        metrics::gauge!("tutti_rooms_resident").set(handles.len() as f64);
+        metrics::gauge!("tutti_rooms_in_use").set(in_use as f64);
+        metrics::gauge!("tutti_resident_bytes").set(resident as f64);
+        metrics::gauge!("tutti_members").set(members as f64);
+        metrics::gauge!("tutti_sockets").set(self.sockets.count() as f64);
+        metrics::gauge!("tutti_unsaved_bytes").set(self.unsaved_bytes() as f64);
+        metrics::gauge!("tutti_unsaved_seconds").set(unsaved_seconds);
+        metrics::gauge!("tutti_failing_rooms").set(self.failing().len() as f64);
+    }
+
+    #[cfg(test)]
+    pub(super) fn counts(&self) -> (usize, usize) {
+        let slots = self.slots();
+        (slots.rooms.len(), slots.idle.len())
+    }
+}
+
+/// Ends rooms and waits until they have gone.
+async fn end(handles: &[RoomHandle], closing: &Closing, delete: bool) {
+    join_all(handles.iter().map(|handle| async {
+        let command = Command::End {
+            closing: closing.clone(),
+            delete,
+        };
+        if handle.send(command).await.is_ok() {
+            handle.ended().await;
+        }
+    }))
+    .await;
+}

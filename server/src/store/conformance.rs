@@ -1,0 +1,392 @@
+//! What every [`DocumentStore`] must do. Each check uses a project of its own, so all of them may
+//! run on one database.
+//!
+//! `SEED` in the environment repeats a random run; the seed is printed.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use tutti_protocol::ids::{ProjectId, RoomName};
+use tutti_protocol::index::new_doc;
+use yrs::{Doc, GetString, StateVector, Text, Transact};
+
+use super::compaction::compact;
+use super::{Append, DocumentStore, EntryId, Replacement, StoredDocument};
+use crate::document::Document;
+
+/// Opens one more handle to the same data, as another node would.
+pub trait Opener: Send + Sync {
+    /// The handle.
+    fn open(&self) -> BoxFuture<'_, Arc<dyn DocumentStore>>;
+}
+
+/// Runs every check.
+///
+/// # Panics
+/// The store does not conform.
+pub async fn all(opener: &dyn Opener) {
+    absent_is_not_empty(opener).await;
+    batches_are_kept_in_order(opener).await;
+    a_replacement_takes_exactly_what_it_contains(opener).await;
+    a_stale_replacement_changes_nothing(opener).await;
+    snapshots_of_any_size_survive(opener).await;
+    entries_are_never_named_twice(opener).await;
+    projects_are_listed_and_deleted(opener).await;
+    compaction_keeps_what_waits_for_its_predecessors(opener).await;
+    concurrent_nodes_lose_nothing(opener, seed()).await;
+}
+
+fn seed() -> u64 {
+    std::env::var("SEED")
+        .ok()
+        .and_then(|seed| seed.parse().ok())
+        .unwrap_or_else(|| fastrand::u64(..))
+}
+
+fn room(name: &str) -> RoomName {
+    name.parse().expect("a name within the rules")
+}
+
+fn append(room: &RoomName, update: impl Into<Bytes>) -> Append {
+    Append {
+        room: room.clone(),
+        update: update.into(),
+    }
+}
+
+async fn load(store: &dyn DocumentStore, room: &RoomName) -> StoredDocument {
+    store
+        .load(room)
+        .await
+        .expect("it loads")
+        .expect("it is there")
+}
+
+async fn put(store: &dyn DocumentStore, room: &RoomName, updates: &[&'static [u8]]) {
+    let batch = updates.iter().map(|&update| append(room, update)).collect();
+    store.append(batch).await.expect("it is appended");
+}
+
+fn updates(document: &StoredDocument) -> Vec<&[u8]> {
+    document.log.iter().map(|entry| &entry.update[..]).collect()
+}
+
+fn ids(document: &StoredDocument) -> Vec<EntryId> {
+    document.log.iter().map(|entry| entry.id).collect()
+}
+
+async fn absent_is_not_empty(opener: &dyn Opener) {
+    let store = opener.open().await;
+    let room = room("absent/doc");
+    assert!(store.load(&room).await.expect("it loads").is_none());
+    put(&*store, &room, &[b""]).await;
+    assert_eq!(updates(&load(&*store, &room).await), [b""]);
+}
+
+async fn batches_are_kept_in_order(opener: &dyn Opener) {
+    let (store, other) = (opener.open().await, opener.open().await);
+    let (one, two) = (room("batches/one"), room("batches/two"));
+    let batch = vec![
+        append(&one, &b"a"[..]),
+        append(&two, &b"b"[..]),
+        append(&one, &b"c"[..]),
+    ];
+    store.append(batch).await.expect("it is appended");
+    put(&*other, &one, &[b"d"]).await;
+    for store in [&store, &other] {
+        assert_eq!(updates(&load(&**store, &one).await), [b"a", b"c", b"d"]);
+        assert_eq!(updates(&load(&**store, &two).await), [b"b"]);
+    }
+}
+
+async fn a_replacement_takes_exactly_what_it_contains(opener: &dyn Opener) {
+    let (store, other) = (opener.open().await, opener.open().await);
+    let room = room("replacement/doc");
+    put(&*store, &room, &[b"a", b"b", b"c"]).await;
+    let before = load(&*store, &room).await;
+    assert_eq!(before.generation, 0);
+    assert!(before.snapshot.is_none());
+    // Appended after the load that the snapshot is made from.
+    put(&*other, &room, &[b"d"]).await;
+    let replacement = Replacement {
+        generation: before.generation,
+        snapshot: Bytes::from_static(b"a+c"),
+        contains: vec![before.log[0].id, before.log[2].id],
+    };
+    assert!(store.replace(&room, replacement).await.expect("it is done"));
+    let after = load(&*other, &room).await;
+    assert_eq!(after.snapshot.as_deref(), Some(&b"a+c"[..]));
+    assert_eq!(after.generation, 1);
+    assert_eq!(updates(&after), [b"b", b"d"]);
+}
+
+async fn a_stale_replacement_changes_nothing(opener: &dyn Opener) {
+    let (store, other) = (opener.open().await, opener.open().await);
+    let room = room("stale/doc");
+    put(&*store, &room, &[b"a", b"b"]).await;
+    let seen = load(&*store, &room).await;
+    let replacement = |snapshot: &'static [u8], contains| Replacement {
+        generation: seen.generation,
+        snapshot: Bytes::from_static(snapshot),
+        contains,
+    };
+    let first = replacement(b"a", vec![seen.log[0].id]);
+    assert!(other.replace(&room, first).await.expect("it is done"));
+    let late = replacement(b"ab", ids(&seen));
+    assert!(!store.replace(&room, late).await.expect("it is refused"));
+    let after = load(&*store, &room).await;
+    assert_eq!(after.snapshot.as_deref(), Some(&b"a"[..]));
+    assert_eq!(updates(&after), [b"b"]);
+
+    let absent = "stale/absent".parse().expect("a name within the rules");
+    let nothing = replacement(b"x", Vec::new());
+    assert!(
+        !store
+            .replace(&absent, nothing)
+            .await
+            .expect("it is refused")
+    );
+    assert!(store.load(&absent).await.expect("it loads").is_none());
+}
+
+async fn snapshots_of_any_size_survive(opener: &dyn Opener) {
+    let store = opener.open().await;
+    let room = room("sizes/doc");
+    put(&*store, &room, &[b"a"]).await;
+    let mut rng = fastrand::Rng::with_seed(1);
+    for (generation, size) in [0usize, 1, 256 * 1024, 256 * 1024 + 1, 20_000_000, 10]
+        .into_iter()
+        .enumerate()
+    {
+        let snapshot: Bytes = std::iter::repeat_with(|| rng.u8(..)).take(size).collect();
+        let replacement = Replacement {
+            generation: generation as u64,
+            snapshot: snapshot.clone(),
+            contains: Vec::new(),
+        };
+        assert!(store.replace(&room, replacement).await.expect("it is done"));
+        let after = load(&*store, &room).await;
+        assert!(after.snapshot == Some(snapshot), "{size} bytes");
+        assert_eq!(updates(&after), [b"a"]);
+    }
+}
+
+async fn entries_are_never_named_twice(opener: &dyn Opener) {
+    let store = opener.open().await;
+    let room = room("names/doc");
+    let mut seen = HashSet::new();
+    for generation in 0..3 {
+        put(&*store, &room, &[b"a", b"b"]).await;
+        let document = load(&*store, &room).await;
+        for id in ids(&document) {
+            assert!(seen.insert(id), "{id:?} was used before");
+        }
+        let replacement = Replacement {
+            generation,
+            snapshot: Bytes::from_static(b"s"),
+            contains: ids(&document),
+        };
+        assert!(store.replace(&room, replacement).await.expect("it is done"));
+    }
+}
+
+async fn projects_are_listed_and_deleted(opener: &dyn Opener) {
+    let store = opener.open().await;
+    let project: ProjectId = "listed".parse().expect("an id within the rules");
+    let neighbour = room("listed-not/a");
+    put(&*store, &room("listed/b"), &[b"12", b"345"]).await;
+    put(&*store, &room("listed/a"), &[b"1"]).await;
+    put(&*store, &neighbour, &[b"1"]).await;
+    let replacement = Replacement {
+        generation: 0,
+        snapshot: Bytes::from_static(b"0123456789"),
+        contains: Vec::new(),
+    };
+    assert!(
+        store
+            .replace(&room("listed/a"), replacement)
+            .await
+            .expect("it is done")
+    );
+    let listed: Vec<(String, u64)> = store
+        .documents(&project)
+        .await
+        .expect("it lists")
+        .into_iter()
+        .map(|size| (size.document.to_string(), size.bytes))
+        .collect();
+    assert_eq!(listed, [("a".to_owned(), 11), ("b".to_owned(), 5)]);
+
+    store.delete_project(&project).await.expect("it is deleted");
+    assert!(
+        store
+            .documents(&project)
+            .await
+            .expect("it lists")
+            .is_empty()
+    );
+    assert!(
+        store
+            .load(&room("listed/a"))
+            .await
+            .expect("it loads")
+            .is_none()
+    );
+    assert_eq!(updates(&load(&*store, &neighbour).await), [b"1"]);
+    // A project of the same name starts from nothing.
+    put(&*store, &room("listed/a"), &[b"new"]).await;
+    let again = load(&*store, &room("listed/a")).await;
+    assert_eq!(updates(&again), [b"new"]);
+    assert!(again.snapshot.is_none());
+}
+
+/// One who types, and keeps what each keystroke sends.
+struct Author {
+    doc: Doc,
+}
+
+impl Author {
+    fn new(client: u64) -> Self {
+        Self {
+            doc: new_doc(client),
+        }
+    }
+
+    fn push(&self, text: &str) -> Bytes {
+        let content = self.doc.get_or_insert_text("content");
+        let mut txn = self.doc.transact_mut();
+        content.push(&mut txn, text);
+        txn.encode_update_v1().into()
+    }
+
+    fn erase_first(&self) -> Bytes {
+        let content = self.doc.get_or_insert_text("content");
+        let mut txn = self.doc.transact_mut();
+        content.remove_range(&mut txn, 0, 1);
+        txn.encode_update_v1().into()
+    }
+}
+
+fn text(stored: &StoredDocument) -> String {
+    let document = Document::from_stored(stored).expect("what is stored is a document");
+    let content = document.doc().get_or_insert_text("content");
+    content.get_string(&document.doc().transact())
+}
+
+async fn compaction_keeps_what_waits_for_its_predecessors(opener: &dyn Opener) {
+    let store = opener.open().await;
+    let room = room("pending/doc");
+    let author = Author::new(1);
+    let [first, lost, third] = ["one ", "two ", "three"].map(|word| author.push(word));
+    let late_deletion = author.erase_first();
+    for update in [&first, &third, &late_deletion] {
+        let batch = vec![append(&room, update.clone())];
+        store.append(batch).await.expect("it is appended");
+    }
+    let compacted = compact(&*store, &room).await.expect("it compacts");
+    let compacted = compacted.expect("there was something to merge");
+    assert_eq!(compacted.kept_entries, 1);
+    assert_eq!(text(&load(&*store, &room).await), "ne ");
+    let batch = vec![append(&room, lost)];
+    store.append(batch).await.expect("it is appended");
+    assert_eq!(text(&load(&*store, &room).await), "ne two three");
+    compact(&*store, &room).await.expect("it compacts");
+    let after = load(&*store, &room).await;
+    assert_eq!(text(&after), "ne two three");
+    assert!(after.log.is_empty());
+}
+
+/// Writers, compactors and readers on handles of their own: at every moment a reader sees all
+/// that was acknowledged before it began, and at the end everything is there once.
+async fn concurrent_nodes_lose_nothing(opener: &dyn Opener, seed: u64) {
+    const WRITERS: u64 = 3;
+    const EDITS: usize = 60;
+    eprintln_seed(seed);
+    let room = room(&format!("concurrent/doc-{seed}"));
+    let acknowledged: Arc<Vec<std::sync::atomic::AtomicUsize>> =
+        Arc::new((0..WRITERS).map(|_| Default::default()).collect());
+    let running = Arc::new(std::sync::atomic::AtomicBool::new(true));
+    use std::sync::atomic::Ordering::SeqCst;
+
+    let mut writers = tokio::task::JoinSet::new();
+    for writer in 0..WRITERS {
+        let (store, room) = (opener.open().await, room.clone());
+        let acknowledged = acknowledged.clone();
+        let mut rng = fastrand::Rng::with_seed(seed ^ writer);
+        writers.spawn(async move {
+            let author = Author::new(writer + 1);
+            let mut done = 0;
+            while done < EDITS {
+                let count = rng.usize(1..=4).min(EDITS - done);
+                let batch = (0..count)
+                    .map(|n| append(&room, author.push(&format!("<{writer}:{}>", done + n))))
+                    .collect();
+                store.append(batch).await.expect("it is appended");
+                done += count;
+                acknowledged[writer as usize].store(done, SeqCst);
+            }
+        });
+    }
+    let mut others = tokio::task::JoinSet::new();
+    for _ in 0..2 {
+        let (store, room, running) = (opener.open().await, room.clone(), running.clone());
+        others.spawn(async move {
+            while running.load(SeqCst) {
+                compact(&*store, &room).await.expect("it compacts");
+                tokio::task::yield_now().await;
+            }
+        });
+    }
+    for _ in 0..2 {
+        let (store, room, running) = (opener.open().await, room.clone(), running.clone());
+        let acknowledged = acknowledged.clone();
+        others.spawn(async move {
+            while running.load(SeqCst) {
+                let expected: Vec<usize> = acknowledged.iter().map(|n| n.load(SeqCst)).collect();
+                let stored = store.load(&room).await.expect("it loads");
+                let text = stored.as_ref().map(text).unwrap_or_default();
+                for (writer, &count) in expected.iter().enumerate() {
+                    for edit in 0..count {
+                        let mark = format!("<{writer}:{edit}>");
+                        assert_eq!(text.matches(&mark).count(), 1, "seed {seed}: {mark}");
+                    }
+                }
+            }
+        });
+    }
+    while let Some(writer) = writers.join_next().await {
+        writer.expect("the writer ends well");
+    }
+    running.store(false, SeqCst);
+    while let Some(other) = others.join_next().await {
+        other.expect("the task ends well");
+    }
+    let store = opener.open().await;
+    compact(&*store, &room).await.expect("it compacts");
+    let end = load(&*store, &room).await;
+    assert!(
+        end.log.is_empty(),
+        "seed {seed}: {} entries left",
+        end.log.len()
+    );
+    let whole = text(&end);
+    for writer in 0..WRITERS {
+        let own: String = (0..EDITS)
+            .map(|edit| format!("<{writer}:{edit}>"))
+            .collect();
+        let theirs: String = whole
+            .split_inclusive('>')
+            .filter(|mark| mark.starts_with(&format!("<{writer}:")))
+            .collect();
+        assert_eq!(theirs, own, "seed {seed}");
+    }
+    let document = Document::from_stored(&end).expect("what is stored is a document");
+    assert!(!document.diff(&StateVector::default()).is_empty());
+}
+
+#[allow(clippy::print_stderr, reason = "a failed run must be repeatable")]
+fn eprintln_seed(seed: u64) {
+    eprintln!("store conformance: SEED={seed}");
+}

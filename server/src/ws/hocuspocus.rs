@@ -1,0 +1,460 @@
+//! `GET /collab`: the Hocuspocus protocol, many rooms a socket.
+//!
+//! Each address (`PROJECT/DOC`, with a session key or without) is a [`Session`]: it starts with
+//! the first frame that names it, is let in by its token, and ends with Close. What arrives before
+//! it is let in waits, within a budget: stock providers do not wait for the answer.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::extract::ws::{WebSocket, WebSocketUpgrade};
+use axum::response::Response;
+use bytes::Bytes;
+use futures_util::StreamExt;
+use tokio::sync::mpsc;
+use tutti_protocol::close;
+use tutti_protocol::codec::Reader as Codec;
+use tutti_protocol::hocuspocus::{Frame, Message, room_name};
+use tutti_protocol::ids::RoomName;
+
+use super::address::ClientAddress;
+use super::socket::{Reader, Shared, Writer, raw_outbox};
+use super::yjs::sync_for_room;
+use super::{Denied, Endpoints};
+use crate::limits::Limits;
+use crate::room::{
+    ClientMessage, Closing, Command, Framing, MemberId, NewMember, Outbox, RoomHandle,
+};
+use crate::rooms::{EnterError, RoomError};
+
+/// A frame of one byte has no address: a ping of the connection, and its answer.
+const PING: &[u8] = &[9];
+const PONG: &[u8] = &[10];
+
+/// The longest address: a room's name and a session key.
+const ADDRESS_BYTES: usize = 256;
+
+/// A document that does not load is tried again this often before the socket is closed. A
+/// provider comes back to a closed socket, but never to a single room.
+const LOAD_TRIES: u32 = 5;
+const LOAD_PAUSE: Duration = Duration::from_millis(250);
+
+/// Joins that may wait to be taken note of.
+const JOINS: usize = 64;
+
+/// Takes a socket in.
+pub(super) async fn upgrade(
+    State(endpoints): State<Endpoints>,
+    address: ClientAddress,
+    upgrade: WebSocketUpgrade,
+) -> Response {
+    let upgrade = endpoints.limit(upgrade);
+    upgrade.on_upgrade(move |socket| serve(endpoints, socket, address))
+}
+
+async fn serve(endpoints: Endpoints, socket: WebSocket, address: ClientAddress) {
+    let limits = endpoints.rooms.limits().clone();
+    let (sink, stream) = socket.split();
+    let shared = Shared::new();
+    let open = endpoints.rooms.register(shared.queue.clone());
+    let mut reader = Reader::new(stream, shared.clone(), &limits);
+    let writer = tokio::spawn(Writer::new(sink, shared.clone(), limits.clone()).run());
+    let counted = endpoints.addresses.count(&address);
+    if let Err(most) = &counted {
+        shared.queue.close(Closing::new(
+            close::TRY_LATER,
+            format!("your address has {most} connections open, which is the most it may have"),
+        ));
+    }
+
+    let (done, mut joins) = mpsc::channel(JOINS);
+    let mut connection = Connection {
+        raw: raw_outbox(&shared, &limits),
+        endpoints,
+        shared: shared.clone(),
+        limits,
+        sessions: HashMap::new(),
+        waiting_bytes: 0,
+        refusals: 0,
+        done,
+    };
+    loop {
+        let result = tokio::select! {
+            biased;
+            Some(join) = joins.recv() => connection.on_joined(join).await,
+            frame = reader.next() => match frame {
+                Some(frame) => connection.on_frame(frame).await,
+                None => break,
+            },
+        };
+        if let Err(closing) = result {
+            shared.queue.close(closing);
+        }
+    }
+    connection.leave_all(joins).await;
+    // A writer that panicked has nothing to tell.
+    let _ = writer.await;
+    reader.drain().await;
+    drop(open);
+}
+
+struct Connection {
+    endpoints: Endpoints,
+    shared: Arc<Shared>,
+    limits: Limits,
+    sessions: HashMap<Arc<str>, Session>,
+    /// What waits in all sessions for being let in.
+    waiting_bytes: usize,
+    refusals: usize,
+    raw: Arc<Outbox>,
+    done: mpsc::Sender<Joined>,
+}
+
+struct Session {
+    outbox: Arc<Outbox>,
+    state: SessionState,
+}
+
+enum SessionState {
+    /// Not in the room yet; `asked` says whether its token has come.
+    Waiting {
+        asked: bool,
+        frames: Vec<Bytes>,
+    },
+    In(RoomHandle),
+}
+
+/// What came of a token.
+struct Joined {
+    address: Arc<str>,
+    member: MemberId,
+    result: Result<RoomHandle, Failure>,
+}
+
+enum Failure {
+    /// Told to the client as PermissionDenied; the socket stays.
+    Refused(String),
+    /// The client has to come back, which it does for a socket only.
+    Socket(Closing),
+}
+
+impl Connection {
+    async fn on_frame(&mut self, frame: Bytes) -> Result<(), Closing> {
+        if frame[..] == *PING {
+            self.raw.push_kept(Bytes::from_static(PONG));
+            return Ok(());
+        }
+        if frame[..] == *PONG {
+            return Ok(());
+        }
+        let address = Codec::new(&frame)
+            .var_str()
+            .map_err(|error| Closing::new(close::BAD_FRAME, error.to_string()))?;
+        if address.len() > ADDRESS_BYTES {
+            return Err(Closing::new(
+                close::BAD_FRAME,
+                format!("a room's name with its session may have {ADDRESS_BYTES} bytes at most"),
+            ));
+        }
+        let session = self.sessions.get(address);
+        if session.is_some_and(|session| session.outbox.is_closed()) {
+            self.remove(address);
+        }
+        match self.sessions.get(address).map(|session| &session.state) {
+            Some(SessionState::In(room)) => {
+                let room = room.clone();
+                self.pass_on(&frame, room).await
+            }
+            Some(SessionState::Waiting { .. }) => self.hold(&frame),
+            None => self.begin(&frame),
+        }
+    }
+
+    /// The first frame of an address.
+    fn begin(&mut self, frame: &Bytes) -> Result<(), Closing> {
+        let decoded = decode(frame)?;
+        if matches!(decoded.message, Message::Close(_)) {
+            return Ok(());
+        }
+        let address: Arc<str> = decoded.address.into();
+        let outbox = Outbox::new(
+            MemberId::next(),
+            Framing::Hocuspocus(address.clone()),
+            self.limits.outbox_bytes,
+            self.shared.queue.clone(),
+        );
+        if let Err(error) = room_name(&address).parse::<RoomName>() {
+            return self.refuse(&outbox, &error.to_string());
+        }
+        let most = self.limits.rooms_per_socket;
+        if self.sessions.len() >= most {
+            self.sessions
+                .retain(|_, session| !session.outbox.is_closed());
+        }
+        if self.sessions.len() >= most {
+            let reason = format!("this connection is in {most} rooms, which is the most it may");
+            return self.refuse(&outbox, &reason);
+        }
+        self.sessions.insert(
+            address,
+            Session {
+                outbox,
+                state: SessionState::Waiting {
+                    asked: false,
+                    frames: Vec::new(),
+                },
+            },
+        );
+        self.hold(frame)
+    }
+
+    /// A frame of a session that is not in its room yet.
+    fn hold(&mut self, frame: &Bytes) -> Result<(), Closing> {
+        let decoded = decode(frame)?;
+        let Some(session) = self.sessions.get_mut(decoded.address) else {
+            return Ok(());
+        };
+        let SessionState::Waiting { asked, frames } = &mut session.state else {
+            return Ok(());
+        };
+        match decoded.message {
+            Message::Close(_) => {
+                session
+                    .outbox
+                    .close(Closing::new(1000, "left before it was let in"));
+                self.remove(decoded.address);
+            }
+            Message::Token { token, version } => {
+                if version.is_some() {
+                    self.shared.understands_ping.store(true, Ordering::Relaxed);
+                }
+                if !std::mem::replace(asked, true) {
+                    let outbox = session.outbox.clone();
+                    self.ask_in(decoded.address, token, outbox);
+                }
+            }
+            _ => {
+                self.waiting_bytes += frame.len();
+                frames.push(frame.clone());
+                let most = self.limits.pending_join_bytes;
+                if self.waiting_bytes > most {
+                    return Err(Closing::new(
+                        close::TRY_LATER,
+                        format!("more than {} KiB sent before being let in", most / 1024),
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn ask_in(&self, address: &str, token: &str, outbox: Arc<Outbox>) {
+        let (endpoints, done) = (self.endpoints.clone(), self.done.clone());
+        let (address, token): (Arc<str>, String) = (address.into(), token.to_owned());
+        tokio::spawn(async move {
+            let member = outbox.member();
+            let result = join(&endpoints, room_name(&address), &token, outbox).await;
+            let room = result.as_ref().ok().cloned();
+            let joined = Joined {
+                address,
+                member,
+                result,
+            };
+            if done.send(joined).await.is_err()
+                && let Some(room) = room
+            {
+                let _ = room.send(Command::Leave(member)).await;
+            }
+        });
+    }
+
+    async fn on_joined(&mut self, joined: Joined) -> Result<(), Closing> {
+        let waiting = self
+            .sessions
+            .get_mut(&joined.address)
+            .filter(|session| session.outbox.member() == joined.member);
+        let Some(session) = waiting else {
+            // It left while it was being let in.
+            if let Ok(room) = joined.result {
+                let _ = room.send(Command::Leave(joined.member)).await;
+            }
+            return Ok(());
+        };
+        match joined.result {
+            Ok(room) => {
+                let before = std::mem::replace(&mut session.state, SessionState::In(room));
+                if let SessionState::Waiting { frames, .. } = before {
+                    for frame in frames {
+                        self.waiting_bytes -= frame.len();
+                        self.on_held_frame(&frame).await?;
+                    }
+                }
+                Ok(())
+            }
+            Err(Failure::Socket(closing)) => Err(closing),
+            Err(Failure::Refused(reason)) => {
+                let outbox = session.outbox.clone();
+                self.remove(&joined.address);
+                self.refuse(&outbox, &reason)
+            }
+        }
+    }
+
+    async fn on_held_frame(&mut self, frame: &Bytes) -> Result<(), Closing> {
+        let address = decode(frame)?.address;
+        match self.sessions.get(address).map(|session| &session.state) {
+            Some(SessionState::In(room)) => {
+                let room = room.clone();
+                self.pass_on(frame, room).await
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// A frame of a session that is in its room.
+    async fn pass_on(&mut self, frame: &Bytes, room: RoomHandle) -> Result<(), Closing> {
+        let decoded = decode(frame)?;
+        let Some(session) = self.sessions.get(decoded.address) else {
+            return Ok(());
+        };
+        let member = session.outbox.member();
+        let message = match decoded.message {
+            Message::Sync(step) => sync_for_room(step, frame, true)?,
+            Message::SyncReply(step) => sync_for_room(step, frame, false)?,
+            Message::Awareness(update) => ClientMessage::Awareness(frame.slice_ref(update)),
+            Message::QueryAwareness => ClientMessage::QueryAwareness,
+            Message::Close(_) => {
+                self.sessions.remove(decoded.address);
+                // A room that has gone has no members.
+                let _ = room.send(Command::Leave(member)).await;
+                return Ok(());
+            }
+            Message::Token { token, .. } => {
+                self.renew(decoded.address, token, member, room);
+                return Ok(());
+            }
+            Message::BroadcastStateless(_) => {
+                metrics::counter!("tutti_rejected_frames_total").increment(1);
+                return Ok(());
+            }
+            // For applications of their own, or the server's word; nothing follows from them here.
+            Message::Stateless(_)
+            | Message::PermissionDenied(_)
+            | Message::Authenticated(_)
+            | Message::SyncStatus(_)
+            | Message::Ping
+            | Message::Pong => return Ok(()),
+        };
+        // A room that has gone has closed its members; the client hears it from the outbox.
+        let _ = room.send(Command::Hear(member, message)).await;
+        Ok(())
+    }
+
+    /// A token for a room that the session is in: a fresh one, before the old one ends.
+    fn renew(&self, address: &str, token: &str, member: MemberId, room: RoomHandle) {
+        let Some(session) = self.sessions.get(address) else {
+            return;
+        };
+        let Ok(name) = room_name(address).parse::<RoomName>() else {
+            return;
+        };
+        let (authorize, outbox) = (self.endpoints.authorize.clone(), session.outbox.clone());
+        let token = token.to_owned();
+        tokio::spawn(async move {
+            match authorize.authorize(&name.project, Some(&token)).await {
+                Ok(grant) => {
+                    if let Some(frame) = outbox.framing().authenticated(grant.role) {
+                        outbox.push_kept(frame);
+                    }
+                    let _ = room.send(Command::Renew(member, grant)).await;
+                }
+                Err(Denied::Unavailable(_)) => {}
+                Err(denied) => {
+                    outbox.close(Closing::new(denied.close_code(), denied.to_string()));
+                    let _ = room.send(Command::Leave(member)).await;
+                }
+            }
+        });
+    }
+
+    fn refuse(&mut self, outbox: &Arc<Outbox>, reason: &str) -> Result<(), Closing> {
+        outbox.push_kept(outbox.framing().permission_denied(reason));
+        self.refusals += 1;
+        let most = self.limits.auth_failures_per_socket;
+        if self.refusals > most {
+            return Err(Closing::new(
+                close::FORBIDDEN,
+                format!("this connection was refused {most} times"),
+            ));
+        }
+        Ok(())
+    }
+
+    fn remove(&mut self, address: &str) {
+        if let Some(session) = self.sessions.remove(address)
+            && let SessionState::Waiting { frames, .. } = session.state
+        {
+            self.waiting_bytes -= frames.iter().map(Bytes::len).sum::<usize>();
+        }
+    }
+
+    async fn leave_all(self, mut joins: mpsc::Receiver<Joined>) {
+        for session in self.sessions.into_values() {
+            if let SessionState::In(room) = session.state {
+                let _ = room.send(Command::Leave(session.outbox.member())).await;
+            }
+        }
+        joins.close();
+        while let Some(joined) = joins.recv().await {
+            if let Ok(room) = joined.result {
+                let _ = room.send(Command::Leave(joined.member)).await;
+            }
+        }
+    }
+}
+
+fn decode(frame: &Bytes) -> Result<Frame<'_>, Closing> {
+    Frame::decode(frame).map_err(|error| Closing::new(close::BAD_FRAME, error.to_string()))
+}
+
+async fn join(
+    endpoints: &Endpoints,
+    name: &str,
+    token: &str,
+    outbox: Arc<Outbox>,
+) -> Result<RoomHandle, Failure> {
+    let name: RoomName = name
+        .parse()
+        .map_err(|error: tutti_protocol::ids::IdError| Failure::Refused(error.to_string()))?;
+    // An empty token is how a provider says that it has none.
+    let token = Some(token).filter(|token| !token.is_empty());
+    let grant = endpoints
+        .authorize
+        .authorize(&name.project, token)
+        .await
+        .map_err(|denied| match denied {
+            Denied::Unavailable(_) => {
+                Failure::Socket(Closing::new(denied.close_code(), denied.to_string()))
+            }
+            _ => Failure::Refused(denied.to_string()),
+        })?;
+    let member = NewMember { outbox, grant };
+    let mut pause = LOAD_PAUSE;
+    for attempt in 1.. {
+        match endpoints.rooms.join(&name, member.clone()).await {
+            Ok(room) => return Ok(room),
+            Err(EnterError::Room(RoomError::Store(_))) if attempt < LOAD_TRIES => {
+                tokio::time::sleep(pause).await;
+                pause *= 2;
+            }
+            Err(error @ EnterError::Room(RoomError::Store(_) | RoomError::ShuttingDown)) => {
+                return Err(Failure::Socket(error.closing()));
+            }
+            Err(error) => return Err(Failure::Refused(error.to_string())),
+        }
+    }
+    unreachable!("the attempts have an end")
+}
