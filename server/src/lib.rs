@@ -1,11 +1,13 @@
 //! Tutti's collaboration server.
 //!
-//! [`ws`] takes in sockets, [`room`] holds one document each, [`rooms`] opens and closes rooms,
-//! [`store`] makes documents durable and [`fanout`] links nodes. [`update`] reads Yjs updates
-//! before yrs does, and [`document`] is one document in memory. Beside them, [`auth`] knows
+//! [`app`] starts what [`config`] asks for. [`ws`] takes in sockets, [`room`] holds one document
+//! each, [`rooms`] opens and closes rooms, [`store`] makes documents durable and [`fanout`] links
+//! nodes. [`update`] reads Yjs updates before yrs does, and [`document`] is one document in
+//! memory. Beside them, [`auth`] knows
 //! projects and links, [`api`] is the REST interface, and [`web`] serves the web client.
 
 pub mod api;
+pub mod app;
 pub mod auth;
 pub mod config;
 pub mod document;

@@ -111,3 +111,11 @@ pub(crate) async fn no_such_method() -> ApiError {
         "This address does not take this method.",
     )
 }
+
+/// The answer to a request that was not dealt with in time.
+pub(crate) fn took_too_long() -> ApiError {
+    ApiError::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "This took too long: try again soon.",
+    )
+}

@@ -1,0 +1,103 @@
+//! Puts the parts together and runs them until they are told to stop.
+
+mod data_dir;
+mod serve;
+mod start;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use axum::Router;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::{AbortHandle, JoinHandle};
+
+pub use start::{StartError, start};
+
+use crate::rooms::{RoomError, Rooms};
+use data_dir::DataDir;
+use serve::Serving;
+
+/// How long a peer may take to send a request's head, and to think about the next request.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long requests under way may take once the rooms are closed.
+const LAST_REQUESTS: Duration = Duration::from_secs(3);
+
+/// A server that runs. Dropping it stops it hard; [`Running::shutdown`] loses nothing.
+pub struct Running {
+    addr: SocketAddr,
+    admin_token: PathBuf,
+    is_first_start: bool,
+    rooms: Rooms,
+    stop: watch::Sender<bool>,
+    serving: JoinHandle<()>,
+    upkeep: AbortHandle,
+    // Unlocks the data directory when all the rest is gone.
+    _data_dir: DataDir,
+}
+
+impl Running {
+    fn new(
+        listener: TcpListener,
+        addr: SocketAddr,
+        routes: Router,
+        rooms: Rooms,
+        admin_token: crate::auth::admin::AdminToken,
+        data_dir: DataDir,
+    ) -> Running {
+        let (stop, stopping) = watch::channel(false);
+        let serving = Serving {
+            routes,
+            stop: stopping,
+            head_timeout: HEAD_TIMEOUT,
+            last_requests: LAST_REQUESTS,
+        };
+        Running {
+            addr,
+            admin_token: admin_token.path,
+            is_first_start: admin_token.is_new,
+            rooms,
+            stop,
+            serving: tokio::spawn(serve::serve(listener, serving)),
+            upkeep: crate::metrics::start().abort_handle(),
+            _data_dir: data_dir,
+        }
+    }
+
+    /// The address it listens on, with the port that was picked if any would do.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// The file that holds the administrator's token.
+    pub fn admin_token_path(&self) -> &Path {
+        &self.admin_token
+    }
+
+    /// Whether this start made the administrator's token.
+    pub fn is_first_start(&self) -> bool {
+        self.is_first_start
+    }
+
+    /// Stops accepting, makes everything durable, closes the sockets with 1012, and ends, in
+    /// bounded time.
+    ///
+    /// # Errors
+    /// The store did not take what people last wrote. It is still in their clients.
+    pub async fn shutdown(mut self) -> Result<(), RoomError> {
+        self.stop.send_replace(true);
+        let flushed = self.rooms.shutdown().await;
+        if let Err(err) = (&mut self.serving).await {
+            tracing::error!("the server ended in disorder: {err}");
+        }
+        flushed
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.serving.abort();
+        self.upkeep.abort();
+    }
+}

@@ -1,0 +1,149 @@
+//! From a configuration to a running server.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use axum::{Router, middleware};
+use tokio::net::TcpListener;
+use tower_http::compression::CompressionLayer;
+
+use super::Running;
+use super::data_dir::DataDir;
+use super::serve::in_time;
+use crate::auth::admin::AdminTokenError;
+use crate::auth::{Access, DirectoryError, SqliteDirectory, admin};
+use crate::config::Settings;
+use crate::fanout::LocalFanOut;
+use crate::rooms::Rooms;
+use crate::store::{SqliteStore, StoreError};
+use crate::ws::{self, WsState};
+use crate::{api, headers, health, metrics, web};
+
+/// Why the server does not start: one sentence that says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The system does not say where the user's data goes.
+    #[error("this system names no data directory for this user: give one with --data")]
+    NoDataDir,
+    /// The data directory cannot be made or written.
+    #[error("cannot write to the data directory {}: {cause}; give another with --data", path.display())]
+    DataDir {
+        /// The directory.
+        path: PathBuf,
+        /// What the system says.
+        cause: io::Error,
+    },
+    /// Another process serves from the data directory.
+    #[error("the data directory {} is in use by another tutti-server: stop that one, or give another with --data", path.display())]
+    InUse {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {}", listen_advice(cause))]
+    Listen {
+        /// The address asked for.
+        address: SocketAddr,
+        /// What the system says.
+        cause: io::Error,
+    },
+    /// The administrator's token cannot be read or made.
+    #[error(transparent)]
+    AdminToken(#[from] AdminTokenError),
+    /// Projects and links cannot be read.
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
+    /// Documents cannot be read.
+    #[error("cannot use the document store {}: {cause}", path.display())]
+    Store {
+        /// The database file.
+        path: PathBuf,
+        /// What the store says.
+        cause: StoreError,
+    },
+}
+
+fn listen_advice(cause: &io::Error) -> String {
+    match cause.kind() {
+        io::ErrorKind::AddrInUse => {
+            "the port is taken by another program; stop that one, or choose another port with --listen".to_owned()
+        }
+        io::ErrorKind::AddrNotAvailable => {
+            "this machine has no such address; choose one that it has with --listen".to_owned()
+        }
+        io::ErrorKind::PermissionDenied => {
+            "this user may not use the port; choose one above 1023 with --listen".to_owned()
+        }
+        _ => format!("{cause}; choose another address with --listen"),
+    }
+}
+
+/// Starts a server. It serves when this returns.
+pub async fn start(settings: Settings) -> Result<Running, StartError> {
+    let data_dir = DataDir::open(settings.data_dir().ok_or(StartError::NoDataDir)?)?;
+    let listen = |cause| StartError::Listen {
+        address: settings.listen,
+        cause,
+    };
+    let listener = TcpListener::bind(settings.listen).await.map_err(listen)?;
+    let addr = listener.local_addr().map_err(listen)?;
+
+    let path = data_dir.path().join("documents.db");
+    let store = SqliteStore::open(&path).map_err(|cause| StartError::Store { path, cause })?;
+    let directory = SqliteDirectory::open(&data_dir.path().join("directory.db"))?;
+    let admin_token = admin::load_or_create(data_dir.path())?;
+
+    let access = Access::new(Arc::new(directory), &admin_token.token);
+    let rooms = Rooms::new(
+        Arc::new(store),
+        Arc::new(LocalFanOut::new()),
+        settings.limits(),
+    );
+    let routes = routes(&settings, access, rooms.clone());
+    Ok(Running::new(
+        listener,
+        addr,
+        routes,
+        rooms,
+        admin_token,
+        data_dir,
+    ))
+}
+
+fn routes(settings: &Settings, access: Access, rooms: Rooms) -> Router {
+    let sockets = ws::router(WsState {
+        rooms: rooms.clone(),
+        authorize: Arc::new(access.clone()),
+    });
+    let api = api::router(api::ApiState {
+        access: access.clone(),
+        rooms: rooms.clone(),
+        public_url: settings.public_url.as_ref().map(|url| url.as_url().clone()),
+    });
+    let readers = metrics::Readers {
+        access: access.clone(),
+        behind_proxy: settings.public_url.is_some() || settings.client_address_header.is_some(),
+    };
+    // Whatever is not a socket may be compressed.
+    let compressed = Router::new()
+        .merge(api)
+        .merge(health::router(access, rooms))
+        .merge(metrics::router(readers))
+        .merge(web::router())
+        .layer(CompressionLayer::new())
+        .layer(middleware::from_fn(in_time));
+    let routes = compressed
+        .merge(sockets)
+        .method_not_allowed_fallback(api::no_such_method)
+        .layer(middleware::from_fn(headers::secure))
+        .layer(middleware::from_fn(metrics::count));
+    match &settings.client_address_header {
+        Some(header) => routes.layer(middleware::from_fn_with_state(
+            header.clone(),
+            headers::client_address,
+        )),
+        None => routes,
+    }
+}

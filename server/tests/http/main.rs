@@ -1,0 +1,12 @@
+//! The server from outside: real requests over real sockets.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod files;
+mod limits;
+mod links;
+mod process;
+mod projects;
+mod roles;
+mod support;
+mod web;

@@ -1,0 +1,243 @@
+//! The program itself: what it prints, and how it ends.
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+struct Program {
+    child: Child,
+    stdout: BufReader<std::process::ChildStdout>,
+}
+
+fn program(args: &[&str], data: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tutti-server"));
+    command.args(["--data", data.to_str().unwrap()]).args(args);
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+impl Program {
+    fn start(mut command: Command) -> Program {
+        let mut child = command.spawn().unwrap();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        Program { child, stdout }
+    }
+
+    /// Starts it on a free port; the line that it prints when it serves.
+    fn serve(data: &Path) -> (Program, String) {
+        let mut program = Program::start(program(&["--listen", "127.0.0.1:0"], data));
+        let mut line = String::new();
+        program.stdout.read_line(&mut line).unwrap();
+        (program, line)
+    }
+
+    #[cfg(unix)]
+    fn signal(&self, name: &str) {
+        let status = Command::new("kill")
+            .args([name, &self.child.id().to_string()])
+            .status()
+            .unwrap();
+        assert!(status.success());
+    }
+
+    fn end(&mut self) -> (Option<i32>, String, String) {
+        let (mut out, mut err) = (String::new(), String::new());
+        self.stdout.read_to_string(&mut out).unwrap();
+        self.child
+            .stderr
+            .take()
+            .unwrap()
+            .read_to_string(&mut err)
+            .unwrap();
+        (self.child.wait().unwrap().code(), out, err)
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Starts it where it cannot start: its exit code and its sentence.
+fn refusal(args: &[&str], data: &Path) -> (i32, String) {
+    let mut program = Program::start(program(args, data));
+    let mut line = String::new();
+    program.stdout.read_line(&mut line).unwrap();
+    assert_eq!(line, "", "it serves");
+    let (code, _, sentence) = program.end();
+    assert_eq!(sentence.lines().count(), 1, "{sentence}");
+    assert!(sentence.starts_with("tutti-server: "), "{sentence}");
+    (code.unwrap(), sentence)
+}
+
+#[cfg(unix)]
+#[test]
+fn serves_says_where_and_stops_when_told() {
+    for signal in ["-TERM", "-INT"] {
+        let dir = tempfile::tempdir().unwrap();
+        let data = dir.path().join("new/data");
+        let (mut server, line) = Program::serve(&data);
+        let address = line
+            .trim_end()
+            .strip_prefix("listening on http://127.0.0.1:")
+            .unwrap();
+        assert_ne!(address.parse::<u16>().unwrap(), 0);
+        let token = std::fs::read_to_string(data.join("admin-token")).unwrap();
+        server.signal(signal);
+        let (code, out, err) = server.end();
+        assert_eq!(code, Some(0), "{err}");
+        assert_eq!(out, "", "nothing but the one line");
+        assert!(
+            err.contains(data.join("admin-token").to_str().unwrap()),
+            "{err}"
+        );
+        assert!(!err.contains(token.trim()), "the token is never shown");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn an_open_connection_does_not_keep_it_up() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut server, line) = Program::serve(dir.path());
+    let address = line
+        .trim_end()
+        .strip_prefix("listening on http://")
+        .unwrap();
+    let _silent = std::net::TcpStream::connect(address).unwrap();
+    server.signal("-TERM");
+    assert_eq!(server.end().0, Some(0));
+}
+
+#[test]
+fn one_data_directory_one_server() {
+    let dir = tempfile::tempdir().unwrap();
+    let (_server, _) = Program::serve(dir.path());
+    let (code, sentence) = refusal(&["--listen", "127.0.0.1:0"], dir.path());
+    assert_eq!(code, 1);
+    assert!(
+        sentence.contains("in use by another tutti-server"),
+        "{sentence}"
+    );
+}
+
+#[test]
+fn of_many_first_starts_at_once_one_serves() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut started: Vec<_> = (0..6)
+        .map(|_| {
+            program(&["--listen", "127.0.0.1:0"], dir.path())
+                .spawn()
+                .unwrap()
+        })
+        .collect();
+    let mut serving = Vec::new();
+    for child in &mut started {
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        match line.is_empty() {
+            false => serving.push(child),
+            true => assert_eq!(child.wait().unwrap().code(), Some(1)),
+        }
+    }
+    assert_eq!(serving.len(), 1);
+    for child in serving {
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    let token = std::fs::read_to_string(dir.path().join("admin-token")).unwrap();
+    let (mut server, _) = Program::serve(dir.path());
+    assert_eq!(
+        std::fs::read_to_string(dir.path().join("admin-token")).unwrap(),
+        token
+    );
+    server.child.kill().unwrap();
+    assert!(!server.end().2.contains("first start"));
+}
+
+#[test]
+fn the_port_is_taken() {
+    let dir = tempfile::tempdir().unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let (code, sentence) = refusal(&["--listen", &address], dir.path());
+    assert_eq!(code, 1);
+    assert!(
+        sentence.contains(&address) && sentence.contains("--listen"),
+        "{sentence}"
+    );
+}
+
+#[test]
+fn the_data_directory_cannot_be_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    // Not even root can make a directory below a file.
+    let (code, sentence) = refusal(&["--listen", "127.0.0.1:0"], &file.join("data"));
+    assert_eq!(code, 1);
+    assert!(
+        sentence.contains("cannot write to the data directory") && sentence.contains("--data"),
+        "{sentence}"
+    );
+}
+
+#[test]
+fn damaged_data_is_never_taken_for_none() {
+    for name in ["directory.db", "documents.db"] {
+        let dir = tempfile::tempdir().unwrap();
+        let garbage = "no database ".repeat(1000);
+        std::fs::write(dir.path().join(name), &garbage).unwrap();
+        let (code, sentence) = refusal(&["--listen", "127.0.0.1:0"], dir.path());
+        assert_eq!(code, 1);
+        assert!(sentence.contains(name), "{sentence}");
+        assert_eq!(
+            std::fs::read_to_string(dir.path().join(name)).unwrap(),
+            garbage
+        );
+    }
+}
+
+#[test]
+fn wrong_usage() {
+    let dir = tempfile::tempdir().unwrap();
+    for (args, word) in [
+        (&["--listen", "here"][..], "--listen"),
+        (&["--wat"], "--wat"),
+        (&["--mongodb", "mongodb://localhost"], "MongoDB"),
+        (&["--redis", "redis://localhost"], "Redis"),
+        (&["--config", "/nowhere/tutti.toml"], "/nowhere/tutti.toml"),
+        (&["--log-filter", "a=b=c"], "--log-filter"),
+    ] {
+        let (code, sentence) = refusal(args, dir.path());
+        assert_eq!(code, 2, "{sentence}");
+        assert!(sentence.contains(word), "{sentence}");
+    }
+    assert!(
+        !dir.path().join("admin-token").exists(),
+        "nothing is touched"
+    );
+}
+
+#[test]
+fn help_and_version_are_no_failures() {
+    let dir = tempfile::tempdir().unwrap();
+    for flag in ["--help", "--version"] {
+        let output = program(&[flag], dir.path()).output().unwrap();
+        assert_eq!(output.status.code(), Some(0));
+        assert!(
+            String::from_utf8(output.stdout)
+                .unwrap()
+                .contains("tutti-server")
+        );
+    }
+}
