@@ -2,6 +2,7 @@ import { HocuspocusProvider, type HocuspocusProviderWebsocket } from '@hocuspocu
 import type { Awareness } from 'y-protocols/awareness';
 import * as Y from 'yjs';
 import { Ledger } from './ledger';
+import { readRemark } from './remark';
 
 export interface RoomListener {
   /** The person at this page has made an edit. */
@@ -29,6 +30,8 @@ export class Room {
   dropped = false;
   /** Why the server keeps us out, where it does. */
   denied: string | undefined;
+  /** Why the server cannot save at the moment, where it said so; it goes on trying. */
+  failing: string | undefined;
   readonly = false;
 
   constructor(
@@ -60,6 +63,7 @@ export class Room {
       onAuthenticated: ({ scope }) => {
         this.joined = true;
         this.dropped = false;
+        this.failing = undefined;
         this.denied = undefined;
         this.readonly = scope === 'readonly';
         // With a new clock: the others may have seen our state of before go with the old connection.
@@ -79,6 +83,12 @@ export class Room {
       onClose: () => {
         this.dropped ||= this.joined;
         this.joined = false;
+        listener.changed(this);
+      },
+      onStateless: ({ payload }) => {
+        const remark = readRemark(payload);
+        if (!remark) return;
+        this.failing = remark.failing;
         listener.changed(this);
       },
       onUnsyncedChanges: () => listener.changed(this),

@@ -319,7 +319,7 @@ export class Session {
       unsaved += room.ledger.pending;
       if (room.ledger.pending === 0) this.keep.release(room.name);
       if (room.ledger.refused) refusal = 'the server refused a change';
-      else if (room.ledger.pending > 0 && room.denied !== undefined) refusal = room.denied;
+      else if (room.ledger.pending > 0) refusal ??= room.denied ?? failure(room);
     }
     if (unsaved < this.#unsaved || this.#unsaved === 0) this.#progressAt = now;
     this.#unsaved = unsaved;
@@ -344,6 +344,10 @@ export class Session {
       this.#ticker = undefined;
     }
   }
+}
+
+function failure(room: Room): string | undefined {
+  return room.joined && room.failing !== undefined ? `${room.failing}; the server tries again` : undefined;
 }
 
 function describe(room: Room, file: ShownFile): OpenFile {
