@@ -3,12 +3,32 @@
 use tutti_protocol::ids::DocumentId;
 use tutti_protocol::index::Eol;
 
-use super::effect::Effect;
+use super::effect::{Effect, Notice};
 use super::state::{Base, BaseFile, Record, hash};
 use super::tree::Found;
 use super::{Mirror, MirrorError, Role, doing, text};
 
 impl Mirror {
+    /// The state whose text was last written to the document's file or read from it: what an editor
+    /// that opens the file has read, unless another program has changed it since.
+    pub fn base(&self, document: &DocumentId) -> Result<Option<Vec<u8>>, MirrorError> {
+        let record = self.load(document)?;
+        Ok(record.and_then(|record| record.base).map(|base| base.state))
+    }
+
+    /// Keeps a text of an open document in `.tutti/recovered`, and says where.
+    pub fn keep(
+        &self,
+        document: &DocumentId,
+        text: &str,
+        reason: &'static str,
+    ) -> Result<Option<Notice>, MirrorError> {
+        let Some(path) = self.path_of(document) else {
+            return Ok(None);
+        };
+        self.keep_aside(path, text.as_bytes(), reason).map(Some)
+    }
+
     /// A file that an editor has opened is the editor's until [`Mirror::closed`].
     pub fn opened(&mut self, document: &DocumentId) -> Result<(), MirrorError> {
         self.open.insert(document.clone());
