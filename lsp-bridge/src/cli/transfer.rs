@@ -179,7 +179,9 @@ impl Transfer {
                 }
                 document
             }
-            Event::Unsaved { document, count } => {
+            Event::Unsaved {
+                document, count, ..
+            } => {
                 if let Some(room) = rooms.get_mut(&document) {
                     room.unconfirmed = count > 0;
                 }

@@ -157,6 +157,9 @@ pub enum Event {
         document: DocumentId,
         /// Updates that the server has not confirmed, sent or not.
         count: u32,
+        /// How many [`Command::Update`]s of this document are counted in, since it was joined:
+        /// with fewer than the owner commanded, the news is old already.
+        commanded: u64,
     },
     /// The server refused a change: the token may only read.
     Refused(DocumentId),

@@ -21,7 +21,9 @@ pub(super) struct Room {
     held: u32,
     /// What was sent and is not confirmed, oldest first: whether it carries a change of ours.
     unconfirmed: VecDeque<bool>,
-    reported: u32,
+    /// Changes commanded since the room was joined.
+    commanded: u64,
+    reported: (u32, u64),
 }
 
 /// The update that contains nothing: no structs, no deletions.
@@ -33,7 +35,8 @@ impl Room {
             phase: Phase::Away,
             held: 0,
             unconfirmed: VecDeque::new(),
-            reported: 0,
+            commanded: 0,
+            reported: (0, 0),
         }
     }
 
@@ -54,6 +57,7 @@ impl Room {
 
     /// Whether this change is to be sent now; else the next Step2 contains it.
     pub(super) fn change(&mut self) -> bool {
+        self.commanded += 1;
         if self.phase == Phase::Live {
             self.unconfirmed.push_back(true);
             return true;
@@ -78,12 +82,14 @@ impl Room {
         self.unconfirmed.pop_front();
     }
 
-    /// The number of unconfirmed changes, if it differs from the last one told.
-    pub(super) fn news(&mut self) -> Option<u32> {
-        let count = self.held + self.unconfirmed.iter().copied().map(u32::from).sum::<u32>();
-        (count != self.reported).then(|| {
-            self.reported = count;
-            count
+    /// The number of unconfirmed changes and of all changes so far, if they differ from what was
+    /// last told.
+    pub(super) fn news(&mut self) -> Option<(u32, u64)> {
+        let sent: u32 = self.unconfirmed.iter().copied().map(u32::from).sum();
+        let news = (self.held + sent, self.commanded);
+        (news != self.reported).then(|| {
+            self.reported = news;
+            news
         })
     }
 }
@@ -92,26 +98,34 @@ impl Room {
 mod tests {
     use super::*;
 
+    fn count(room: &mut Room) -> Option<u32> {
+        room.news().map(|(count, _)| count)
+    }
+
     #[test]
     fn counts_what_is_not_confirmed() {
         let mut room = Room::new();
         assert!(!room.change(), "nothing is sent while away");
-        assert_eq!(room.news(), Some(1));
+        assert_eq!(count(&mut room), Some(1));
         room.joining();
         assert!(!room.change(), "the coming Step2 contains it");
-        assert_eq!(room.news(), Some(2));
+        assert_eq!(count(&mut room), Some(2));
         assert!(room.step2(b"both"));
-        assert_eq!(room.news(), Some(1));
+        assert_eq!(count(&mut room), Some(1));
         assert!(room.change());
-        assert_eq!(room.news(), Some(2));
+        assert_eq!(count(&mut room), Some(2));
         room.confirmed();
-        assert_eq!(room.news(), Some(1));
+        assert_eq!(count(&mut room), Some(1));
         room.away();
-        assert_eq!(room.news(), None, "what was under way is still unsaved");
+        assert_eq!(
+            count(&mut room),
+            None,
+            "what was under way is still unsaved"
+        );
         room.joining();
         assert!(room.step2(b"again"));
         room.confirmed();
-        assert_eq!(room.news(), Some(0));
+        assert_eq!(count(&mut room), Some(0));
     }
 
     #[test]
@@ -119,15 +133,15 @@ mod tests {
         let mut room = Room::new();
         room.joining();
         assert!(room.step2(&EMPTY_UPDATE));
-        assert_eq!(room.news(), None);
+        assert_eq!(count(&mut room), None);
         assert!(room.change());
         room.confirmed();
         assert_eq!(
-            room.news(),
+            count(&mut room),
             Some(1),
             "the first confirmation was for the empty Step2"
         );
         room.confirmed();
-        assert_eq!(room.news(), Some(0));
+        assert_eq!(count(&mut room), Some(0));
     }
 }

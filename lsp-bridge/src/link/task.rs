@@ -387,10 +387,11 @@ impl Task {
     }
 
     fn tell_unsaved(&mut self, document: &DocumentId) {
-        if let Some(count) = self.rooms.get_mut(document).and_then(Room::news) {
+        if let Some((count, commanded)) = self.rooms.get_mut(document).and_then(Room::news) {
             self.tell(Event::Unsaved {
                 document: document.clone(),
                 count,
+                commanded,
             });
         }
     }

@@ -194,10 +194,11 @@ fn diff_wanted(state_vector: &[u8]) -> Event {
     }
 }
 
-fn unsaved(count: u32) -> Event {
+fn unsaved(count: u32, commanded: u64) -> Event {
     Event::Unsaved {
         document: id("a"),
         count,
+        commanded,
     }
 }
 
@@ -219,12 +220,12 @@ async fn an_edit_goes_out_and_is_confirmed_and_others_come_in() {
         .await;
     peer.expect("a", Message::Sync(SyncMessage::Update(b"u2")))
         .await;
-    scene.expect(unsaved(1)).await;
-    scene.expect(unsaved(2)).await;
+    scene.expect(unsaved(1, 1)).await;
+    scene.expect(unsaved(2, 2)).await;
     peer.send("a", Message::SyncStatus(true)).await;
-    scene.expect(unsaved(1)).await;
+    scene.expect(unsaved(1, 2)).await;
     peer.send("a", Message::SyncStatus(true)).await;
-    scene.expect(unsaved(0)).await;
+    scene.expect(unsaved(0, 2)).await;
 
     peer.send("a", Message::SyncReply(SyncMessage::Step2(b"all")))
         .await;
@@ -263,7 +264,7 @@ async fn what_was_not_confirmed_goes_out_again_after_a_cut() {
     scene.command(update(b"u1")).await;
     peer.expect("a", Message::Sync(SyncMessage::Update(b"u1")))
         .await;
-    scene.expect(unsaved(1)).await;
+    scene.expect(unsaved(1, 1)).await;
     drop(peer);
     scene.expect_offline().await;
     scene.command(update(b"u2")).await;
@@ -271,7 +272,7 @@ async fn what_was_not_confirmed_goes_out_again_after_a_cut() {
     loop {
         match scene.event().await {
             Event::Status(Status::Connecting) | Event::Status(Status::Offline { .. }) => {}
-            event if event == unsaved(2) => {}
+            event if event == unsaved(2, 2) => {}
             event => {
                 assert_eq!(event, Event::Status(Status::Connected));
                 break;
@@ -286,7 +287,7 @@ async fn what_was_not_confirmed_goes_out_again_after_a_cut() {
             state_vector: b"now".to_vec(),
         })
         .await;
-    scene.expect(unsaved(3)).await;
+    scene.expect(unsaved(3, 3)).await;
     peer.expect_token("a").await;
     // No u3 of its own: the answer to the server's Step1 holds all three.
     peer.expect("a", Message::Sync(SyncMessage::Step1(b"now")))
@@ -297,9 +298,9 @@ async fn what_was_not_confirmed_goes_out_again_after_a_cut() {
     scene.command(diff(b"u1 to u3")).await;
     peer.expect("a", Message::Sync(SyncMessage::Step2(b"u1 to u3")))
         .await;
-    scene.expect(unsaved(1)).await;
+    scene.expect(unsaved(1, 3)).await;
     peer.send("a", Message::SyncStatus(true)).await;
-    scene.expect(unsaved(0)).await;
+    scene.expect(unsaved(0, 3)).await;
 }
 
 #[tokio::test]
@@ -363,7 +364,7 @@ async fn an_interrupted_room_is_joined_again_on_the_same_socket() {
     scene.command(update(b"u")).await;
     peer.expect("a", Message::Sync(SyncMessage::Update(b"u")))
         .await;
-    scene.expect(unsaved(1)).await;
+    scene.expect(unsaved(1, 1)).await;
     peer.send("a", Message::Close("the store does not answer"))
         .await;
     let interrupted = Event::Interrupted {
@@ -380,10 +381,10 @@ async fn a_viewer_learns_that_a_change_was_refused() {
     let mut scene = Scene::new(quick()).await;
     let mut peer = scene.live().await;
     scene.command(update(b"u")).await;
-    scene.expect(unsaved(1)).await;
+    scene.expect(unsaved(1, 1)).await;
     peer.send("a", Message::SyncStatus(false)).await;
     scene.expect(Event::Refused(id("a"))).await;
-    scene.expect(unsaved(0)).await;
+    scene.expect(unsaved(0, 1)).await;
 }
 
 #[tokio::test]
