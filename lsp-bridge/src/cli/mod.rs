@@ -43,6 +43,8 @@ enum Command {
     Leave(leave::Args),
     /// Make a further link to this project
     Link(link::Args),
+    /// Speak LSP on standard input and output; editors call this
+    Lsp,
 }
 
 /// Runs the program with these arguments. Exit codes: 0 done, 1 failed with one sentence on
@@ -72,6 +74,7 @@ fn dispatch(command: Command) -> anyhow::Result<()> {
         Command::Status => status::run(),
         Command::Leave(args) => leave::run(args),
         Command::Link(args) => link::run(args),
+        Command::Lsp => runtime()?.block_on(crate::lsp::run()),
     }
 }
 

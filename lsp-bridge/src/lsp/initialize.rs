@@ -1,0 +1,124 @@
+//! `initialize`: what the client can do, what we offer it, and where it works.
+
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+use tutti_engine::{Dialect, Encoding, SyncKind};
+
+use super::uri::file_path;
+
+/// What the client says of itself.
+#[derive(Debug, Clone)]
+pub(crate) struct Abilities {
+    /// `clientInfo.name`.
+    pub(crate) client_name: Option<String>,
+    /// How this editor differs from others.
+    pub(crate) dialect: Dialect,
+    /// The unit of `character` in positions.
+    pub(crate) encoding: Encoding,
+    /// Whether the encoding was negotiated, so that it belongs into our answer.
+    negotiated: bool,
+    /// Takes `workspace/applyEdit`.
+    pub(crate) apply_edit: bool,
+    /// Takes `window/workDoneProgress/create`.
+    pub(crate) progress: bool,
+    /// Asks for inlay hints.
+    pub(crate) inlay_hints: bool,
+    /// Takes `workspace/inlayHint/refresh`.
+    pub(crate) inlay_hint_refresh: bool,
+    /// Where it works, most specific first.
+    pub(crate) roots: Vec<PathBuf>,
+}
+
+impl Abilities {
+    /// Reads the parameters of `initialize`. Anything may be missing.
+    pub(crate) fn read(params: &Value) -> Self {
+        let text = |pointer: &str| params.pointer(pointer).and_then(Value::as_str);
+        let can = |pointer: &str| params.pointer(pointer).and_then(Value::as_bool) == Some(true);
+        let client_name = text("/clientInfo/name");
+        let offered = params
+            .pointer("/capabilities/general/positionEncodings")
+            .and_then(Value::as_array);
+        Self {
+            client_name: client_name.map(str::to_owned),
+            dialect: Dialect::choose(client_name),
+            encoding: offered.map_or(Encoding::Utf16, |offered| choose_encoding(offered)),
+            negotiated: offered.is_some(),
+            apply_edit: can("/capabilities/workspace/applyEdit"),
+            progress: can("/capabilities/window/workDoneProgress"),
+            inlay_hints: params
+                .pointer("/capabilities/textDocument/inlayHint")
+                .is_some_and(Value::is_object),
+            inlay_hint_refresh: can("/capabilities/workspace/inlayHint/refreshSupport"),
+            roots: roots(params),
+        }
+    }
+}
+
+/// UTF-16 wherever the client offers it: every client can, and texts are kept in it.
+fn choose_encoding(offered: &[Value]) -> Encoding {
+    let offers = |name: &str| {
+        offered
+            .iter()
+            .any(|encoding| encoding.as_str() == Some(name))
+    };
+    if offers("utf-16") {
+        Encoding::Utf16
+    } else if offers("utf-8") {
+        Encoding::Utf8
+    } else if offers("utf-32") {
+        Encoding::Utf32
+    } else {
+        Encoding::Utf16
+    }
+}
+
+fn roots(params: &Value) -> Vec<PathBuf> {
+    let folders = params
+        .get("workspaceFolders")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(|folder| folder.get("uri")?.as_str());
+    let root = params.get("rootUri").and_then(Value::as_str);
+    let mut roots: Vec<_> = folders.chain(root).filter_map(file_path).collect();
+    roots.extend(
+        params
+            .get("rootPath")
+            .and_then(Value::as_str)
+            .map(PathBuf::from),
+    );
+    roots.dedup();
+    roots
+}
+
+/// The answer to `initialize`.
+pub(crate) fn initialize_result(abilities: &Abilities, commands: &[&str]) -> Value {
+    let change = match abilities.dialect.sync {
+        SyncKind::Full => 1,
+        SyncKind::Incremental => 2,
+    };
+    let mut capabilities = json!({
+        "textDocumentSync": {
+            "openClose": true,
+            "change": change,
+            "save": { "includeText": true },
+        },
+        "executeCommandProvider": { "commands": commands },
+    });
+    if abilities.negotiated {
+        capabilities["positionEncoding"] = match abilities.encoding {
+            Encoding::Utf8 => "utf-8",
+            Encoding::Utf16 => "utf-16",
+            Encoding::Utf32 => "utf-32",
+        }
+        .into();
+    }
+    if abilities.inlay_hints {
+        capabilities["inlayHintProvider"] = true.into();
+    }
+    json!({
+        "capabilities": capabilities,
+        "serverInfo": { "name": "tutti", "version": env!("CARGO_PKG_VERSION") },
+    })
+}

@@ -1,0 +1,178 @@
+//! What we show of ourselves.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use tutti_protocol::awareness::{self, AwarenessEntry};
+use tutti_protocol::ids::DocumentId;
+use yrs::updates::decoder::Decode;
+use yrs::{Assoc, ClientID, Doc, IndexedSequence, Transact, Update};
+
+/// Colours that can be told apart on light and dark ground.
+const COLORS: [&str; 8] = [
+    "#30bced", "#6eeb83", "#ffbc42", "#e9586e", "#8acb88", "#1be7ff", "#b388eb", "#ee6352",
+];
+/// The opacity of `colorLight`, for selections.
+const LIGHT: &str = "33";
+
+/// This person, in each room that shows them.
+pub(crate) struct Own {
+    user: Value,
+    rooms: BTreeMap<DocumentId, Shown>,
+}
+
+struct Shown {
+    client: u64,
+    clock: u64,
+    /// Their caret, as relative position.
+    caret: Option<Value>,
+    /// In the index room: the document that they look at.
+    file: Option<DocumentId>,
+}
+
+impl Own {
+    pub(crate) fn new(name: &str) -> Self {
+        let sum = name
+            .bytes()
+            .fold(0_usize, |sum, byte| sum * 31 % 65_537 + usize::from(byte));
+        let color = COLORS[sum % COLORS.len()];
+        Self {
+            user: json!({ "name": name, "color": color, "colorLight": format!("{color}{LIGHT}") }),
+            rooms: BTreeMap::new(),
+        }
+    }
+
+    /// Shows the person in a room, under a client id that is theirs alone there.
+    pub(crate) fn enter(&mut self, document: &DocumentId, client: u64) {
+        let shown = self.rooms.entry(document.clone()).or_insert(Shown {
+            client,
+            clock: 0,
+            caret: None,
+            file: None,
+        });
+        if shown.client != client {
+            (shown.client, shown.clock, shown.caret) = (client, 0, None);
+        }
+    }
+
+    /// Shows them no longer; the update that says so.
+    pub(crate) fn leave(&mut self, document: &DocumentId) -> Option<Vec<u8>> {
+        let shown = self.rooms.remove(document)?;
+        Some(awareness::encode(&[AwarenessEntry {
+            client: shown.client,
+            clock: shown.clock + 1,
+            state: "null".into(),
+        }]))
+    }
+
+    /// The rooms that show them.
+    pub(crate) fn rooms(&self) -> impl Iterator<Item = &DocumentId> {
+        self.rooms.keys()
+    }
+
+    /// The update that shows them in a room, newer than all before.
+    pub(crate) fn announce(&mut self, document: &DocumentId) -> Option<Vec<u8>> {
+        let shown = self.rooms.get_mut(document)?;
+        shown.clock += 1;
+        let mut state = json!({ "user": self.user });
+        if let Some(caret) = &shown.caret {
+            state["cursor"] = json!({ "anchor": caret, "head": caret });
+        }
+        if let Some(file) = &shown.file {
+            state["file"] = file.as_str().into();
+        }
+        Some(awareness::encode(&[AwarenessEntry {
+            client: shown.client,
+            clock: shown.clock,
+            state: state.to_string(),
+        }]))
+    }
+
+    /// In the index room: the document that they look at now; whether that is news.
+    pub(crate) fn looks_at(&mut self, file: Option<&DocumentId>) -> bool {
+        match self.rooms.get_mut(&DocumentId::index()) {
+            Some(shown) if shown.file.as_ref() != file => {
+                shown.file = file.cloned();
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// They typed what `update` holds: the caret stands behind the last character of it. An
+    /// update that only deletes says nothing.
+    pub(crate) fn typed(&mut self, document: &DocumentId, update: &[u8]) {
+        let Some(shown) = self.rooms.get_mut(document) else {
+            return;
+        };
+        let Ok(update) = Update::decode_v1(update) else {
+            return;
+        };
+        let end = update.state_vector().get(&ClientID::new(shown.client));
+        if let Some(last) = end.checked_sub(1) {
+            let item = json!({ "client": shown.client, "clock": last });
+            shown.caret = Some(json!({ "type": null, "tname": null, "item": item, "assoc": -1 }));
+        }
+    }
+
+    /// Their caret stands at this place of the text, in UTF-16 units; whether that is news.
+    pub(crate) fn caret_at(&mut self, document: &DocumentId, doc: &Doc, units: u32) -> bool {
+        let Some(shown) = self.rooms.get_mut(document) else {
+            return false;
+        };
+        let content = doc.get_or_insert_text("content");
+        let mut txn = doc.transact_mut();
+        let place = content.sticky_index(&mut txn, units, Assoc::After);
+        let caret = place.and_then(|place| serde_json::to_value(place).ok());
+        let news = caret.is_some() && caret != shown.caret;
+        if news {
+            shown.caret = caret;
+        }
+        news
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tutti_engine::Replica;
+
+    fn state(update: &[u8]) -> Value {
+        serde_json::from_str(&awareness::decode(update).unwrap()[0].state).unwrap()
+    }
+
+    #[test]
+    fn states_have_the_fields_of_y_codemirror() {
+        let mut own = Own::new("Ada");
+        let document: DocumentId = "d".parse().unwrap();
+        assert!(own.announce(&document).is_none(), "not there, not shown");
+        own.enter(&document, 7);
+        let mut replica = Replica::new(7);
+        let update = replica.edit("a😀b");
+        own.typed(&document, &update);
+        let shown = state(&own.announce(&document).unwrap());
+        assert_eq!(shown["user"]["name"], "Ada");
+        assert_eq!(
+            shown["user"]["colorLight"].as_str().unwrap(),
+            format!("{}33", shown["user"]["color"].as_str().unwrap())
+        );
+        // Four UTF-16 units, the last of which has the clock 3.
+        assert_eq!(
+            shown["cursor"]["head"]["item"],
+            json!({ "client": 7, "clock": 3 })
+        );
+        let delete = replica.edit("a😀");
+        own.typed(&document, &delete);
+        assert_eq!(state(&own.announce(&document).unwrap()), shown);
+
+        assert!(own.caret_at(&document, replica.doc(), 1));
+        assert!(!own.caret_at(&document, replica.doc(), 1));
+        let moved = state(&own.announce(&document).unwrap());
+        assert_eq!(
+            moved["cursor"]["anchor"]["item"],
+            json!({ "client": 7, "clock": 1 })
+        );
+        let gone = awareness::decode(&own.leave(&document).unwrap()).unwrap();
+        assert!(gone[0].is_removal() && gone[0].clock == 4);
+    }
+}

@@ -1,0 +1,211 @@
+//! The mirror on a thread of its own, so that no keystroke waits for a disk.
+//!
+//! Tasks are done in the order in which they are given; what comes of them comes back as
+//! [`News`].
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use tokio::sync::{mpsc, oneshot};
+use tutti_protocol::ids::DocumentId;
+use tutti_protocol::index::FileEntry;
+
+use crate::mirror::{Changes, DiskChanges, Effect, Mirror, MirrorError, Settled, Stored};
+
+/// Something for the mirror to do; see the methods of [`Mirror`].
+pub(super) enum Task {
+    Load(DocumentId),
+    IndexChanged(BTreeMap<DocumentId, FileEntry>),
+    FilesChanged(Changes),
+    Settle(DocumentId, Vec<u8>),
+    Opened(DocumentId),
+    Closed(DocumentId),
+    EditorSaved(DocumentId, Vec<u8>),
+    Persist {
+        document: DocumentId,
+        state: Vec<u8>,
+        unsaved: bool,
+    },
+    ReadOnly(bool),
+    Recover {
+        document: DocumentId,
+        text: String,
+    },
+    TakeOver,
+    /// All earlier tasks are done.
+    Flush(oneshot::Sender<()>),
+}
+
+/// What came of a task.
+pub(super) enum News {
+    /// The mirror is open.
+    Ready {
+        owner: bool,
+        index: Option<Stored>,
+        changes: Option<DiskChanges>,
+    },
+    /// The mirror cannot be opened.
+    Failed(MirrorError),
+    /// The answer to [`Task::Load`].
+    Loaded {
+        document: DocumentId,
+        stored: Option<Stored>,
+        base: Option<Vec<u8>>,
+    },
+    /// The answer to [`Task::Settle`].
+    Settled(DocumentId, Settled),
+    /// What the mirror wants besides.
+    Effects(Vec<Effect>),
+    /// This bridge owns the directory's mirror from now on.
+    TookOver(Option<DiskChanges>),
+    /// Something could not be done.
+    Trouble(MirrorError),
+}
+
+/// The way to the mirror's thread. It ends when this is dropped, after all that was given.
+pub(super) struct Disk {
+    // Unbounded because the session must not wait. It holds little: each document has at most a
+    // few tasks at a time, and few documents are looked after at once.
+    tasks: mpsc::UnboundedSender<Task>,
+}
+
+/// Why an open document's text is kept, as a clause.
+const REASON: &str = "it could not be brought together with the shared text";
+
+/// News that the session has not read; the mirror waits beyond it.
+const NEWS: usize = 64;
+
+impl Disk {
+    /// Opens the mirror of the project in `root` for the person `me`.
+    pub(super) fn start(root: PathBuf, me: String) -> (Self, mpsc::Receiver<News>) {
+        let (tasks, given) = mpsc::unbounded_channel();
+        let (told, news) = mpsc::channel(NEWS);
+        std::thread::spawn(move || {
+            let mut mirror = match Mirror::open(&root, &me) {
+                Ok(mirror) => mirror,
+                Err(error) => {
+                    // Nobody reads it only if the session has ended, too.
+                    let _ = told.blocking_send(News::Failed(error));
+                    return;
+                }
+            };
+            if work(&mut mirror, given, &told).is_none() {
+                tracing::debug!("the session ended before the mirror");
+            }
+        });
+        (Self { tasks }, news)
+    }
+
+    /// Gives the mirror something to do.
+    pub(super) fn give(&self, task: Task) {
+        if self.tasks.send(task).is_err() {
+            tracing::debug!("the mirror has ended");
+        }
+    }
+
+    /// Waits until all that was given is done.
+    pub(super) async fn flush(&self) {
+        let (done, wait) = oneshot::channel();
+        self.give(Task::Flush(done));
+        if wait.await.is_err() {
+            tracing::warn!("the mirror ended before it had written everything");
+        }
+    }
+}
+
+/// Works until no more tasks come; `None` if the session no longer listens.
+fn work(
+    mirror: &mut Mirror,
+    mut given: mpsc::UnboundedReceiver<Task>,
+    told: &mpsc::Sender<News>,
+) -> Option<()> {
+    let ready = ready(mirror);
+    tell(told, ready)?;
+    while let Some(task) = given.blocking_recv() {
+        match perform(mirror, task) {
+            Ok(None) => {}
+            Ok(Some(news)) => tell(told, Ok(news))?,
+            Err(error) => tell(told, Err(error))?,
+        }
+    }
+    Some(())
+}
+
+fn tell(told: &mpsc::Sender<News>, news: Result<News, MirrorError>) -> Option<()> {
+    let news = news.unwrap_or_else(News::Trouble);
+    told.blocking_send(news).ok()
+}
+
+fn ready(mirror: &mut Mirror) -> Result<News, MirrorError> {
+    let index = mirror.stored(&DocumentId::index())?;
+    Ok(News::Ready {
+        owner: mirror.is_owner(),
+        index,
+        changes: watch(mirror)?,
+    })
+}
+
+/// Only who owns the directory's files looks after them.
+fn watch(mirror: &mut Mirror) -> Result<Option<DiskChanges>, MirrorError> {
+    mirror.is_owner().then(|| mirror.watch()).transpose()
+}
+
+fn perform(mirror: &mut Mirror, task: Task) -> Result<Option<News>, MirrorError> {
+    let effects = match task {
+        Task::Load(document) => {
+            let stored = mirror.stored(&document)?;
+            let base = mirror.base(&document)?;
+            return Ok(Some(News::Loaded {
+                document,
+                stored,
+                base,
+            }));
+        }
+        Task::IndexChanged(entries) => mirror.index_changed(entries)?,
+        Task::FilesChanged(changes) => mirror.files_changed(&changes)?,
+        Task::Settle(document, state) => {
+            let settled = mirror.settle(&document, &state)?;
+            return Ok(Some(News::Settled(document, settled)));
+        }
+        Task::Opened(document) => {
+            mirror.opened(&document)?;
+            return Ok(None);
+        }
+        Task::Closed(document) => mirror.closed(&document)?,
+        Task::EditorSaved(document, state) => {
+            mirror.editor_saved(&document, &state)?;
+            return Ok(None);
+        }
+        Task::Persist {
+            document,
+            state,
+            unsaved,
+        } => {
+            mirror.persist(&document, &state, unsaved)?;
+            return Ok(None);
+        }
+        Task::ReadOnly(read_only) => {
+            mirror.set_read_only(read_only);
+            return Ok(None);
+        }
+        Task::Recover { document, text } => {
+            if let Some(notice) = mirror.keep(&document, &text, REASON)? {
+                tracing::warn!(%notice);
+            }
+            return Ok(None);
+        }
+        Task::TakeOver => {
+            let news = match mirror.take_over()? {
+                true => Some(News::TookOver(watch(mirror)?)),
+                false => None,
+            };
+            return Ok(news);
+        }
+        Task::Flush(done) => {
+            // Whoever asked may have stopped waiting.
+            let _ = done.send(());
+            return Ok(None);
+        }
+    };
+    Ok((!effects.is_empty()).then_some(News::Effects(effects)))
+}

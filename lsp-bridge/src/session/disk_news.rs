@@ -1,0 +1,119 @@
+//! What the mirror says.
+
+use tutti_protocol::ids::DocumentId;
+use tutti_protocol::role::Role;
+
+use super::disk::{News, Task};
+use super::link_events::STORE_MS;
+use super::project::{Project, TAKE_OVER_MS};
+use crate::link::Command;
+use crate::lsp::Severity;
+use crate::mirror::{Changes, DiskChanges, Effect, IndexEdit, Stored};
+
+impl Project {
+    pub(super) fn disk_news(&mut self, news: News) {
+        match news {
+            News::Ready {
+                owner,
+                index,
+                changes,
+            } => self.mirror_ready(owner, index, changes),
+            News::Failed(error) => {
+                self.ready = true;
+                self.progress.end("not connected");
+                self.tell_once(Severity::Error, &error.to_string());
+            }
+            News::Loaded {
+                document,
+                stored,
+                base,
+            } => self.loaded(document, stored, base),
+            News::Settled(document, settled) => self.settled(&document, settled),
+            News::Effects(effects) => self.mirror_effects(effects),
+            News::TookOver(changes) => {
+                self.owner = true;
+                self.take_over_at = None;
+                self.disk_changes = changes;
+                self.mirror_has_index = false;
+                self.index_to_mirror();
+                self.enqueue_all();
+            }
+            News::Trouble(error) => self.tell_once(Severity::Warning, &error.to_string()),
+        }
+    }
+
+    fn mirror_ready(&mut self, owner: bool, index: Option<Stored>, changes: Option<DiskChanges>) {
+        self.owner = owner;
+        self.disk_changes = changes;
+        if !owner {
+            self.take_over_at = Some(self.clock.after(TAKE_OVER_MS));
+        }
+        if let Some(stored) = index {
+            match self.index.apply(&stored.state) {
+                Ok(()) => self.index_refreshed(),
+                Err(error) => tracing::error!(error, "the stored index is damaged"),
+            }
+        }
+        self.ready = true;
+        self.outbox.send(Command::Join {
+            document: DocumentId::index(),
+            state_vector: self.index.state_vector(),
+        });
+    }
+
+    pub(super) fn mirror_effects(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
+            match effect {
+                Effect::Index(edit) => self.edit_index(&edit),
+                Effect::Sync(document) => self.enqueue(document),
+                Effect::Tell(notice) => self.tell_once(Severity::Warning, &notice.to_string()),
+            }
+        }
+    }
+
+    fn edit_index(&mut self, edit: &IndexEdit) {
+        if self.role == Role::Viewer {
+            return;
+        }
+        let update = self.index.edit(edit);
+        self.index_saved.sent();
+        self.send_update(&DocumentId::index(), update);
+        self.index_store_at
+            .get_or_insert(self.clock.after(STORE_MS));
+        self.index_refresh_at = Some(self.clock.now());
+    }
+
+    /// The index may have changed: look-ups, the editor's files and the mirror follow.
+    pub(super) fn index_refreshed(&mut self) {
+        if self.index.refresh() {
+            self.open_listed();
+            self.index_to_mirror();
+        }
+    }
+
+    /// Tells the mirror the index: never one that has not come from the server or the disk.
+    pub(super) fn index_to_mirror(&mut self) {
+        let stored_only = !self.index_synced && self.index.entries().is_empty();
+        if stored_only {
+            return;
+        }
+        self.disk
+            .give(Task::IndexChanged(self.index.entries().clone()));
+        if !std::mem::replace(&mut self.mirror_has_index, true) && self.owner {
+            self.disk.give(Task::FilesChanged(Changes::everything()));
+        }
+    }
+
+    /// Brings every file up to date: at the start, and after each time without connection.
+    pub(super) fn enqueue_all(&mut self) {
+        if !self.owner {
+            return;
+        }
+        let documents: Vec<_> = self.index.documents().cloned().collect();
+        for document in documents {
+            if !self.rooms.contains_key(&document) {
+                self.enqueue(document);
+            }
+        }
+    }
+}

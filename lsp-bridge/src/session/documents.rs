@@ -1,0 +1,455 @@
+//! Documents that the editor shows: opening, typing, saving, closing.
+
+use tutti_engine::{Change, Document, Event, Opened, Replica};
+use tutti_protocol::ids::DocumentId;
+use tutti_protocol::index::Eol;
+use tutti_protocol::path::ProjectPath;
+
+use super::disk::Task;
+use super::link_events::STORE_MS;
+use super::project::{Project, new_client_id};
+use super::room::{Closed, Held, Open, Step};
+use crate::lsp::{self, file_path};
+use crate::mirror::Changes;
+
+/// What a name that the editor uses stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Place {
+    /// Nothing of this project.
+    Foreign,
+    /// A file of the project's directory that is no document (yet).
+    Unlisted(ProjectPath),
+    /// A document.
+    Document(DocumentId),
+}
+
+/// A document that the editor shows and whose replica is not at hand yet.
+pub(super) struct Opening {
+    uri: String,
+    text: String,
+    version: i32,
+    /// What the editor has reported since.
+    reports: Vec<Report>,
+    /// The state that the file on disk came from, once the mirror has told.
+    pub(super) base: Option<Option<Vec<u8>>>,
+    /// The editor has closed it already. What it reported counts all the same.
+    gone: bool,
+}
+
+/// What an editor reports of a document.
+pub(super) enum Report {
+    Changed(i32, Vec<Change>),
+    Saved(Option<String>),
+}
+
+impl Opening {
+    /// The version of the last report.
+    fn latest(&self) -> i32 {
+        let version = |report: &Report| match report {
+            Report::Changed(version, _) => Some(*version),
+            Report::Saved(_) => None,
+        };
+        self.reports
+            .iter()
+            .rev()
+            .find_map(version)
+            .unwrap_or(self.version)
+    }
+}
+
+/// An open file that is no document (yet): new, or ignored.
+pub(super) struct Unlisted {
+    path: ProjectPath,
+    /// As opened or saved last, with what was reported since; `None` when that became too much.
+    known: Option<(String, i32, Vec<(i32, Vec<Change>)>)>,
+}
+
+/// How many reports on an unlisted file are kept. A file that is new gets its document when it is
+/// saved, with the text as saved.
+const MOST_REPORTS: usize = 2_000;
+/// How long a closed document waits for the editor to open it again (a reload from disk) before
+/// its file follows the project.
+const LINGER_MS: u64 = 500;
+
+impl Project {
+    pub(super) fn did_open(&mut self, open: lsp::Open) {
+        let lsp::OpenedDocument { uri, version, text } = open.text_document;
+        let version = version.unwrap_or(0);
+        // Emacs opens twice: the second text replaces the first.
+        if self.places.contains_key(&uri) {
+            self.closed(&uri);
+        }
+        match self.place(&uri) {
+            Place::Foreign => {
+                tracing::debug!(uri, "not of this project");
+                self.places.insert(uri, Place::Foreign);
+            }
+            Place::Unlisted(path) => {
+                self.disk
+                    .give(Task::FilesChanged(Changes::of([path.as_str()])));
+                let known = Some((text, version, Vec::new()));
+                self.unlisted.insert(
+                    uri.clone(),
+                    Unlisted {
+                        path: path.clone(),
+                        known,
+                    },
+                );
+                self.places.insert(uri, Place::Unlisted(path));
+            }
+            Place::Document(document) => self.begin_open(document, uri, text, version, Vec::new()),
+        }
+    }
+
+    /// The document that the editor calls `uri`.
+    pub(super) fn document_named(&self, uri: &str) -> Option<DocumentId> {
+        match self.places.get(uri)? {
+            Place::Document(document) => Some(document.clone()),
+            _ => None,
+        }
+    }
+
+    /// What a name stands for, by its path.
+    fn place(&self, uri: &str) -> Place {
+        let Some(path) = file_path(uri).and_then(|path| self.project_path(&path)) else {
+            return Place::Foreign;
+        };
+        match self.index.document_at(&path) {
+            Some(document) => Place::Document(document.clone()),
+            None => Place::Unlisted(path),
+        }
+    }
+
+    /// The path within the project; links on the way to the project's directory are followed.
+    fn project_path(&self, path: &std::path::Path) -> Option<ProjectPath> {
+        let alias = self
+            .aliases
+            .iter()
+            .find_map(|root| path.strip_prefix(root).ok());
+        let relative = match alias {
+            Some(relative) => relative.to_owned(),
+            None => {
+                // Another name of the directory, through a symbolic link. The file itself may be
+                // one, too: it stays what it is called.
+                let real = path.parent()?.canonicalize().ok()?.join(path.file_name()?);
+                real.strip_prefix(&self.root).ok()?.to_owned()
+            }
+        };
+        let parts: Option<Vec<&str>> = relative.iter().map(|part| part.to_str()).collect();
+        parts?.join("/").parse().ok()
+    }
+
+    /// Waits for what is needed to show the document, and remembers what happens meanwhile.
+    fn begin_open(
+        &mut self,
+        document: DocumentId,
+        uri: String,
+        text: String,
+        version: i32,
+        reports: Vec<Report>,
+    ) {
+        if let Some(opening) = self.opening.get_mut(&document)
+            && (opening.gone || opening.uri == uri)
+        {
+            // Opened anew before its replica was at hand: the later text counts.
+            self.places
+                .insert(uri.clone(), Place::Document(document.clone()));
+            (opening.uri, opening.text, opening.version) = (uri, text, version);
+            (opening.reports, opening.gone) = (reports, false);
+            return;
+        }
+        let taken = self.opening.contains_key(&document)
+            || self
+                .rooms
+                .get(&document)
+                .is_some_and(|room| room.open().is_some());
+        if taken {
+            // The same file under a second name: the first one is the document.
+            tracing::info!(uri, %document, "open under another name already");
+            self.places.insert(uri, Place::Foreign);
+            return;
+        }
+        self.places
+            .insert(uri.clone(), Place::Document(document.clone()));
+        let opening = Opening {
+            uri,
+            text,
+            version,
+            reports,
+            base: None,
+            gone: false,
+        };
+        self.opening.insert(document.clone(), opening);
+        self.disk.give(Task::Opened(document.clone()));
+        self.loading.insert(document.clone());
+        self.disk.give(Task::Load(document));
+    }
+
+    /// Shows the document if everything that is needed has come.
+    pub(super) fn try_open(&mut self, document: &DocumentId) {
+        let Some(room) = self.rooms.get_mut(document) else {
+            return;
+        };
+        let told = |opening: &Opening| opening.base.is_some();
+        if !room.complete || !self.opening.get(document).is_some_and(told) {
+            return;
+        }
+        let Some(opening) = self.opening.remove(document) else {
+            return;
+        };
+        let user = new_client_id();
+        let crlf = self
+            .index
+            .entries()
+            .get(document)
+            .is_some_and(|entry| entry.eol == Eol::Crlf);
+        let placeholder = Held::Closed(Closed {
+            replica: Replica::new(user),
+            step: Step::Leaving,
+            touched: false,
+            on_disk: None,
+        });
+        let main = match std::mem::replace(&mut room.held, placeholder) {
+            Held::Closed(closed) => closed.replica,
+            Held::Open(open) => open.document.close(),
+        };
+        let base = pick_base(
+            &opening,
+            crlf,
+            self.overwritten
+                .iter()
+                .rev()
+                .filter(|(other, _)| other == document)
+                .map(|(_, state)| state.as_slice()),
+        );
+        let opened = Opened {
+            text: opening.text,
+            version: opening.version,
+            encoding: self.abilities.encoding,
+            dialect: self.abilities.dialect.clone(),
+            eol_crlf: crlf,
+            user,
+        };
+        let now = self.clock.now();
+        let (shown, effects) = Document::open(main, base, opened, now);
+        let open = Open {
+            document: shown,
+            uri: opening.uri,
+            user,
+            wake_at: None,
+        };
+        room.held = Held::Open(Box::new(open));
+        // Shown first, so that what they typed meanwhile finds them there.
+        self.announce(document);
+        self.perform(document, effects);
+        for report in opening.reports {
+            match report {
+                Report::Changed(version, changes) => {
+                    self.document_changed(document, Some(version), changes);
+                }
+                Report::Saved(text) => self.document_saved(document, text),
+            }
+        }
+        if opening.gone {
+            self.close_document(document);
+        }
+    }
+
+    pub(super) fn did_change(&mut self, change: lsp::Change) {
+        let uri = change.text_document.uri;
+        let version = change.text_document.version;
+        let changes: Vec<Change> = change.content_changes.into_iter().map(Into::into).collect();
+        let document = match self.places.get(&uri) {
+            Some(Place::Document(document)) => document.clone(),
+            Some(Place::Unlisted(_)) => return self.unlisted_changed(&uri, version, changes),
+            Some(Place::Foreign) | None => return,
+        };
+        if let Some(opening) = self.opening.get_mut(&document) {
+            let version = version.unwrap_or(opening.latest() + 1);
+            opening.reports.push(Report::Changed(version, changes));
+            return;
+        }
+        self.document_changed(&document, version, changes);
+    }
+
+    fn document_changed(
+        &mut self,
+        document: &DocumentId,
+        version: Option<i32>,
+        changes: Vec<Change>,
+    ) {
+        let (now, store_at) = (self.clock.now(), self.clock.after(STORE_MS));
+        let Some(room) = self.rooms.get_mut(document) else {
+            return;
+        };
+        let Some(open) = room.open_mut() else {
+            return;
+        };
+        let version = version.unwrap_or(open.document.version() + 1);
+        let effects = open
+            .document
+            .handle(Event::Changed { version, changes }, now);
+        room.store_by(store_at);
+        self.perform(document, effects);
+        self.caret_moved(document);
+        self.hints_changed();
+    }
+
+    fn unlisted_changed(&mut self, uri: &str, version: Option<i32>, changes: Vec<Change>) {
+        let Some(unlisted) = self.unlisted.get_mut(uri) else {
+            return;
+        };
+        let Some((text, known_version, reports)) = &mut unlisted.known else {
+            return;
+        };
+        let before = reports
+            .last()
+            .map_or(*known_version, |(version, _)| *version);
+        let version = version.unwrap_or(before + 1);
+        match changes.as_slice() {
+            [
+                Change {
+                    range: None,
+                    text: whole,
+                },
+            ] => {
+                whole.clone_into(text);
+                *known_version = version;
+                reports.clear();
+            }
+            _ if reports.len() < MOST_REPORTS => reports.push((version, changes)),
+            _ => unlisted.known = None,
+        }
+    }
+
+    pub(super) fn did_save(&mut self, save: lsp::Save) {
+        let uri = save.text_document.uri;
+        match self.places.get(&uri).cloned() {
+            Some(Place::Document(document)) => match self.opening.get_mut(&document) {
+                Some(opening) => opening.reports.push(Report::Saved(save.text)),
+                None => self.document_saved(&document, save.text),
+            },
+            Some(Place::Unlisted(path)) => {
+                if let (Some(unlisted), Some(text)) = (self.unlisted.get_mut(&uri), save.text) {
+                    let version = unlisted.known.as_ref().map_or(0, |(_, version, reports)| {
+                        reports.last().map_or(*version, |(version, _)| *version)
+                    });
+                    unlisted.known = Some((text, version, Vec::new()));
+                }
+                self.disk
+                    .give(Task::FilesChanged(Changes::of([path.as_str()])));
+            }
+            Some(Place::Foreign) | None => {}
+        }
+    }
+
+    fn document_saved(&mut self, document: &DocumentId, text: Option<String>) {
+        let now = self.clock.now();
+        let Some(open) = self
+            .rooms
+            .get_mut(document)
+            .and_then(|room| room.open_mut())
+        else {
+            return;
+        };
+        let effects = open.document.handle(Event::Saved { text }, now);
+        let state = state_shown(&open.document);
+        self.disk.give(Task::EditorSaved(document.clone(), state));
+        self.perform(document, effects);
+    }
+
+    pub(super) fn did_close(&mut self, close: &lsp::Close) {
+        self.closed(&close.text_document.uri);
+    }
+
+    fn closed(&mut self, uri: &str) {
+        self.unlisted.remove(uri);
+        let Some(Place::Document(document)) = self.places.remove(uri) else {
+            return;
+        };
+        match self.opening.get_mut(&document) {
+            Some(opening) => opening.gone = true,
+            None => self.close_document(&document),
+        }
+    }
+
+    /// Nobody shows the document any more.
+    fn close_document(&mut self, document: &DocumentId) {
+        let linger = Step::Lingering(self.clock.after(LINGER_MS));
+        let store_at = self.clock.after(STORE_MS);
+        if let Some(room) = self.rooms.get_mut(document) {
+            let placeholder = Held::Closed(Closed {
+                replica: Replica::new(new_client_id()),
+                step: linger,
+                touched: true,
+                on_disk: None,
+            });
+            let replica = match std::mem::replace(&mut room.held, placeholder) {
+                Held::Open(open) => open.document.close(),
+                Held::Closed(closed) => closed.replica,
+            };
+            if let Held::Closed(closed) = &mut room.held {
+                closed.replica = replica;
+            }
+            room.store_by(store_at);
+        }
+        self.left(document);
+    }
+
+    /// The look-ups of the index have changed: files may have become documents.
+    pub(super) fn open_listed(&mut self) {
+        let listed: Vec<_> = self
+            .unlisted
+            .iter()
+            .filter(|(_, unlisted)| unlisted.known.is_some())
+            .filter_map(|(uri, unlisted)| {
+                let document = self.index.document_at(&unlisted.path)?;
+                Some((uri.clone(), document.clone()))
+            })
+            .collect();
+        for (uri, document) in listed {
+            let known = self
+                .unlisted
+                .remove(&uri)
+                .and_then(|unlisted| unlisted.known);
+            if let Some((text, version, changes)) = known {
+                let changed = |(version, changes)| Report::Changed(version, changes);
+                let reports = changes.into_iter().map(changed).collect();
+                self.begin_open(document, uri, text, version, reports);
+            }
+        }
+    }
+}
+
+/// The state that the opened text came from: what the mirror says, or, if the text is exactly
+/// what a file held until just now, that.
+fn pick_base<'a>(
+    opening: &'a Opening,
+    crlf: bool,
+    overwritten: impl Iterator<Item = &'a [u8]>,
+) -> Option<Replica> {
+    let text = match crlf {
+        true => opening.text.replace("\r\n", "\n"),
+        false => opening.text.clone(),
+    };
+    let newest = opening.base.as_ref().and_then(|base| base.as_deref());
+    let replica = |state: &[u8]| Replica::from_state(new_client_id(), state).ok();
+    let shown = |replica: &Replica| *replica.rope() == text.as_str();
+    newest
+        .into_iter()
+        .chain(overwritten)
+        .filter_map(replica)
+        .find(shown)
+        .or_else(|| newest.and_then(replica))
+}
+
+/// A state whose text is what the editor shows: what its file holds after saving.
+fn state_shown(document: &Document) -> Vec<u8> {
+    if document.is_settled() {
+        return document.main().state();
+    }
+    // Others' edits are on their way to the editor. They are taken back in a copy.
+    let mut copy = document.main().fork(new_client_id());
+    copy.edit(&document.shown());
+    copy.state()
+}

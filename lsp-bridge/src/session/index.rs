@@ -1,0 +1,104 @@
+//! The session's replica of the project index.
+
+use std::collections::{BTreeMap, HashMap};
+
+use tutti_protocol::ids::DocumentId;
+use tutti_protocol::index::{self, FILES, FileEntry};
+use tutti_protocol::path::ProjectPath;
+use yrs::updates::decoder::Decode;
+use yrs::updates::encoder::Encode;
+use yrs::{Doc, MapRef, ReadTxn, StateVector, Transact, Update};
+
+use crate::mirror::IndexEdit;
+
+/// Which document is which file.
+pub(super) struct Index {
+    doc: Doc,
+    files: MapRef,
+    entries: BTreeMap<DocumentId, FileEntry>,
+    paths: BTreeMap<DocumentId, ProjectPath>,
+    documents: HashMap<ProjectPath, DocumentId>,
+}
+
+/// Says why bytes are no update.
+fn bad(error: &impl std::fmt::Display) -> String {
+    format!("the project's index was sent in a form that is not understood: {error}")
+}
+
+impl Index {
+    /// An empty index that writes as `client_id`.
+    pub(super) fn new(client_id: u64) -> Self {
+        let doc = index::new_doc(client_id);
+        let files = doc.get_or_insert_map(FILES);
+        Self {
+            doc,
+            files,
+            entries: BTreeMap::new(),
+            paths: BTreeMap::new(),
+            documents: HashMap::new(),
+        }
+    }
+
+    pub(super) fn apply(&mut self, update: &[u8]) -> Result<(), String> {
+        let update = Update::decode_v1(update).map_err(|error| bad(&error))?;
+        let mut txn = self.doc.transact_mut();
+        txn.apply_update(update).map_err(|error| bad(&error))
+    }
+
+    /// Makes an edit of this person; returns the update.
+    pub(super) fn edit(&mut self, edit: &IndexEdit) -> Vec<u8> {
+        let mut txn = self.doc.transact_mut();
+        edit.apply(&mut txn, &self.files);
+        txn.encode_update_v1()
+    }
+
+    pub(super) fn state_vector(&self) -> Vec<u8> {
+        self.doc.transact().state_vector().encode_v1()
+    }
+
+    pub(super) fn diff(&self, state_vector: &[u8]) -> Result<Vec<u8>, String> {
+        let state_vector = StateVector::decode_v1(state_vector).map_err(|error| bad(&error))?;
+        Ok(self.doc.transact().encode_diff_v1(&state_vector))
+    }
+
+    pub(super) fn state(&self) -> Vec<u8> {
+        self.doc.transact().encode_diff_v1(&StateVector::default())
+    }
+
+    /// Brings the look-ups below up to date; returns whether anything has changed.
+    pub(super) fn refresh(&mut self) -> bool {
+        let entries = index::entries(&self.doc.transact());
+        if entries == self.entries {
+            return false;
+        }
+        self.paths = index::visible(&entries)
+            .into_iter()
+            .filter_map(|(document, path)| Some((document, path.ok()?)))
+            .collect();
+        self.documents = self
+            .paths
+            .iter()
+            .map(|(document, path)| (path.clone(), document.clone()))
+            .collect();
+        self.entries = entries;
+        true
+    }
+
+    /// All entries, as of the last [`Index::refresh`].
+    pub(super) fn entries(&self) -> &BTreeMap<DocumentId, FileEntry> {
+        &self.entries
+    }
+
+    /// The documents that have a file, as of the last [`Index::refresh`].
+    pub(super) fn documents(&self) -> impl Iterator<Item = &DocumentId> {
+        self.paths.keys()
+    }
+
+    pub(super) fn document_at(&self, path: &ProjectPath) -> Option<&DocumentId> {
+        self.documents.get(path)
+    }
+
+    pub(super) fn path_of(&self, document: &DocumentId) -> Option<&ProjectPath> {
+        self.paths.get(document)
+    }
+}

@@ -1,0 +1,272 @@
+//! What the server says.
+
+use tutti_engine::Event as DocumentEvent;
+use tutti_protocol::ids::DocumentId;
+use tutti_protocol::role::Role;
+
+use super::disk::Task;
+use super::project::{Connection, Project};
+use super::room::{Held, Step};
+use crate::link::{Command, Event, Status};
+use crate::lsp::Severity;
+
+/// The update that contains nothing.
+const EMPTY_UPDATE: [u8; 2] = [0, 0];
+/// Changes of the index are looked at together when they follow each other this closely.
+pub(super) const INDEX_QUIET_MS: u64 = 20;
+/// A replica is stored this long after it has changed.
+pub(super) const STORE_MS: u64 = 1_000;
+
+impl Project {
+    pub(super) fn link_event(&mut self, event: Event) {
+        match event {
+            Event::Status(status) => self.link_status(status),
+            Event::StateVectorWanted(document) => self.send_state_vector(document),
+            Event::DiffWanted {
+                document,
+                state_vector,
+            } => self.send_diff(document, &state_vector),
+            Event::Authenticated { document, role } => self.authenticated(&document, role),
+            Event::Synced(document) => self.synced(&document),
+            Event::Update { document, update } => self.remote_update(&document, update),
+            Event::Unsaved {
+                document,
+                count,
+                commanded,
+            } => self.unsaved(&document, count, commanded),
+            Event::Refused(_) => self.tell_once(
+                Severity::Warning,
+                "the server refused a change: your link is view-only, and what you type stays here",
+            ),
+            Event::Awareness { document, update } => self.others_present(&document, &update),
+            Event::AwarenessWanted(document) => self.announce(&document),
+            Event::Changed(documents) => self.changed_elsewhere(documents),
+            Event::Interrupted { document, reason } => {
+                tracing::info!(%document, reason, "interrupted by the server");
+                self.away(&document);
+            }
+            Event::Denied { document, reason } => self.denied(&document, &reason),
+        }
+    }
+
+    fn link_status(&mut self, status: Status) {
+        match status {
+            Status::Connecting => {}
+            Status::Connected => {
+                self.connection = Connection::Online;
+                self.progress.show("syncing");
+            }
+            Status::Offline { reason, .. } => {
+                self.connection = Connection::Offline;
+                self.all_away();
+                self.progress
+                    .show(format!("offline, edits are kept here: {reason}"));
+            }
+            Status::Denied { reason } => self.shut_out(&reason),
+        }
+    }
+
+    fn shut_out(&mut self, reason: &str) {
+        self.connection = Connection::Denied;
+        self.all_away();
+        self.progress.end("not connected");
+        self.tell_once(
+            Severity::Error,
+            &format!("not connected, edits are kept here: {reason}"),
+        );
+    }
+
+    fn all_away(&mut self) {
+        let documents: Vec<_> = self.rooms.keys().cloned().collect();
+        for document in documents {
+            self.away(&document);
+        }
+        self.away(&DocumentId::index());
+    }
+
+    /// A room is not connected now.
+    fn away(&mut self, document: &DocumentId) {
+        if let Some(room) = self.rooms.get_mut(document) {
+            room.synced = false;
+            room.offered = false;
+        }
+        self.people.forget_others(document);
+        self.hints_changed();
+    }
+
+    fn send_state_vector(&mut self, document: DocumentId) {
+        let state_vector = if document.is_index() {
+            self.index.state_vector()
+        } else {
+            match self.rooms.get(&document) {
+                Some(room) => room.replica().state_vector(),
+                None => return,
+            }
+        };
+        self.outbox.send(Command::StateVector {
+            document,
+            state_vector,
+        });
+    }
+
+    fn send_diff(&mut self, document: DocumentId, state_vector: &[u8]) {
+        let diff = if document.is_index() {
+            self.index.diff(state_vector)
+        } else {
+            match self.rooms.get(&document) {
+                Some(room) => room.diff(state_vector).map_err(|error| error.to_string()),
+                None => return,
+            }
+        };
+        let update = match diff {
+            // A viewer's own edits would be refused; they stay here.
+            Ok(_) if self.role == Role::Viewer => EMPTY_UPDATE.to_vec(),
+            Ok(update) => update,
+            Err(error) => {
+                tracing::warn!(%document, error, "the server's state vector is not understood");
+                EMPTY_UPDATE.to_vec()
+            }
+        };
+        let saved = if document.is_index() {
+            &mut self.index_saved
+        } else if let Some(room) = self.rooms.get_mut(&document) {
+            room.offered = true;
+            &mut room.saved
+        } else {
+            return;
+        };
+        if update != EMPTY_UPDATE {
+            saved.sent_diff();
+        }
+        self.outbox.send(Command::Diff {
+            document: document.clone(),
+            update,
+        });
+        self.advance(&document);
+    }
+
+    fn authenticated(&mut self, document: &DocumentId, role: Role) {
+        if document.is_index() && role != self.role {
+            self.role = role;
+            self.disk.give(Task::ReadOnly(role == Role::Viewer));
+        }
+        self.announce(document);
+    }
+
+    fn synced(&mut self, document: &DocumentId) {
+        if document.is_index() {
+            self.index_synced = true;
+            self.catch_up_wanted = true;
+            self.index_refresh_at = Some(self.clock.now());
+            return;
+        }
+        if let Some(room) = self.rooms.get_mut(document) {
+            room.synced = true;
+            room.complete = true;
+        }
+        self.try_open(document);
+        self.advance(document);
+        self.show_sync_progress();
+    }
+
+    fn remote_update(&mut self, document: &DocumentId, update: Vec<u8>) {
+        if update == EMPTY_UPDATE {
+            return;
+        }
+        if document.is_index() {
+            if let Err(error) = self.index.apply(&update) {
+                return tracing::warn!(error, "an update of the index was dropped");
+            }
+            let due = self.clock.after(INDEX_QUIET_MS);
+            self.index_refresh_at.get_or_insert(due);
+            self.index_store_at
+                .get_or_insert(self.clock.after(STORE_MS));
+            return;
+        }
+        let (now, store_at) = (self.clock.now(), self.clock.after(STORE_MS));
+        let Some(room) = self.rooms.get_mut(document) else {
+            return;
+        };
+        match &mut room.held {
+            Held::Open(open) => {
+                room.store_at.get_or_insert(store_at);
+                let event = DocumentEvent::Remote { update };
+                let effects = open.document.handle(event, now);
+                self.perform(document, effects);
+                self.hints_changed();
+            }
+            Held::Closed(closed) => match closed.replica.apply(&update) {
+                Ok(_) => {
+                    closed.touched = true;
+                    if closed.step == Step::Leaving {
+                        closed.step = Step::Syncing;
+                        self.advance(document);
+                    }
+                }
+                Err(error) => tracing::warn!(%document, %error, "an update was dropped"),
+            },
+        }
+    }
+
+    fn unsaved(&mut self, document: &DocumentId, count: u32, commanded: u64) {
+        if document.is_index() {
+            self.index_saved.told(count, commanded);
+            if self.index_saved.all() {
+                self.index_store_at
+                    .get_or_insert(self.clock.after(STORE_MS));
+            }
+            return;
+        }
+        let store_at = self.clock.after(STORE_MS);
+        if let Some(room) = self.rooms.get_mut(document) {
+            room.saved.told(count, commanded);
+            if room.saved.all() && room.stored_unsaved {
+                room.store_by(store_at);
+            }
+        }
+        self.advance(document);
+    }
+
+    fn denied(&mut self, document: &DocumentId, reason: &str) {
+        if document.is_index() {
+            return self.shut_out(&format!(
+                "the server does not let you into this project ({reason}); ask for a new link and run `tutti join LINK`"
+            ));
+        }
+        let is_open = self
+            .rooms
+            .get(document)
+            .is_some_and(|room| room.open().is_some());
+        if is_open {
+            let path = self.name_of(document);
+            self.tell_once(
+                Severity::Warning,
+                &format!("{path} is not shared now, your edits are kept here: {reason}"),
+            );
+        } else {
+            tracing::warn!(%document, reason, "the server does not let us in");
+            self.rooms.remove(document);
+            self.opening.remove(document);
+        }
+    }
+
+    fn changed_elsewhere(&mut self, documents: Vec<DocumentId>) {
+        if !self.owner {
+            return;
+        }
+        for document in documents {
+            // A room that is joined hears of the change itself.
+            if !self.rooms.contains_key(&document) {
+                self.enqueue(document);
+            }
+        }
+    }
+
+    /// The document's path, for the person.
+    pub(super) fn name_of(&self, document: &DocumentId) -> String {
+        match self.index.path_of(document) {
+            Some(path) => path.to_string(),
+            None => document.to_string(),
+        }
+    }
+}

@@ -1,0 +1,298 @@
+//! The session: one task that owns everything between the editor and the server.
+//!
+//! ```text
+//!   editor ══ wire ══►  Session ─┬─ Project ── index, rooms (engine), people
+//!          ◄═ Client ══          ├─ link      ── the server
+//!                                └─ disk      ── the mirror's thread
+//! ```
+//!
+//! It reads one channel for all that the editor says, in the order in which it was written, and
+//! never waits for any of its neighbours: what they say comes when it comes.
+
+mod catch_up;
+mod clock;
+mod commands;
+mod disk;
+mod disk_news;
+mod documents;
+mod effects;
+mod index;
+mod link_events;
+mod outbox;
+mod people;
+mod progress;
+mod project;
+mod room;
+mod saved;
+mod setup;
+#[cfg(test)]
+mod tests;
+mod timers;
+
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tower_lsp::jsonrpc::Error as RpcError;
+
+use crate::lsp::{
+    Abilities, Client, EndOfInput, Inbound, Reply, Severity, initialize_result, read,
+};
+use commands::{COMMANDS, Done};
+use project::{Input, Project};
+pub(crate) use setup::FindSetup;
+
+/// How long the last edits may take to reach the server before the process ends without them:
+/// they are on disk then, and go out at the next start.
+const LAST_EDITS: Duration = Duration::from_secs(2);
+/// How many commands may finish before the session looks.
+const COMMANDS_DONE: usize = 16;
+
+/// See the [module's documentation](self).
+pub(crate) struct Session {
+    inbox: mpsc::Receiver<Inbound>,
+    client: Client,
+    ended: EndOfInput,
+    find: FindSetup,
+    abilities: Option<Abilities>,
+    project: Option<Project>,
+    done: mpsc::Receiver<Done>,
+    done_sender: mpsc::Sender<Done>,
+    /// The editor wants to go.
+    leaving: Option<Leaving>,
+    shutdown_seen: bool,
+}
+
+/// What is waited for before the end.
+struct Leaving {
+    deadline: Instant,
+    /// The answer to `shutdown`.
+    reply: Option<Reply>,
+}
+
+/// What the loop does next.
+enum Next {
+    Editor(Inbound),
+    Project(Input),
+    Done(Done),
+    /// The editor's input has ended.
+    Over,
+    /// The last edits have had their time.
+    TooLate,
+}
+
+impl Session {
+    pub(crate) fn new(
+        inbox: mpsc::Receiver<Inbound>,
+        client: Client,
+        ended: EndOfInput,
+        find: FindSetup,
+    ) -> Self {
+        let (done_sender, done) = mpsc::channel(COMMANDS_DONE);
+        Self {
+            inbox,
+            client,
+            ended,
+            find,
+            abilities: None,
+            project: None,
+            done,
+            done_sender,
+            leaving: None,
+            shutdown_seen: false,
+        }
+    }
+
+    /// Runs until the editor has gone; whether it went as the specification wants it.
+    pub(crate) async fn run(mut self) -> bool {
+        let mut over = false;
+        loop {
+            let next = tokio::select! {
+                biased;
+                Some(message) = self.inbox.recv() => Next::Editor(message),
+                input = next_input(&mut self.project) => Next::Project(input),
+                Some(done) = self.done.recv() => Next::Done(done),
+                // Last, so that all that was written before the end has been read.
+                () = self.ended.cancelled(), if !over => Next::Over,
+                () = too_late(&self.leaving) => Next::TooLate,
+            };
+            match next {
+                Next::Editor(Inbound::Notification { method, .. }) if method == "exit" => break,
+                Next::Editor(message) => self.message(message),
+                Next::Project(input) => {
+                    if let Some(project) = &mut self.project {
+                        project.handle(input);
+                    }
+                }
+                Next::Done(done) => self.command_done(done),
+                Next::Over => {
+                    over = true;
+                    self.leave(None);
+                }
+                Next::TooLate => self.left(),
+            }
+            if self.leaving.is_some() && self.project.as_ref().is_none_or(Project::all_saved) {
+                self.left();
+            }
+            if over && self.leaving.is_none() {
+                break;
+            }
+        }
+        if let Some(project) = self.project.take() {
+            project.finish().await;
+        }
+        over || self.shutdown_seen
+    }
+
+    /// The editor wants to go: the last edits get their time.
+    fn leave(&mut self, reply: Option<Reply>) {
+        self.leaving = Some(Leaving {
+            deadline: Instant::now() + LAST_EDITS,
+            reply,
+        });
+    }
+
+    /// Nothing more is waited for.
+    fn left(&mut self) {
+        if let Some(Leaving {
+            reply: Some(reply), ..
+        }) = self.leaving.take()
+        {
+            answer(reply, Ok(Value::Null));
+        }
+    }
+
+    fn message(&mut self, message: Inbound) {
+        match message {
+            Inbound::Request {
+                method,
+                params,
+                reply,
+            } => self.request(&method, params, reply),
+            Inbound::Notification { method, params } => self.notification(&method, params),
+            Inbound::Answer { id, result } => {
+                if let Some(project) = &mut self.project {
+                    project.answered(&id, result);
+                }
+            }
+        }
+    }
+
+    fn request(&mut self, method: &str, params: Value, reply: Reply) {
+        if self.abilities.is_none() && method != "initialize" {
+            let code = tower_lsp::jsonrpc::ErrorCode::ServerError(-32002);
+            let mut error = RpcError::new(code);
+            error.message = "the server is not initialized".into();
+            return answer(reply, Err(error));
+        }
+        let result = match method {
+            "initialize" => Ok(self.initialize(&params)),
+            "shutdown" => {
+                self.shutdown_seen = true;
+                return self.leave(Some(reply));
+            }
+            "workspace/executeCommand" => return self.execute(params, reply),
+            "textDocument/inlayHint" => Ok(self.inlay_hints(&params)),
+            "textDocument/documentHighlight" => {
+                self.learn_caret(method, params);
+                Ok(Value::Null)
+            }
+            _ => {
+                if params.get("position").is_some() {
+                    self.learn_caret(method, params);
+                }
+                Err(RpcError::method_not_found())
+            }
+        };
+        answer(reply, result);
+    }
+
+    fn initialize(&mut self, params: &Value) -> Value {
+        let abilities = Abilities::read(params);
+        tracing::info!(client = ?abilities.client_name, dialect = abilities.dialect.name, "hello");
+        let result = initialize_result(&abilities, &COMMANDS);
+        self.abilities = Some(abilities);
+        result
+    }
+
+    fn notification(&mut self, method: &str, params: Value) {
+        if method == "initialized" {
+            return self.open_project();
+        }
+        // An editor that never says `initialized` is served from its first document on.
+        if method == "textDocument/didOpen" && self.project.is_none() {
+            self.open_project();
+        }
+        let Some(project) = &mut self.project else {
+            return;
+        };
+        match method {
+            "textDocument/didOpen" => taken(read(method, params).map(|p| project.did_open(p))),
+            "textDocument/didChange" => taken(read(method, params).map(|p| project.did_change(p))),
+            "textDocument/didSave" => taken(read(method, params).map(|p| project.did_save(p))),
+            "textDocument/didClose" => {
+                taken(read(method, params).map(|p| project.did_close(&p)));
+            }
+            _ => {}
+        }
+        project.start_waiting();
+    }
+
+    /// Takes part in the project that the editor works in, if it works in one.
+    fn open_project(&mut self) {
+        let (Some(abilities), None) = (&self.abilities, &self.project) else {
+            return;
+        };
+        match self.find.find(&abilities.roots) {
+            Ok(Some(setup)) => {
+                let (abilities, client) = (abilities.clone(), self.client.clone());
+                self.project = Some(Project::start(setup, abilities, client));
+            }
+            Ok(None) => tracing::info!("not in a shared project"),
+            Err(error) => self.client.show(Severity::Error, &format!("{error:#}")),
+        }
+    }
+
+    fn inlay_hints(&mut self, params: &Value) -> Value {
+        let uri = params.pointer("/textDocument/uri").and_then(Value::as_str);
+        let line = |end: &str| {
+            let line = params.pointer(&format!("/range/{end}/line"))?.as_u64()?;
+            u32::try_from(line).ok()
+        };
+        match (&mut self.project, uri) {
+            (Some(project), Some(uri)) => project.inlay_hints(uri, line("start").zip(line("end"))),
+            _ => Value::Null,
+        }
+    }
+
+    fn learn_caret(&mut self, method: &str, params: Value) {
+        if let (Some(project), Ok(positioned)) = (&mut self.project, read(method, params)) {
+            project.caret_learned(&positioned);
+        }
+    }
+}
+
+/// Parameters that are not understood have been logged; there is nobody to answer.
+fn taken(_: Result<(), RpcError>) {}
+
+/// Answers; an editor that has gone does not hear it.
+fn answer(reply: Reply, result: Result<Value, RpcError>) {
+    if reply.send(result).is_err() {
+        tracing::debug!("nobody waits for the answer any more");
+    }
+}
+
+async fn next_input(project: &mut Option<Project>) -> Input {
+    match project {
+        Some(project) => project.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn too_late(leaving: &Option<Leaving>) {
+    match leaving {
+        Some(leaving) => tokio::time::sleep_until(leaving.deadline).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,246 @@
+//! One shared project and everything that this process holds of it.
+//!
+//! One task owns a [`Project`] and calls it; nothing in it waits. The other files of this module
+//! add what it does when the link ([`super::link_events`]), the mirror ([`super::disk_news`]),
+//! the editor ([`super::documents`]) or the clock ([`super::timers`]) has something to say.
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::path::PathBuf;
+
+use tokio::sync::mpsc;
+use tower_lsp::jsonrpc::Id;
+use tutti_engine::{EditId, Millis};
+use tutti_protocol::ids::DocumentId;
+use tutti_protocol::role::Role;
+
+use super::clock::Clock;
+use super::disk::{Disk, News, Task};
+use super::documents::{Opening, Place, Unlisted};
+use super::index::Index;
+use super::outbox::Outbox;
+use super::people::People;
+use super::progress::Progress;
+use super::room::Room;
+use super::saved::Saved;
+use crate::link::{self, Command};
+use crate::lsp::{Abilities, Client};
+use crate::mirror::{Changes, DiskChanges};
+
+/// What is needed to take part in a project.
+pub(crate) struct Setup {
+    /// The project's directory.
+    pub(crate) root: PathBuf,
+    /// The server, the project and the token.
+    pub(crate) link: link::Config,
+    /// The person's shown name.
+    pub(crate) me: String,
+}
+
+/// How the connection stands, as far as the person is concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Connection {
+    /// Not yet, or not now.
+    Offline,
+    /// The rooms are being joined.
+    Online,
+    /// Not wanted: nothing more will be tried.
+    Denied,
+}
+
+/// See the [module's documentation](self).
+pub(super) struct Project {
+    /// As the file system has it, without symbolic links.
+    pub(super) root: PathBuf,
+    /// The directories under which the editor may name the project's files.
+    pub(super) aliases: Vec<PathBuf>,
+    pub(super) server: String,
+    pub(super) abilities: Abilities,
+    pub(super) client: Client,
+    pub(super) clock: Clock,
+    pub(super) outbox: Outbox,
+    link_events: mpsc::Receiver<link::Event>,
+    link_ended: bool,
+    pub(super) disk: Disk,
+    disk_news: mpsc::Receiver<News>,
+    pub(super) disk_changes: Option<DiskChanges>,
+    pub(super) owner: bool,
+    /// The mirror has been opened and the stored index loaded, or neither will ever be.
+    pub(super) ready: bool,
+    pub(super) connection: Connection,
+    /// What the token allows; an editor's until the server says otherwise.
+    pub(super) role: Role,
+    pub(super) index: Index,
+    pub(super) index_saved: Saved,
+    pub(super) index_synced: bool,
+    /// A connection has just brought the index up to date: now for the files.
+    pub(super) catch_up_wanted: bool,
+    pub(super) index_store_at: Option<Millis>,
+    /// When the look-ups of the index are to be brought up to date.
+    pub(super) index_refresh_at: Option<Millis>,
+    /// Whether the mirror has been told of an index that came from the server.
+    pub(super) mirror_has_index: bool,
+    pub(super) rooms: HashMap<DocumentId, Room>,
+    pub(super) opening: HashMap<DocumentId, Opening>,
+    pub(super) places: HashMap<String, Place>,
+    pub(super) unlisted: HashMap<String, Unlisted>,
+    /// Closed documents that are to be brought up to date, in order, each once.
+    pub(super) queue: VecDeque<DocumentId>,
+    pub(super) queued: BTreeSet<DocumentId>,
+    /// Documents whose stored replicas are being read.
+    pub(super) loading: BTreeSet<DocumentId>,
+    /// What files held before others' edits were written into them: an editor may have read them
+    /// just before.
+    pub(super) overwritten: VecDeque<(DocumentId, Vec<u8>)>,
+    pub(super) asked: HashMap<Id, (DocumentId, EditId)>,
+    pub(super) progress: Progress,
+    pub(super) people: People,
+    pub(super) take_over_at: Option<Millis>,
+    /// What the person has been told, once each.
+    pub(super) told: BTreeSet<String>,
+}
+
+/// What happens to a project from elsewhere than the editor.
+pub(super) enum Input {
+    Link(link::Event),
+    Disk(Box<News>),
+    Changes(Changes),
+    Due,
+}
+
+/// How often a bridge that is not its directory's owner looks whether the owner has gone.
+pub(super) const TAKE_OVER_MS: u64 = 3_000;
+
+impl Project {
+    /// Starts to take part.
+    pub(super) fn start(setup: Setup, abilities: Abilities, client: Client) -> Self {
+        let clock = Clock::new();
+        let root = setup
+            .root
+            .canonicalize()
+            .unwrap_or_else(|_| setup.root.clone());
+        let mut aliases = vec![root.clone(), setup.root.clone()];
+        aliases.dedup();
+        let server = setup.link.server.to_string();
+        let (link, link_events) = link::start(setup.link);
+        let (disk, disk_news) = Disk::start(root.clone(), setup.me.clone());
+        let mut progress = Progress::new(client.clone(), abilities.progress);
+        progress.show(format!("connecting to {server}"));
+        Self {
+            root,
+            aliases,
+            server,
+            people: People::new(&setup.me),
+            abilities,
+            client,
+            clock,
+            outbox: Outbox::new(link),
+            link_events,
+            link_ended: false,
+            disk,
+            disk_news,
+            disk_changes: None,
+            owner: false,
+            ready: false,
+            connection: Connection::Offline,
+            role: Role::Editor,
+            index: Index::new(new_client_id()),
+            index_saved: Saved::default(),
+            index_synced: false,
+            catch_up_wanted: false,
+            index_store_at: None,
+            index_refresh_at: None,
+            mirror_has_index: false,
+            rooms: HashMap::new(),
+            opening: HashMap::new(),
+            places: HashMap::new(),
+            unlisted: HashMap::new(),
+            queue: VecDeque::new(),
+            queued: BTreeSet::new(),
+            loading: BTreeSet::new(),
+            overwritten: VecDeque::new(),
+            asked: HashMap::new(),
+            progress,
+            take_over_at: None,
+            told: BTreeSet::new(),
+        }
+    }
+
+    /// Waits for the next thing that happens. May be dropped at any moment.
+    pub(super) async fn next(&mut self) -> Input {
+        loop {
+            let due = self.due();
+            tokio::select! {
+                biased;
+                () = self.outbox.pass_on() => {}
+                event = self.link_events.recv(), if !self.link_ended => match event {
+                    Some(event) => return Input::Link(event),
+                    None => self.link_ended = true,
+                },
+                () = self.clock.sleep_until(due) => return Input::Due,
+                Some(news) = self.disk_news.recv() => return Input::Disk(Box::new(news)),
+                changes = changed(&mut self.disk_changes) => return Input::Changes(changes),
+            }
+        }
+    }
+
+    /// Takes in what [`Project::next`] gave.
+    pub(super) fn handle(&mut self, input: Input) {
+        match input {
+            Input::Link(event) => self.link_event(event),
+            Input::Disk(news) => self.disk_news(*news),
+            Input::Changes(changes) => self.disk.give(Task::FilesChanged(changes)),
+            Input::Due => self.time_passed(),
+        }
+        self.start_waiting();
+    }
+
+    /// Whether everything of ours is on the server, or cannot get there now.
+    pub(super) fn all_saved(&self) -> bool {
+        let online = self.connection == Connection::Online;
+        let confirmed = self.index_saved.all() && self.rooms.values().all(|room| room.saved.all());
+        self.ready && self.opening.is_empty() && (confirmed || !online)
+    }
+
+    /// Stores everything that is not stored, says goodbye and waits for disk and network.
+    pub(super) async fn finish(mut self) {
+        self.progress.end("");
+        self.say_goodbye();
+        self.store_all();
+        self.disk.flush().await;
+        let Self {
+            outbox,
+            mut link_events,
+            ..
+        } = self;
+        // The link writes what it was given and ends when nobody commands it any more.
+        drop(outbox);
+        while link_events.recv().await.is_some() {}
+    }
+
+    /// Tells the person something once.
+    pub(super) fn tell_once(&mut self, severity: crate::lsp::Severity, message: &str) {
+        if self.told.insert(message.to_owned()) {
+            self.client.show(severity, message);
+        }
+    }
+
+    /// Commands an update of a document.
+    pub(super) fn send_update(&mut self, document: &DocumentId, update: Vec<u8>) {
+        self.outbox.send(Command::Update {
+            document: document.clone(),
+            update,
+        });
+    }
+}
+
+async fn changed(changes: &mut Option<DiskChanges>) -> Changes {
+    match changes {
+        Some(changes) => changes.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// A Yjs client id that no other replica has: 32 random bits, as Yjs itself makes them.
+pub(super) fn new_client_id() -> u64 {
+    u64::from(fastrand::u32(1..))
+}

@@ -1,0 +1,133 @@
+//! What the session holds of one document: open in the editor, or closed and being brought up to
+//! date.
+
+use tutti_engine::{BadUpdate, Document, Millis, Replica};
+
+use super::saved::Saved;
+
+/// One document that this session takes part in.
+pub(super) struct Room {
+    pub(super) held: Held,
+    pub(super) saved: Saved,
+    /// The replica holds at least what the file on disk came from.
+    pub(super) complete: bool,
+    /// The server has given, on this connection, all that it had.
+    pub(super) synced: bool,
+    /// The server has been given, on this connection, all that we had.
+    pub(super) offered: bool,
+    /// When the replica is to be stored.
+    pub(super) store_at: Option<Millis>,
+    /// Whether what was stored last was marked as unconfirmed.
+    pub(super) stored_unsaved: bool,
+}
+
+/// Who has the document.
+pub(super) enum Held {
+    /// An editor shows it.
+    Open(Box<Open>),
+    /// Nobody shows it; the file on disk follows it.
+    Closed(Closed),
+}
+
+/// A document that an editor shows.
+pub(super) struct Open {
+    pub(super) document: Document,
+    /// As the editor writes it.
+    pub(super) uri: String,
+    /// Under which the person's edits are written, and their presence shown.
+    pub(super) user: u64,
+    /// When the engine wants to be woken.
+    pub(super) wake_at: Option<Millis>,
+}
+
+/// A document that nobody shows.
+pub(super) struct Closed {
+    pub(super) replica: Replica,
+    pub(super) step: Step,
+    /// It may have changed since it was last handed to the mirror.
+    pub(super) touched: bool,
+    /// The state that the file holds, as far as is known.
+    pub(super) on_disk: Option<Vec<u8>>,
+}
+
+/// How far a closed document has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Being brought up to date with the server.
+    Syncing,
+    /// The mirror is bringing the file up to date.
+    Settling,
+    /// Done but for the server's confirmation.
+    Leaving,
+    /// Just closed by the editor, which may be about to open it again.
+    Lingering(Millis),
+}
+
+impl Room {
+    pub(super) fn closed(replica: Replica, step: Step) -> Self {
+        Self {
+            held: Held::Closed(Closed {
+                replica,
+                step,
+                touched: false,
+                on_disk: None,
+            }),
+            saved: Saved::default(),
+            complete: false,
+            synced: false,
+            offered: false,
+            store_at: None,
+            stored_unsaved: false,
+        }
+    }
+
+    pub(super) fn replica(&self) -> &Replica {
+        match &self.held {
+            Held::Open(open) => open.document.main(),
+            Held::Closed(closed) => &closed.replica,
+        }
+    }
+
+    pub(super) fn diff(&self, state_vector: &[u8]) -> Result<Vec<u8>, BadUpdate> {
+        self.replica().diff(state_vector)
+    }
+
+    pub(super) fn open(&self) -> Option<&Open> {
+        match &self.held {
+            Held::Open(open) => Some(open),
+            Held::Closed(_) => None,
+        }
+    }
+
+    pub(super) fn open_mut(&mut self) -> Option<&mut Open> {
+        match &mut self.held {
+            Held::Open(open) => Some(open),
+            Held::Closed(_) => None,
+        }
+    }
+
+    /// Stores the replica soon, if that is not planned already.
+    pub(super) fn store_by(&mut self, at: Millis) {
+        self.store_at.get_or_insert(at);
+    }
+
+    /// The next moment at which something is to be done here.
+    pub(super) fn due(&self) -> Option<Millis> {
+        let own = match &self.held {
+            Held::Open(open) => open.wake_at,
+            Held::Closed(closed) => match closed.step {
+                Step::Lingering(until) => Some(until),
+                _ => None,
+            },
+        };
+        earlier(own, self.store_at)
+    }
+}
+
+/// The earlier of two moments.
+pub(super) fn earlier(a: Option<Millis>, b: Option<Millis>) -> Option<Millis> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    }
+}

@@ -1,0 +1,87 @@
+//! Files that no editor shows.
+
+use super::editor::{Editor, eventually, on_disk};
+use super::hub::Hub;
+
+#[tokio::test]
+async fn they_follow_the_project() {
+    let hub = Hub::start().await;
+    let mut ada = Editor::start(&hub, &[("a", "one\n")]).await;
+    eventually(|| hub.texts() == ["one\n"]).await;
+    let bob = Editor::start(&hub, &[]).await;
+    let file = bob.root().join("a");
+    on_disk(&file, "one\n").await;
+    ada.open("a").await;
+    for (typed, text) in [(" two", "one two\n"), (" and", "one and two\n")] {
+        ada.type_at("a", 0, 3, typed).await;
+        on_disk(&file, text).await;
+    }
+}
+
+#[tokio::test]
+async fn a_closed_file_gets_what_its_editor_never_saved() {
+    let hub = Hub::start().await;
+    let mut ada = Editor::start(&hub, &[("a", "one\n")]).await;
+    eventually(|| hub.texts() == ["one\n"]).await;
+    ada.open("a").await;
+    ada.type_at("a", 0, 3, " two").await;
+    ada.close("a").await;
+    on_disk(&ada.root().join("a"), "one two\n").await;
+    assert_eq!(hub.texts(), ["one two\n"]);
+}
+
+#[tokio::test]
+async fn other_programs_are_the_persons_own_hands() {
+    let hub = Hub::start().await;
+    let ada = Editor::start(&hub, &[("a", "one\ntwo\n")]).await;
+    eventually(|| hub.texts() == ["one\ntwo\n"]).await;
+    let mut bob = Editor::start(&hub, &[]).await;
+    on_disk(&bob.root().join("a"), "one\ntwo\n").await;
+    bob.open("a").await;
+    std::fs::write(ada.root().join("a"), "one\ntwo!\n").unwrap();
+    bob.shows("a", "one\ntwo!\n").await;
+    std::fs::write(ada.root().join("b"), "new\n").unwrap();
+    on_disk(&bob.root().join("b"), "new\n").await;
+    std::fs::remove_file(ada.root().join("b")).unwrap();
+    eventually(|| !bob.root().join("b").exists()).await;
+}
+
+#[tokio::test]
+async fn what_happened_while_no_bridge_ran_is_caught_up_with() {
+    let hub = Hub::start().await;
+    let mut ada = Editor::start(&hub, &[("a", "one\n"), ("b", "b\n")]).await;
+    eventually(|| hub.texts() == ["b\n", "one\n"]).await;
+    let bob = Editor::start(&hub, &[]).await;
+    on_disk(&bob.root().join("a"), "one\n").await;
+    on_disk(&bob.root().join("b"), "b\n").await;
+    let (orderly, files) = bob.quit().await;
+    assert!(orderly);
+    let root = files.path().join("work");
+    std::fs::write(root.join("a"), "one more\n").unwrap();
+    ada.open("a").await;
+    ada.type_at("a", 0, 0, "just ").await;
+    eventually(|| hub.texts() == ["b\n", "just one\n"]).await;
+    let _bob = Editor::start_in(files, serde_json::json!({})).await;
+    on_disk(&root.join("a"), "just one more\n").await;
+    ada.shows("a", "just one more\n").await;
+}
+
+#[tokio::test]
+async fn a_saved_file_is_not_taken_for_a_change_of_another_program() {
+    let hub = Hub::start().await;
+    let mut ada = Editor::start(&hub, &[("a", "one\n")]).await;
+    eventually(|| hub.texts() == ["one\n"]).await;
+    let mut bob = Editor::start(&hub, &[]).await;
+    on_disk(&bob.root().join("a"), "one\n").await;
+    ada.open("a").await;
+    ada.type_at("a", 0, 3, " two").await;
+    ada.save("a").await;
+    ada.type_at("a", 0, 7, " three").await;
+    ada.save("a").await;
+    ada.close("a").await;
+    bob.open_with("a", "one\n").await;
+    bob.shows("a", "one two three\n").await;
+    bob.type_at("a", 0, 0, "> ").await;
+    on_disk(&ada.root().join("a"), "> one two three\n").await;
+    assert_eq!(hub.texts(), ["> one two three\n"]);
+}

@@ -1,0 +1,160 @@
+//! Losing the server, finding it again, and being refused.
+
+use serde_json::{Value, json};
+
+use super::editor::{Editor, directory, eventually, on_disk};
+use super::hub::Hub;
+
+fn is_message(message: &Value, words: &str) -> bool {
+    message["method"] == "window/showMessage"
+        && message["params"]["message"]
+            .as_str()
+            .unwrap()
+            .contains(words)
+}
+
+#[tokio::test]
+async fn edits_made_apart_meet_once() {
+    let hub = Hub::start().await;
+    let mut ada = Editor::start(&hub, &[("a", "-\n")]).await;
+    eventually(|| hub.texts() == ["-\n"]).await;
+    let mut bob = Editor::start(&hub, &[]).await;
+    on_disk(&bob.root().join("a"), "-\n").await;
+    ada.open("a").await;
+    bob.open("a").await;
+    ada.type_at("a", 0, 0, "<").await;
+    bob.shows("a", "<-\n").await;
+    for round in 0..3 {
+        hub.cut(false);
+        for n in 0..5 {
+            ada.type_at("a", 0, 0, &format!("a{round}{n} ")).await;
+            bob.type_at(
+                "a",
+                0,
+                bob.text("a").len() as u32 - 1,
+                &format!(" b{round}{n}"),
+            )
+            .await;
+        }
+        hub.accept_again();
+        let last = |who: &str| format!("{who}{round}4");
+        let both = |text: &str| text.contains(&last("a")) && text.contains(&last("b"));
+        eventually(|| both(&hub.texts()[0])).await;
+        let text = hub.texts()[0].clone();
+        ada.shows("a", &text).await;
+        bob.shows("a", &text).await;
+        for n in 0..5 {
+            for who in ["a", "b"] {
+                assert_eq!(
+                    text.matches(&format!("{who}{round}{n}")).count(),
+                    1,
+                    "{text}"
+                );
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_was_typed_without_a_server_goes_out_at_the_next_start() {
+    let hub = Hub::start().await;
+    let ada = Editor::start(&hub, &[("a", "one\n")]).await;
+    eventually(|| hub.texts() == ["one\n"]).await;
+    let (_, files) = ada.quit().await;
+    hub.cut(false);
+    let mut ada = Editor::start_in(files, json!({})).await;
+    ada.open("a").await;
+    ada.type_at("a", 0, 3, " two").await;
+    // Nobody saves, nobody closes.
+    let (orderly, files) = ada.vanish().await;
+    assert!(orderly, "an end of input is no failure");
+    assert_eq!(hub.texts(), ["one\n"]);
+    hub.accept_again();
+    let root = files.path().join("work");
+    let _ada = Editor::start_in(files, json!({})).await;
+    eventually(|| hub.texts() == ["one two\n"]).await;
+    on_disk(&root.join("a"), "one two\n").await;
+}
+
+#[tokio::test]
+async fn the_last_edit_before_the_end_reaches_the_server() {
+    for polite in [true, false] {
+        let hub = Hub::start().await;
+        let mut ada = Editor::start(&hub, &[("a", "one\n")]).await;
+        eventually(|| hub.texts() == ["one\n"]).await;
+        ada.open("a").await;
+        ada.type_at("a", 0, 3, " two").await;
+        match polite {
+            true => assert!(ada.quit().await.0),
+            false => assert!(ada.vanish().await.0),
+        }
+        assert_eq!(hub.texts(), ["one two\n"]);
+    }
+}
+
+#[tokio::test]
+async fn a_refused_link_is_told_once_and_typing_goes_on() {
+    let hub = Hub::start().await;
+    hub.deny();
+    let mut ada = Editor::start(&hub, &[("a", "one\n")]).await;
+    ada.until(|_, message| is_message(message, "ask for a new link"))
+        .await;
+    ada.open("a").await;
+    ada.type_at("a", 0, 3, " two").await;
+    let again = ada
+        .request(
+            "workspace/executeCommand",
+            json!({ "command": "tutti.peers" }),
+        )
+        .await;
+    assert_eq!(again.unwrap(), json!([]));
+    assert!(
+        ada.seen
+            .iter()
+            .all(|message| !is_message(message, "not connected"))
+    );
+    assert!(ada.quit().await.0);
+}
+
+#[tokio::test]
+async fn a_viewer_sees_everything_and_changes_nothing() {
+    let hub = Hub::start().await;
+    let mut ada = Editor::start(&hub, &[("a", "one\n")]).await;
+    eventually(|| hub.texts() == ["one\n"]).await;
+    ada.open("a").await;
+    hub.viewers_only();
+    let mut eve = Editor::start(&hub, &[]).await;
+    on_disk(&eve.root().join("a"), "one\n").await;
+    eve.open("a").await;
+    eve.type_at("a", 0, 0, "not ").await;
+    eve.until(|_, message| is_message(message, "view-only"))
+        .await;
+    eve.type_at("a", 0, 0, "at all ").await;
+    assert!(eve.quit().await.0);
+    assert_eq!(hub.texts(), ["one\n"]);
+}
+
+#[tokio::test]
+async fn progress_has_an_ending() {
+    let hub = Hub::start().await;
+    let capabilities = json!({
+        "window": { "workDoneProgress": true },
+        "workspace": { "applyEdit": true },
+    });
+    let files = directory(&hub, &[("a", "one\n")]);
+    let mut ada = Editor::start_in(files, json!({ "capabilities": capabilities })).await;
+    let kind = |kind: &'static str| {
+        move |_: &Editor, message: &Value| {
+            message["method"] == "$/progress" && message["params"]["value"]["kind"] == kind
+        }
+    };
+    let begin = ada.until(kind("begin")).await;
+    let end = ada.until(kind("end")).await;
+    assert_eq!(begin["params"]["token"], end["params"]["token"]);
+    hub.cut(false);
+    let offline = ada.until(kind("begin")).await;
+    let message = offline["params"]["value"]["message"].as_str().unwrap();
+    assert!(message.contains("edits are kept here"), "{message}");
+    hub.accept_again();
+    ada.until(kind("end")).await;
+}

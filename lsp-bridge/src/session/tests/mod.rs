@@ -1,0 +1,9 @@
+//! Whole bridges against a small server, driven as an editor drives them.
+
+mod closed_files;
+mod connection;
+mod editor;
+mod hub;
+mod lsp;
+mod open_files;
+mod people;

@@ -1,0 +1,182 @@
+//! Files that an editor shows.
+
+use serde_json::json;
+use tutti_engine::Encoding;
+
+use super::editor::{Editor, directory, eventually, on_disk};
+use super::hub::Hub;
+
+#[tokio::test]
+async fn two_editors_type_into_one_file() {
+    let hub = Hub::start().await;
+    let mut ada = Editor::start(&hub, &[("a.rs", "fn main() {}\n")]).await;
+    eventually(|| hub.texts() == ["fn main() {}\n"]).await;
+    let mut bob = Editor::start(&hub, &[]).await;
+    on_disk(&bob.root().join("a.rs"), "fn main() {}\n").await;
+    ada.open("a.rs").await;
+    bob.open("a.rs").await;
+    ada.type_at("a.rs", 0, 11, " body ").await;
+    bob.shows("a.rs", "fn main() { body }\n").await;
+    bob.type_at("a.rs", 0, 0, "pub ").await;
+    ada.shows("a.rs", "pub fn main() { body }\n").await;
+    assert_eq!(hub.texts(), ["pub fn main() { body }\n"]);
+    assert!(ada.quit().await.0);
+    assert!(bob.quit().await.0);
+}
+
+#[tokio::test]
+async fn positions_count_as_the_client_counts() {
+    // Behind `é𝄞`: 1 + 1 characters, 2 + 4 bytes, 1 + 2 code units.
+    let table = [
+        (json!(["utf-8"]), Encoding::Utf8, 6),
+        (json!(["utf-32", "utf-8"]), Encoding::Utf8, 6),
+        (json!(["utf-32"]), Encoding::Utf32, 2),
+        (json!(["utf-32", "utf-8", "utf-16"]), Encoding::Utf16, 3),
+        (json!([]), Encoding::Utf16, 3),
+        (json!(null), Encoding::Utf16, 3),
+    ];
+    for (offered, encoding, character) in table {
+        let hub = Hub::start().await;
+        let capabilities = json!({
+            "general": { "positionEncodings": offered },
+            "workspace": { "applyEdit": true },
+        });
+        let files = directory(&hub, &[("a", "x\né𝄞z\n")]);
+        let mut ada = Editor::start_in(files, json!({ "capabilities": capabilities })).await;
+        assert_eq!(ada.encoding, encoding, "{offered}");
+        eventually(|| hub.texts() == ["x\né𝄞z\n"]).await;
+        let mut bob = Editor::start(&hub, &[]).await;
+        on_disk(&bob.root().join("a"), "x\né𝄞z\n").await;
+        ada.open("a").await;
+        bob.open("a").await;
+        ada.type_at("a", 1, character, "🎼").await;
+        bob.shows("a", "x\né𝄞🎼z\n").await;
+        bob.type_at("a", 1, 5, "!").await;
+        ada.shows("a", "x\né𝄞🎼!z\n").await;
+    }
+}
+
+#[tokio::test]
+async fn a_document_opened_twice_is_taken_as_it_is_now() {
+    let hub = Hub::start().await;
+    let mut ada = Editor::start(&hub, &[("a", "one\n")]).await;
+    eventually(|| hub.texts() == ["one\n"]).await;
+    ada.open("a").await;
+    ada.type_at("a", 0, 3, " two").await;
+    eventually(|| hub.texts() == ["one two\n"]).await;
+    // Emacs opens twice when it follows an edit to a file.
+    ada.open_with("a", "one two\n").await;
+    ada.type_at("a", 0, 7, " three").await;
+    eventually(|| hub.texts() == ["one two three\n"]).await;
+    ada.close("a").await;
+    on_disk(&ada.root().join("a"), "one two three\n").await;
+}
+
+#[tokio::test]
+async fn a_reload_from_disk_loses_nothing() {
+    let hub = Hub::start().await;
+    let mut ada = Editor::start(&hub, &[("a", "one\n")]).await;
+    eventually(|| hub.texts() == ["one\n"]).await;
+    ada.open("a").await;
+    ada.type_at("a", 0, 3, " two").await;
+    eventually(|| hub.texts() == ["one two\n"]).await;
+    // Neovim's `:e!`: what is on disk is older than what everybody has.
+    ada.close("a").await;
+    ada.open_with("a", "one\n").await;
+    ada.shows("a", "one two\n").await;
+    assert_eq!(hub.texts(), ["one two\n"]);
+}
+
+#[tokio::test]
+async fn what_was_typed_before_the_bridge_came_is_merged() {
+    let hub = Hub::start().await;
+    let mut ada = Editor::start(&hub, &[("a", "one\n")]).await;
+    eventually(|| hub.texts() == ["one\n"]).await;
+    // A restored buffer: its text is newer than the file.
+    ada.open_with("a", "one more\n").await;
+    eventually(|| hub.texts() == ["one more\n"]).await;
+}
+
+#[tokio::test]
+async fn an_editor_that_has_read_an_older_file_reverts_nothing() {
+    let hub = Hub::start().await;
+    let mut ada = Editor::start(&hub, &[("a", "one\n")]).await;
+    eventually(|| hub.texts() == ["one\n"]).await;
+    let mut bob = Editor::start(&hub, &[]).await;
+    on_disk(&bob.root().join("a"), "one\n").await;
+    ada.open("a").await;
+    ada.type_at("a", 0, 3, " two").await;
+    on_disk(&bob.root().join("a"), "one two\n").await;
+    ada.type_at("a", 0, 7, " three").await;
+    on_disk(&bob.root().join("a"), "one two three\n").await;
+    // It read the file before the bridge wrote it, and says so only now.
+    bob.open_with("a", "one\n").await;
+    bob.shows("a", "one two three\n").await;
+    assert_eq!(hub.texts(), ["one two three\n"]);
+}
+
+#[tokio::test]
+async fn a_new_file_is_shared_once_it_is_saved() {
+    let hub = Hub::start().await;
+    let mut ada = Editor::start(&hub, &[]).await;
+    ada.open_with("new.rs", "").await;
+    ada.type_at("new.rs", 0, 0, "fn new() {}\n").await;
+    ada.save("new.rs").await;
+    eventually(|| hub.texts() == ["fn new() {}\n"]).await;
+    ada.type_at("new.rs", 0, 0, "pub ").await;
+    eventually(|| hub.texts() == ["pub fn new() {}\n"]).await;
+}
+
+#[tokio::test]
+async fn what_is_not_the_projects_stays_private() {
+    let hub = Hub::start().await;
+    let files = [("a", "shared\n"), (".gitignore", "secret\n")];
+    let mut ada = Editor::start(&hub, &files).await;
+    eventually(|| hub.texts().len() == 2).await;
+    let before = hub.texts();
+    ada.open_with("secret", "password\n").await;
+    ada.type_at("secret", 0, 0, "my ").await;
+    ada.save("secret").await;
+    ada.open_with(".tutti/project.toml", "x\n").await;
+    ada.open_with("../elsewhere", "x\n").await;
+    for uri in [
+        "untitled:Untitled-1",
+        "git:/a?ref",
+        "file://host/a",
+        "file:///elsewhere/a",
+    ] {
+        let document = json!({ "uri": uri, "languageId": "x", "version": 1, "text": "private" });
+        ada.notify("textDocument/didOpen", json!({ "textDocument": document }))
+            .await;
+        let changes = json!([{ "text": "more" }]);
+        let document = json!({ "uri": uri, "version": 2 });
+        let params = json!({ "textDocument": document, "contentChanges": changes });
+        ada.notify("textDocument/didChange", params).await;
+    }
+    // Whatever came before this edit has been dealt with when it arrives.
+    ada.open("a").await;
+    ada.type_at("a", 0, 0, "! ").await;
+    eventually(|| hub.texts().contains(&"! shared\n".to_owned())).await;
+    assert_eq!(hub.texts().len(), before.len());
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn names_are_understood_through_links_and_escapes() {
+    let hub = Hub::start().await;
+    let directory = directory(&hub, &[("a b#ü.rs", "x\n")]);
+    let link = directory.path().join("link");
+    std::os::unix::fs::symlink(directory.path().join("work"), &link).unwrap();
+    let root = super::editor::uri(&link);
+    let mut ada = Editor::start_in(directory, json!({ "rootUri": root })).await;
+    eventually(|| hub.texts() == ["x\n"]).await;
+    let uri = format!("{root}/a%20b%23%C3%BC.rs");
+    let document = json!({ "uri": uri, "languageId": "x", "version": 0, "text": "x\n" });
+    ada.notify("textDocument/didOpen", json!({ "textDocument": document }))
+        .await;
+    let changes = json!([{ "text": "xy\n" }]);
+    let document = json!({ "uri": uri, "version": 1 });
+    let params = json!({ "textDocument": document, "contentChanges": changes });
+    ada.notify("textDocument/didChange", params).await;
+    eventually(|| hub.texts() == ["xy\n"]).await;
+}

@@ -1,0 +1,125 @@
+//! What is done when its time has come.
+
+use tutti_engine::{Event, Millis};
+use tutti_protocol::ids::DocumentId;
+
+use super::disk::Task;
+use super::project::{Project, TAKE_OVER_MS};
+use super::room::{Held, Step, earlier};
+
+impl Project {
+    /// The next moment at which something is to be done.
+    pub(super) fn due(&self) -> Option<Millis> {
+        let own = [
+            self.index_refresh_at,
+            self.index_store_at,
+            self.take_over_at,
+            self.people.due(),
+        ];
+        let rooms = self.rooms.values().map(|room| room.due());
+        own.into_iter().chain(rooms).fold(None, earlier)
+    }
+
+    /// Does all that is due.
+    pub(super) fn time_passed(&mut self) {
+        let now = self.clock.now();
+        if take_due(&mut self.index_refresh_at, now) {
+            self.index_refreshed();
+            if std::mem::take(&mut self.catch_up_wanted) {
+                self.index_to_mirror();
+                self.enqueue_all();
+            }
+            self.show_sync_progress();
+        }
+        if take_due(&mut self.index_store_at, now) {
+            self.store_index();
+        }
+        if take_due(&mut self.take_over_at, now) && !self.owner {
+            self.take_over_at = Some(self.clock.after(TAKE_OVER_MS));
+            self.disk.give(Task::TakeOver);
+        }
+        let due: Vec<DocumentId> = self
+            .rooms
+            .iter()
+            .filter(|(_, room)| room.due().is_some_and(|due| due <= now))
+            .map(|(document, _)| document.clone())
+            .collect();
+        for document in due {
+            self.room_due(&document, now);
+        }
+        self.presence_due(now);
+    }
+
+    fn room_due(&mut self, document: &DocumentId, now: Millis) {
+        let Some(room) = self.rooms.get_mut(document) else {
+            return;
+        };
+        if take_due(&mut room.store_at, now) {
+            self.store(document);
+        }
+        let Some(room) = self.rooms.get_mut(document) else {
+            return;
+        };
+        match &mut room.held {
+            Held::Open(open) => {
+                if take_due(&mut open.wake_at, now) {
+                    let effects = open.document.handle(Event::Tick, now);
+                    self.perform(document, effects);
+                }
+            }
+            Held::Closed(closed) => {
+                if matches!(closed.step, Step::Lingering(until) if until <= now) {
+                    closed.step = Step::Syncing;
+                    closed.touched = true;
+                    self.disk.give(Task::Closed(document.clone()));
+                    self.advance(document);
+                }
+            }
+        }
+    }
+
+    /// Stores a document's replica.
+    fn store(&mut self, document: &DocumentId) {
+        let Some(room) = self.rooms.get_mut(document) else {
+            return;
+        };
+        room.store_at = None;
+        room.stored_unsaved = !room.saved.all();
+        self.disk.give(Task::Persist {
+            document: document.clone(),
+            state: room.replica().state(),
+            unsaved: room.stored_unsaved,
+        });
+    }
+
+    fn store_index(&mut self) {
+        self.index_store_at = None;
+        self.disk.give(Task::Persist {
+            document: DocumentId::index(),
+            state: self.index.state(),
+            unsaved: !self.index_saved.all(),
+        });
+    }
+
+    /// Stores all that has changed since it was stored last.
+    pub(super) fn store_all(&mut self) {
+        if self.index_store_at.is_some() {
+            self.store_index();
+        }
+        let due = |(_, room): &(&DocumentId, &super::room::Room)| room.store_at.is_some();
+        let documents: Vec<_> = self
+            .rooms
+            .iter()
+            .filter(due)
+            .map(|(document, _)| document.clone())
+            .collect();
+        for document in documents {
+            self.store(&document);
+        }
+    }
+}
+
+/// Whether a planned moment has come; it is planned no longer then.
+fn take_due(at: &mut Option<Millis>, now: Millis) -> bool {
+    at.take_if(|at| *at <= now).is_some()
+}
