@@ -58,8 +58,8 @@ pub struct Settings {
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub max_connections_per_address: usize,
 
-    /// Address that people open, for share links behind a proxy (https://tutti.example.org)
-    #[arg(long, value_name = "URL")]
+    /// Address that people open, where a proxy stands between them and this server
+    #[arg(long, value_name = "https://HOST")]
     pub public_url: Option<PublicUrl>,
 
     /// Header in which a trusted proxy gives the client's address (x-forwarded-for) [default: none]

@@ -7,6 +7,7 @@ mod limits;
 mod links;
 mod process;
 mod projects;
+mod proxy;
 mod roles;
 mod support;
 mod web;
