@@ -8,18 +8,21 @@
 use ropey::Rope;
 
 use crate::diff::diff;
-use crate::patch::{Patch, Side, Splice};
+use crate::patch::{Patch, Splice};
 use crate::position::{Encoding, Position, TextEdit, locate, position};
 
 /// The edit under way, as far as explaining needs it.
 #[derive(Debug, Clone)]
 pub(crate) struct Expected {
-    /// What has not landed yet, in the coordinates of the text that the editor is known to show.
-    pub(crate) left: Patch,
+    /// The edit in the coordinates of the text that the editor is known to show: where it met the
+    /// person's own insertions, standing before them and standing behind them.
+    pub(crate) edit: [Patch; 2],
     /// The request as it was sent: positions in the text of that moment.
     pub(crate) raw: Vec<TextEdit>,
     /// Whether the person has typed since it was sent.
     pub(crate) overtaken: bool,
+    /// Whether the editor said yes.
+    pub(crate) accepted: bool,
     /// Whether the edit must be in this change: the editor said yes, and its yes is certain.
     pub(crate) certain: bool,
 }
@@ -29,17 +32,17 @@ pub(crate) struct Expected {
 pub(crate) enum Explanation {
     /// The person's change; ours is not in it.
     User,
-    /// Our edit landed. The person's change, if any, follows it: it starts from `landed`.
+    /// Our edit landed. The person's change, if any, follows it.
     Ours {
-        /// The text with our edit in it.
-        landed: Rope,
-        /// What has not landed, in the coordinates of `landed`.
-        left: Patch,
+        /// The edit, as a patch of the text shown before.
+        edit: Patch,
     },
     /// The person's change led to `typed`; then our edit fell on moved places.
     Stale {
         /// The text before our edit fell in.
         typed: Rope,
+        /// The edit as it fell, a patch of `typed`.
+        fallen: Patch,
     },
 }
 
@@ -50,11 +53,10 @@ pub(crate) fn explain(
     expected: &Expected,
     encoding: Encoding,
 ) -> Explanation {
-    let whole = landed(shown, &expected.left);
-    if whole == *next {
+    let wholes = expected.edit.each_ref().map(|edit| landed(shown, edit));
+    if let Some(exact) = wholes.iter().position(|whole| whole == next) {
         return Explanation::Ours {
-            landed: whole,
-            left: Patch::default(),
+            edit: expected.edit[exact].clone(),
         };
     }
     let mut best: Option<(usize, Explanation)> = None;
@@ -63,39 +65,32 @@ pub(crate) fn explain(
             best = Some((cost, explanation));
         }
     };
+    let then_typed = wholes.each_ref().map(|whole| diff(whole, next));
     // In this order: an earlier one wins a tie.
     if !expected.certain {
-        consider(diff(shown, next).cost(), Explanation::User);
-    }
-    consider(
-        diff(&whole, next).cost(),
-        Explanation::Ours {
-            landed: whole,
-            left: Patch::default(),
-        },
-    );
-    for (landed, left) in parts(shown, &expected.left) {
-        consider(
-            diff(&landed, next).cost(),
-            Explanation::Ours { landed, left },
-        );
-    }
-    if let Some(typed) = before_stale(shown, next, &expected.raw, encoding) {
-        consider(diff(shown, &typed).cost(), Explanation::Stale { typed });
-    }
-    if expected.overtaken {
-        let raw = raw_patch(shown, &expected.raw, encoding);
-        if let Some(fallen) = raw.map(|patch| landed(shown, &patch)) {
-            let cost = diff(&fallen, next).cost();
-            if cost == 0 {
-                consider(
-                    cost,
-                    Explanation::Stale {
-                        typed: shown.clone(),
-                    },
-                );
-            }
+        let mut cost = diff(shown, next).cost();
+        if expected.accepted {
+            // That the person typed just what we sent is no likely story after a yes.
+            let fates = std::iter::zip(&expected.edit, &then_typed).map(|(e, t)| fate(e, t));
+            cost += 3 * fates.map(|fate| fate.survivors).max().unwrap_or(0);
         }
+        consider(cost, Explanation::User);
+    }
+    for (edit, typed) in std::iter::zip(&expected.edit, &then_typed) {
+        // Nor that they deleted it before it was even reported.
+        let cost = typed.cost() + fate(edit, typed).deleted;
+        consider(cost, Explanation::Ours { edit: edit.clone() });
+    }
+    if let Some((typed, fallen)) = before_stale(shown, next, &expected.raw, encoding) {
+        let cost = diff(shown, &typed).cost();
+        consider(cost, Explanation::Stale { typed, fallen });
+    }
+    if expected.overtaken
+        && let Some(fallen) = raw_patch(shown, &expected.raw, encoding)
+        && landed(shown, &fallen) == *next
+    {
+        let typed = shown.clone();
+        consider(0, Explanation::Stale { typed, fallen });
     }
     best.map_or(Explanation::User, |(_, explanation)| explanation)
 }
@@ -106,19 +101,31 @@ fn landed(text: &Rope, patch: &Patch) -> Rope {
     text
 }
 
-/// Editors that split a request apply its edits from the last to the first, or the other way.
-fn parts<'a>(shown: &'a Rope, left: &'a Patch) -> impl Iterator<Item = (Rope, Patch)> + 'a {
-    /// Beyond this many edits a request is not split by any editor that was recorded.
-    const MOST: usize = 16;
-    let n = left.splices().len();
-    let cuts = if n <= MOST { 1..n.max(1) } else { 1..1 };
-    cuts.flat_map(move |cut| {
-        let (head, tail) = (left.part(0, cut), left.part(cut, n));
-        let side = Side::After;
-        let after_tail = (landed(shown, &tail), head.rebase(&tail, side));
-        let after_head = (landed(shown, &head), tail.rebase(&head, side));
-        [after_tail, after_head]
-    })
+/// What became of the characters that an edit of ours inserted.
+#[derive(Debug, Clone, Copy, Default)]
+struct Fate {
+    /// How many are still there; white space is left out, since people type it everywhere.
+    survivors: usize,
+    /// How many are gone.
+    deleted: usize,
+}
+
+/// The fate of `ours` after `typed`, a patch of the text with `ours` in it.
+fn fate(ours: &Patch, typed: &Patch) -> Fate {
+    let mut fate = Fate::default();
+    let mut shift = 0isize;
+    for splice in ours.splices() {
+        let start = (splice.at as isize + shift) as usize;
+        let mut length = 0;
+        for (at, c) in (start..).zip(splice.insert.chars()) {
+            let is_gone = typed.splices().iter().any(|s| s.at <= at && at < s.end());
+            fate.deleted += usize::from(is_gone);
+            fate.survivors += usize::from(!is_gone && !c.is_whitespace());
+            length += 1;
+        }
+        shift += length - splice.delete as isize;
+    }
+    fate
 }
 
 /// The request's edits as a patch of `text`; `None` if it names places that `text` lacks.
@@ -146,12 +153,17 @@ fn normalised(text: &str) -> String {
 }
 
 /// The text that the person had typed before the request fell in at the places it names, if the
-/// request explains `next` so.
+/// request explains `next` so; and the request as a patch of it.
 ///
 /// What the request inserted is found in `next` at the very places, and taken out. What it deleted
 /// there is gone from `next`; it is put back from `shown`, whose end the person has not touched
 /// then.
-fn before_stale(shown: &Rope, next: &Rope, raw: &[TextEdit], encoding: Encoding) -> Option<Rope> {
+fn before_stale(
+    shown: &Rope,
+    next: &Rope,
+    raw: &[TextEdit],
+    encoding: Encoding,
+) -> Option<(Rope, Patch)> {
     let only_inserts = raw.iter().all(|edit| edit.range.start == edit.range.end);
     if raw.len() > 1 && !only_inserts {
         return None;
@@ -169,8 +181,8 @@ fn before_stale(shown: &Rope, next: &Rope, raw: &[TextEdit], encoding: Encoding)
             typed.insert(at.at, &deleted);
         }
     }
-    let again = landed(&typed, &raw_patch(&typed, raw, encoding)?);
-    (again == *next).then_some(typed)
+    let fallen = raw_patch(&typed, raw, encoding)?;
+    (landed(&typed, &fallen) == *next).then_some((typed, fallen))
 }
 
 /// What an edit that fell on a moved place has deleted: the part of `shown` that ends `suffix`
@@ -219,11 +231,12 @@ mod tests {
             },
             new_text: new.into(),
         }];
-        let left = Patch::single(at, end - at, new);
+        let edit = Patch::single(at, end - at, new);
         let expected = Expected {
-            left,
+            edit: [edit.clone(), edit],
             raw,
             overtaken: false,
+            accepted: false,
             certain: false,
         };
         (shown, expected)
@@ -233,11 +246,12 @@ mod tests {
         let (shown, expected) = expected(marked, new);
         match explain(&shown, &Rope::from_str(next), &expected, Encoding::Utf16) {
             Explanation::User => "user".into(),
-            Explanation::Ours { landed, left } => {
-                assert!(left.is_empty());
-                format!("ours, then from {:?}", landed.to_string())
+            Explanation::Ours { edit } => {
+                format!("ours, then from {:?}", landed(&shown, &edit).to_string())
             }
-            Explanation::Stale { typed } => format!("typed {:?}, then stale", typed.to_string()),
+            Explanation::Stale { typed, .. } => {
+                format!("typed {:?}, then stale", typed.to_string())
+            }
         }
     }
 
@@ -273,6 +287,16 @@ mod tests {
             explained("one\n«two\n»three\n", "", "xyz\ntwo\nthree\n"),
             stale("xyz\none\ntwo\nthree\n")
         );
+    }
+
+    #[test]
+    fn what_is_left_of_ours_is_ours_after_a_yes() {
+        let (shown, mut expected) = expected("a«»b", "123456");
+        let next = Rope::from_str("aX456b");
+        let explain = |expected: &Expected| explain(&shown, &next, expected, Encoding::Utf16);
+        assert_eq!(explain(&expected), Explanation::User);
+        expected.accepted = true;
+        assert!(matches!(explain(&expected), Explanation::Ours { .. }));
     }
 
     #[test]

@@ -27,6 +27,14 @@ pub struct Patch {
     splices: Vec<Splice>,
 }
 
+impl From<Splice> for Patch {
+    fn from(splice: Splice) -> Self {
+        let mut patch = Self::default();
+        patch.push(splice);
+        patch
+    }
+}
+
 /// Which of two texts at one place comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
@@ -56,13 +64,11 @@ impl Patch {
 
     /// One splice.
     pub fn single(at: usize, delete: usize, insert: impl Into<String>) -> Self {
-        let mut patch = Self::default();
-        patch.push(Splice {
+        Self::from(Splice {
             at,
             delete,
             insert: insert.into(),
-        });
-        patch
+        })
     }
 
     /// The splices, in ascending order.

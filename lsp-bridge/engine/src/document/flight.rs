@@ -25,10 +25,11 @@ pub(super) struct Flight {
     pub(super) version: i32,
     /// The request as sent.
     pub(super) raw: Vec<TextEdit>,
-    /// What has not landed, in the coordinates of the text that the editor shows now.
-    pub(super) left: Patch,
-    /// What `main` held and `editor` lacked when it was sent; taken when `editor` has it.
-    pub(super) update: Option<Vec<u8>>,
+    /// The same in the coordinates of the text that the editor shows now: where it met the
+    /// person's own insertions, standing before them and standing behind them.
+    pub(super) edit: [Patch; 2],
+    /// What `main` held and `editor` lacked when it was sent.
+    pub(super) update: Vec<u8>,
     /// What `editor` must reach, for [`Retry`].
     pub(super) target: Rope,
     /// Whether the person has typed since.
@@ -91,7 +92,7 @@ impl Document {
         }
     }
 
-    /// Frees the slot of an edit that has not landed, or not wholly.
+    /// Frees the slot of an edit that has not landed.
     pub(super) fn drop_flight(&mut self) -> Option<Flight> {
         self.ahead = None;
         self.flight.take()

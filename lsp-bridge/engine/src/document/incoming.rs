@@ -2,11 +2,12 @@
 
 use ropey::Rope;
 
+use super::alignment::Alignment;
 use super::changes::{EARLY_MS, normalise, replay};
-use super::{Document, Effect, Millis, same_text};
+use super::{Document, Effect, Millis, ends_with_newline, same_text};
 use crate::diff::diff;
 use crate::explain::{Expected, Explanation, explain};
-use crate::patch::{Patch, Side};
+use crate::patch::{Patch, Side, Splice};
 use crate::position::Change;
 
 impl Document {
@@ -33,9 +34,10 @@ impl Document {
         };
         let accepted = flight.accepted;
         let expected = Expected {
-            left: flight.left.clone(),
+            edit: flight.edit.clone(),
             raw: flight.raw.clone(),
             overtaken: flight.overtaken,
+            accepted,
             certain: accepted && self.dialect.yes_is_certain,
         };
         match explain(&self.shown, &next, &expected, self.encoding) {
@@ -48,37 +50,32 @@ impl Document {
                     self.drop_flight();
                 }
             }
-            Explanation::Ours { landed, left } => {
-                self.take_in_flight(landed, left);
+            Explanation::Ours { edit } => {
+                self.take_in_flight(&edit);
                 let typed = diff(&self.shown, &next);
                 self.user(&typed, effects);
             }
-            Explanation::Stale { typed } => {
+            Explanation::Stale { typed, fallen } => {
                 let typed = diff(&self.shown, &typed);
                 self.user(&typed, effects);
-                self.take_in_flight(next, Patch::default());
+                self.take_in_flight(&fallen);
             }
         }
     }
 
-    /// The edit under way, or a part of it, is in the editor, which shows `landed` now.
-    fn take_in_flight(&mut self, landed: Rope, left: Patch) {
-        self.shown = landed;
-        let Some(flight) = self.flight.as_mut() else {
+    /// The edit under way is in the editor: it changed what is shown by `edit`.
+    fn take_in_flight(&mut self, edit: &Patch) {
+        let Some(flight) = self.flight.take() else {
             return;
         };
-        if let Some(update) = flight.update.take() {
-            self.editor
-                .apply(&update)
-                .expect("main's own update is valid");
-        }
-        if left.is_empty() {
-            self.flight = None; // `ahead` is what came in the meantime.
-            self.retry.landed();
-        } else {
-            flight.left = left;
-        }
-        self.aligned = self.shown == *self.editor.rope();
+        let merged = self
+            .editor
+            .apply(&flight.update)
+            .expect("main's own update is valid");
+        edit.apply(&mut self.shown);
+        let alignment = std::mem::replace(&mut self.alignment, Alignment::Same);
+        self.alignment = alignment.landed(edit, &merged, &self.shown, self.editor.rope());
+        self.retry.landed();
     }
 
     /// The person changed `shown` by `patch`.
@@ -86,19 +83,24 @@ impl Document {
         if patch.is_empty() {
             return;
         }
-        if self.aligned {
-            self.write(patch, effects);
-        } else {
-            self.make_newline_real(patch, effects);
-            let difference = diff(&self.shown, self.editor.rope());
-            self.write(&patch.rebase(&difference, Side::Before), effects);
-        }
-        patch.apply(&mut self.shown);
-        if !self.aligned {
-            self.aligned = self.shown == *self.editor.rope();
+        for splice in patch.splices().iter().rev() {
+            self.make_newline_real(splice, effects);
+            let written = self.alignment.carry(splice);
+            self.write(&written, effects);
+            Patch::from(splice.clone()).apply(&mut self.shown);
+            self.alignment = std::mem::replace(&mut self.alignment, Alignment::Same).typed(
+                splice,
+                &written,
+                &self.shown,
+                self.editor.rope(),
+            );
         }
         if let Some(flight) = self.flight.as_mut() {
-            flight.left = flight.left.rebase(patch, Side::Before);
+            let [before, behind] = &flight.edit;
+            flight.edit = [
+                before.rebase(patch, Side::Before),
+                behind.rebase(patch, Side::After),
+            ];
             flight.overtaken = true;
         }
     }
@@ -118,18 +120,16 @@ impl Document {
 
     /// An editor that puts a newline behind every text shows one that the shared text lacks. When
     /// the person writes behind it, it becomes part of the text.
-    fn make_newline_real(&mut self, patch: &Patch, effects: &mut Vec<Effect>) {
+    fn make_newline_real(&mut self, splice: &Splice, effects: &mut Vec<Effect>) {
         let end = self.shown.len_chars();
-        let behind = patch
-            .splices()
-            .last()
-            .is_some_and(|splice| splice.at == end && !splice.insert.is_empty());
+        let behind = splice.at == end && !splice.insert.is_empty();
         let text = self.editor.rope();
-        let lacks = text.len_chars() == 0 || text.char(text.len_chars() - 1) != '\n';
-        let shows = end > 0 && self.shown.char(end - 1) == '\n';
-        if self.keeps_newline() && behind && lacks && shows {
+        let is_unreal = !ends_with_newline(text) && ends_with_newline(&self.shown);
+        if self.keeps_newline() && behind && is_unreal {
             let newline = Patch::single(text.len_chars(), 0, "\n");
             self.write(&newline, effects);
+            let alignment = std::mem::replace(&mut self.alignment, Alignment::Same);
+            self.alignment = alignment.newline_is_real(&self.shown, self.editor.rope());
         }
     }
 
@@ -140,7 +140,7 @@ impl Document {
         }
         let typed = diff(self.editor.rope(), &self.shown);
         self.write(&typed, effects);
-        self.aligned = true;
+        self.alignment = Alignment::Same;
     }
 
     /// A save that carries the text is the alarm for drift: its text is the truth.
@@ -149,7 +149,8 @@ impl Document {
         // Every editor sends its changes before its save; what still waits will not come.
         self.take_early(effects);
         let text = Rope::from_str(&normalise(&text, self.crlf));
-        if same_text(&text, &self.shown, self.keeps_newline()) {
+        let kept = self.keeps_newline();
+        if same_text(&text, &self.shown, kept) || same_text(&self.shown, &text, kept) {
             return;
         }
         self.tell_drift(effects);

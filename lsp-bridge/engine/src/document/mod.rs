@@ -21,6 +21,7 @@
 //! part has been sent. The person's changes are then carried over the difference, and the next
 //! edit repairs it, since edits are always computed from `shown` to `main`.
 
+mod alignment;
 mod changes;
 mod flight;
 mod incoming;
@@ -35,6 +36,7 @@ use crate::diff::diff;
 use crate::patch::{Patch, Side};
 use crate::position::{Change, Encoding, Position, TextEdit, locate, position};
 use crate::replica::Replica;
+use alignment::Alignment;
 use flight::{Flight, Retry};
 
 /// Milliseconds since any fixed start.
@@ -160,8 +162,8 @@ pub struct Document {
     encoding: Encoding,
     dialect: Dialect,
     crlf: bool,
-    /// Whether `shown` and `editor` hold one text. If not they may by chance; it is only slower.
-    aligned: bool,
+    /// How `shown` and `editor` correspond.
+    alignment: Alignment,
     /// What `main` holds and `editor` does not (with an edit under way: will not when it has
     /// landed), as a patch of `editor`'s text; `None` if it would have to be worked out.
     ahead: Option<Patch>,
@@ -208,7 +210,11 @@ impl Document {
         };
         let has_base = effects.is_empty();
         let mut document = Self {
-            aligned: shown == *editor.rope(),
+            alignment: if shown == *editor.rope() {
+                Alignment::Same
+            } else {
+                Alignment::between(&shown, editor.rope())
+            },
             ahead: None,
             main,
             editor,
@@ -224,7 +230,7 @@ impl Document {
             early_since: now,
             told: false,
         };
-        if has_base && !document.aligned {
+        if has_base && !document.alignment.is_same() {
             document.adopt_shown(&mut effects);
         }
         document.synchronise(now, &mut effects);
@@ -303,17 +309,18 @@ impl Document {
     }
 }
 
-/// Whether two texts count as one; `but_newline`: a final newline more or less does not matter.
-fn same_text(a: &Rope, b: &Rope, but_newline: bool) -> bool {
-    if a == b {
-        return true;
-    }
-    let ends = |longer: &Rope, shorter: &Rope| {
-        longer.len_chars() == shorter.len_chars() + 1
-            && longer.char(longer.len_chars() - 1) == '\n'
-            && longer.slice(..shorter.len_chars()) == *shorter
-    };
-    but_newline && (ends(a, b) || ends(b, a))
+/// Whether `shown` is all that an editor can show of `text`. `but_newline`: it puts a newline behind
+/// a text that has none.
+fn same_text(shown: &Rope, text: &Rope, but_newline: bool) -> bool {
+    shown == text
+        || but_newline
+            && !ends_with_newline(text)
+            && ends_with_newline(shown)
+            && shown.slice(..shown.len_chars() - 1) == *text
+}
+
+fn ends_with_newline(text: &Rope) -> bool {
+    text.len_chars() > 0 && text.char(text.len_chars() - 1) == '\n'
 }
 
 /// Where the gap before character `at` of `from` lies in `to`.

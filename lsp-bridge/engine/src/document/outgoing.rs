@@ -2,12 +2,16 @@
 
 use ropey::Rope;
 
+use super::alignment::Alignment;
 use super::changes::EARLY_MS;
 use super::flight::Flight;
-use super::{Document, EditId, Effect, Millis, same_text};
+use super::{Document, EditId, Effect, Millis, ends_with_newline, same_text};
 use crate::diff::{diff, refine};
 use crate::patch::{Patch, Splice};
 use crate::position::{Range, TextEdit, position};
+
+/// An update in v1 encoding that changes nothing.
+const EMPTY_UPDATE: &[u8] = &[0, 0];
 
 impl Document {
     /// Asks the editor for what it lacks, if nothing is under way, and for a tick when one is due.
@@ -27,7 +31,7 @@ impl Document {
     }
 
     fn send_edit(&mut self, now: Millis, effects: &mut Vec<Effect>) {
-        if self.aligned && self.ahead.as_ref().is_some_and(Patch::is_empty) {
+        if self.alignment.is_same() && self.ahead.as_ref().is_some_and(Patch::is_empty) {
             return;
         }
         let update = self
@@ -38,13 +42,33 @@ impl Document {
             self.catch_up(&update);
             return;
         }
-        let target = self.target();
+        let is_repair = !same_text(&self.shown, self.editor.rope(), self.keeps_newline());
+        let (mut patch, update) = if is_repair {
+            let patch = self.alignment.repair(&self.shown, self.editor.rope());
+            let patch = self.reachable(patch, self.editor.rope());
+            (patch, EMPTY_UPDATE.to_vec())
+        } else {
+            (self.way_to_main(&update), update)
+        };
+        if self.dialect.one_edit_a_request {
+            // What stands wrong goes before it comes back in its place, lest it stand twice.
+            let removal = patch.splices().iter().position(|s| s.delete > 0);
+            let first = removal.filter(|_| is_repair).unwrap_or(0);
+            patch = patch.part(first, first + 1);
+        }
+        println!(
+            "SENDING {} v{} repair {is_repair} {patch:?} shown {:?} editor {:?} main {:?} {:?}",
+            self.dialect.name,
+            self.version,
+            self.shown.to_string(),
+            self.editor.text(),
+            self.main.text(),
+            self.alignment
+        );
+        let mut target = self.shown.clone();
+        patch.apply(&mut target);
         if self.retry.is_futile(self.version, &target) {
             return;
-        }
-        let mut patch = self.way_to(&target, &update);
-        if self.dialect.one_edit_a_request {
-            patch = patch.part(0, 1);
         }
         let patch = before_final_newline(&self.shown, patch);
         let raw = self.as_edits(&patch);
@@ -54,14 +78,16 @@ impl Document {
             id,
             version: self.version,
             raw: raw.clone(),
-            left: patch,
-            update: Some(update),
+            edit: [patch.clone(), patch],
+            update,
             target,
             overtaken: false,
             accepted: false,
             deadline: Flight::answer_deadline(now, self.dialect.checks_versions()),
         });
-        self.ahead = Some(Patch::default());
+        if !is_repair {
+            self.ahead = Some(Patch::default());
+        }
         effects.push(Effect::Edit {
             edit: id,
             version: self.version,
@@ -69,47 +95,45 @@ impl Document {
         });
     }
 
-    /// The edits that make `target` of what the editor shows.
+    /// The edits that make `main`'s text of what the editor shows, which is what its replica holds.
     ///
-    /// Where `editor` is in step, they are those that `update` makes there: so each character
-    /// keeps its identity, and carets beside it stay. A comparison of texts might take one letter
-    /// for another that looks the same.
-    fn way_to(&self, target: &Rope, update: &[u8]) -> Patch {
-        if !self.aligned {
-            return diff(&self.shown, target);
-        }
+    /// They are those that `update` makes there: so each character keeps its identity, and carets
+    /// beside it stay. A comparison of texts might take one letter for another that looks the same.
+    fn way_to_main(&self, update: &[u8]) -> Patch {
         let known = self.ahead.clone().unwrap_or_else(|| {
             self.editor
                 .preview(update)
                 .expect("main's own update is valid")
         });
-        let patch = refine(&self.shown, &known);
+        self.reachable(refine(&self.shown, &known), self.main.rope())
+    }
+
+    /// `patch`, if it leads to what the editor can show of `text`; else, where a final newline that
+    /// the editor insists on stands in the way, one that does.
+    fn reachable(&self, patch: Patch, text: &Rope) -> Patch {
         let mut reached = self.shown.clone();
         patch.apply(&mut reached);
-        if reached == *target {
-            patch
-        } else {
-            diff(&self.shown, target) // A final newline that the editor insists on.
+        let is_short = self.keeps_newline() && !ends_with_newline(&reached);
+        if !is_short && same_text(&reached, text, self.keeps_newline()) {
+            return patch;
         }
+        let mut target = text.clone();
+        if self.keeps_newline() && !ends_with_newline(&target) {
+            target.insert_char(target.len_chars(), '\n');
+        }
+        diff(&self.shown, &target)
     }
 
     /// The editor shows everything; its replica may lack what left no trace in the text.
     fn catch_up(&mut self, update: &[u8]) {
-        self.editor
+        let merged = self
+            .editor
             .apply(update)
             .expect("main's own update is valid");
         self.ahead = Some(Patch::default());
-        self.aligned = self.shown == *self.editor.rope();
-    }
-
-    /// The text that the editor should show: a final newline that it insists on stays.
-    fn target(&self) -> Rope {
-        let mut target = self.main.rope().clone();
-        let ends = |text: &Rope| text.len_chars() > 0 && text.char(text.len_chars() - 1) == '\n';
-        if self.keeps_newline() && ends(&self.shown) && !ends(&target) {
-            target.insert_char(target.len_chars(), '\n');
-        }
-        target
+        let alignment = std::mem::replace(&mut self.alignment, Alignment::Same);
+        let nothing = Patch::default();
+        self.alignment = alignment.landed(&nothing, &merged, &self.shown, self.editor.rope());
     }
 
     fn as_edits(&self, patch: &Patch) -> Vec<TextEdit> {

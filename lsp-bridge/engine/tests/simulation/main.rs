@@ -10,6 +10,8 @@ mod world;
 use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use std::collections::BTreeMap;
+
 use editor::{Kind, kinds};
 use world::World;
 
@@ -25,27 +27,31 @@ fn number(name: &str) -> Option<u64> {
     )
 }
 
-/// Runs one seed; returns how many steps it took.
-fn simulate(seed: u64, kinds: &[Kind]) -> u64 {
+/// Runs one seed; returns how many steps it took, or why it failed.
+fn simulate(seed: u64, kinds: &[Kind], traced: bool) -> Result<u64, String> {
     let mut world = World::new(seed, kinds);
     let result = catch_unwind(AssertUnwindSafe(|| {
         world.run();
         judge(&world);
     }));
-    if let Err(panic) = result {
+    let Err(panic) = result else {
+        return Ok(world.steps);
+    };
+    if traced {
         for line in &world.trace {
             println!("{line}");
         }
-        let names: Vec<_> = world
-            .users
-            .iter()
-            .map(|user| user.editor.kind.client_name)
-            .collect();
         println!("server {:?}", world.server.text());
-        println!("failed with SEED={seed}; editors: {names:?}");
-        std::panic::resume_unwind(panic);
     }
-    world.steps
+    let reason = panic
+        .downcast_ref::<String>()
+        .map_or("a panic without a message", String::as_str);
+    let names: Vec<_> = world
+        .users
+        .iter()
+        .map(|user| user.editor.kind.client_name)
+        .collect();
+    Err(format!("{reason}; editors: {names:?}"))
 }
 
 /// The oracle.
@@ -96,14 +102,29 @@ fn everyone(world: &World, of: impl Fn(&world::User) -> &HashSet<char>) -> HashS
         .collect()
 }
 
+/// Runs the seeds that are asked for; the first that fails runs once more with its trace.
 fn run(kinds: &[Kind]) {
     let first = number("SEED");
     let count = number("SEEDS").unwrap_or(if first.is_some() { 1 } else { SEEDS });
     let first = first.unwrap_or(0);
-    let steps: u64 = (first..first + count)
-        .map(|seed| simulate(seed, kinds))
-        .sum();
+    let mut steps = 0;
+    let mut failures = BTreeMap::new();
+    for seed in first..first + count {
+        match simulate(seed, kinds, false) {
+            Ok(taken) => steps += taken,
+            Err(reason) => {
+                failures.insert(seed, reason);
+            }
+        }
+    }
     println!("{count} seeds, {steps} steps");
+    if let Some((&seed, _)) = failures.first_key_value() {
+        simulate(seed, kinds, true).expect_err("the same seed fails again");
+        for (seed, reason) in &failures {
+            println!("SEED={seed}: {reason}");
+        }
+        panic!("{} of {count} seeds failed", failures.len());
+    }
 }
 
 #[test]
@@ -113,7 +134,13 @@ fn every_kind_of_editor_together() {
 
 #[test]
 fn each_kind_of_editor_among_itself() {
+    let only = std::env::var("EDITOR_KIND").ok();
     for kind in kinds() {
-        run(&[kind]);
+        if only
+            .as_deref()
+            .is_none_or(|only| kind.client_name.contains(only))
+        {
+            run(&[kind]);
+        }
     }
 }

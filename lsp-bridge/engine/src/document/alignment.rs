@@ -1,0 +1,374 @@
+//! Which character that the editor shows is which character of the `editor` replica.
+//!
+//! The two texts are one almost always. They differ for a while when an edit landed on moved
+//! places, when it met the person's own typing at one place and the editor ordered the two another
+//! way than the shared text does, or when only the first part of a change has been sent. Until the
+//! next edit repairs it, the person's changes are carried over character by character, so that who
+//! deletes a letter deletes that letter wherever it belongs.
+
+use std::ops::Range;
+
+use ropey::Rope;
+
+use crate::diff::diff;
+use crate::patch::{Patch, Side, Splice};
+
+/// How what is shown and the replica correspond.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Alignment {
+    /// The texts are the same.
+    Same,
+    /// Each character shown on its own.
+    Mapped(Vec<Character>),
+}
+
+/// A character that the editor shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Character {
+    /// Its place in the replica; `None` if the replica does not have it.
+    place: Option<usize>,
+    /// Whether an edit of ours has brought it since the texts last were the same. If two
+    /// characters stand the wrong way round, it is ours that moves: the person's caret is at
+    /// theirs.
+    is_ours: bool,
+}
+
+impl Alignment {
+    /// Two texts of which nothing is known but that they differ.
+    pub(super) fn between(shown: &Rope, replica: &Rope) -> Self {
+        Self::Mapped(vec![Character::unknown(true); shown.len_chars()]).matched(shown, replica)
+    }
+
+    pub(super) fn is_same(&self) -> bool {
+        matches!(self, Self::Same)
+    }
+
+    /// The person's change of what is shown, as a change of the replica.
+    pub(super) fn carry(&self, splice: &Splice) -> Patch {
+        let Self::Mapped(characters) = self else {
+            return Patch::from(splice.clone());
+        };
+        let mut out = Patch::default();
+        let mut insertion = Some(Splice {
+            at: behind(characters, splice.at),
+            delete: 0,
+            insert: splice.insert.clone(),
+        });
+        for at in places(&characters[splice.at..splice.end()]) {
+            if let Some(insertion) = insertion.take_if(|insertion| insertion.at <= at) {
+                out.push(insertion);
+            }
+            out.push(Splice {
+                at,
+                delete: 1,
+                insert: String::new(),
+            });
+        }
+        insertion
+            .into_iter()
+            .for_each(|insertion| out.push(insertion));
+        out
+    }
+
+    /// The person changed what is shown by `typed`, and so the replica by `written`, which
+    /// [`Alignment::carry`] has made of it.
+    pub(super) fn typed(
+        self,
+        typed: &Splice,
+        written: &Patch,
+        shown: &Rope,
+        replica: &Rope,
+    ) -> Self {
+        let Self::Mapped(characters) = &self else {
+            return Self::Same;
+        };
+        if shown == replica {
+            return Self::Same;
+        }
+        let gap = behind(characters, typed.at);
+        let gone = places(&characters[typed.at..typed.end()]);
+        let start = gap - gone.iter().filter(|&&at| at < gap).count();
+        let Self::Mapped(mut characters) = self
+            .replica_changed(written)
+            .shown_changed(&Patch::from(typed.clone()), false)
+        else {
+            return Self::Same;
+        };
+        for offset in 0..inserted(typed) {
+            characters[typed.at + offset].place = Some(start + offset);
+        }
+        Self::Mapped(characters)
+    }
+
+    /// The newline that the editor puts behind every text has become a part of the replica, whose
+    /// text it now ends.
+    pub(super) fn newline_is_real(self, shown: &Rope, replica: &Rope) -> Self {
+        match self {
+            Self::Mapped(mut characters) if shown != replica => {
+                if let Some(last) = characters.last_mut() {
+                    last.place = Some(replica.len_chars() - 1);
+                }
+                Self::Mapped(characters)
+            }
+            _ => Self::Same,
+        }
+    }
+
+    /// An edit landed: what is shown changed by `landed` to `shown`, the replica by `merged` to
+    /// `replica`.
+    pub(super) fn landed(
+        self,
+        landed: &Patch,
+        merged: &Patch,
+        shown: &Rope,
+        replica: &Rope,
+    ) -> Self {
+        if shown == replica {
+            return Self::Same;
+        }
+        let characters = match self {
+            Self::Same => {
+                let inserted: usize = landed.splices().iter().map(inserted).sum();
+                let deleted: usize = landed.splices().iter().map(|s| s.delete).sum();
+                let known = |at| Character {
+                    place: Some(at),
+                    is_ours: false,
+                };
+                (0..shown.len_chars() + deleted - inserted)
+                    .map(known)
+                    .collect()
+            }
+            Self::Mapped(characters) => characters,
+        };
+        Self::Mapped(characters)
+            .replica_changed(merged)
+            .shown_changed(landed, true)
+            .matched(shown, replica)
+    }
+
+    /// The edit that makes the editor show what the replica holds.
+    pub(super) fn repair(&self, shown: &Rope, replica: &Rope) -> Patch {
+        let Self::Mapped(characters) = self else {
+            return Patch::default();
+        };
+        let Some(kept) = kept(characters) else {
+            return diff(shown, replica);
+        };
+        let mut patch = Patch::default();
+        let (mut from, mut to) = (0, 0);
+        let ends = (shown.len_chars(), replica.len_chars());
+        for (at, place) in kept.into_iter().chain([ends]) {
+            patch.push(Splice {
+                at: from,
+                delete: at - from,
+                insert: replica.slice(to..place).to_string(),
+            });
+            (from, to) = (at + 1, place + 1);
+        }
+        patch
+    }
+
+    fn replica_changed(self, patch: &Patch) -> Self {
+        let Self::Mapped(mut characters) = self else {
+            return self;
+        };
+        for place in characters.iter_mut().map(|c| &mut c.place) {
+            *place = place.and_then(|at| {
+                let one = Patch::single(at, 1, "").rebase(patch, Side::After);
+                one.splices().first().map(|splice| splice.at)
+            });
+        }
+        Self::Mapped(characters)
+    }
+
+    fn shown_changed(self, patch: &Patch, is_ours: bool) -> Self {
+        let Self::Mapped(mut characters) = self else {
+            return self;
+        };
+        for splice in patch.splices().iter().rev() {
+            let new = std::iter::repeat_n(Character::unknown(is_ours), inserted(splice));
+            characters.splice(splice.at..splice.end(), new);
+        }
+        Self::Mapped(characters)
+    }
+
+    /// Finds for the characters that our edits have brought theirs among those of the replica that
+    /// nobody stands for yet: first between the same neighbours, then anywhere.
+    fn matched(self, shown: &Rope, replica: &Rope) -> Self {
+        let Self::Mapped(mut characters) = self else {
+            return self;
+        };
+        if shown == replica {
+            return Self::Same;
+        }
+        debug_assert_eq!(characters.len(), shown.len_chars());
+        let mut is_free = vec![true; replica.len_chars()];
+        for at in places(&characters) {
+            is_free[at] = false;
+        }
+        let ends = (shown.len_chars(), replica.len_chars());
+        let (mut from, mut to) = (0, 0);
+        for (at, place) in kept(&characters)
+            .unwrap_or_default()
+            .into_iter()
+            .chain([ends])
+        {
+            settle(
+                &mut characters,
+                from..at,
+                &mut is_free,
+                to..place,
+                shown,
+                replica,
+            );
+            (from, to) = (at + 1, place + 1);
+        }
+        settle(
+            &mut characters,
+            0..ends.0,
+            &mut is_free,
+            0..ends.1,
+            shown,
+            replica,
+        );
+        Self::Mapped(characters)
+    }
+}
+
+/// Gives homeless characters among `which` the free places among `where_to` that have the same
+/// letters in the same order.
+fn settle(
+    characters: &mut [Character],
+    which: Range<usize>,
+    is_free: &mut [bool],
+    where_to: Range<usize>,
+    shown: &Rope,
+    replica: &Rope,
+) {
+    let is_homeless = |i: &usize| characters[*i].is_ours && characters[*i].place.is_none();
+    let homeless: Vec<usize> = which.filter(is_homeless).collect();
+    let free: Vec<usize> = where_to.filter(|&i| is_free[i]).collect();
+    if homeless.is_empty() || free.is_empty() {
+        return;
+    }
+    let pick = |text: &Rope, which: &[usize]| {
+        let letters: String = which.iter().map(|&i| text.char(i)).collect();
+        Rope::from_str(&letters)
+    };
+    let difference = diff(&pick(shown, &homeless), &pick(replica, &free));
+    let end = Splice {
+        at: homeless.len(),
+        delete: 0,
+        insert: String::new(),
+    };
+    let (mut from, mut to) = (0, 0);
+    for splice in difference.splices().iter().chain([&end]) {
+        while from < splice.at {
+            characters[homeless[from]].place = Some(free[to]);
+            is_free[free[to]] = false;
+            (from, to) = (from + 1, to + 1);
+        }
+        from += splice.delete;
+        to += inserted(splice);
+    }
+}
+
+impl Character {
+    fn unknown(is_ours: bool) -> Self {
+        Self {
+            place: None,
+            is_ours,
+        }
+    }
+}
+
+/// The characters that can stay where they are, with their places, both ascending: everything that
+/// is not ours, and of ours what stands right. `None` if what is not ours is out of order itself.
+fn kept(characters: &[Character]) -> Option<Vec<(usize, usize)>> {
+    let theirs = characters.iter().filter(|c| !c.is_ours);
+    if !theirs.filter_map(|c| c.place).is_sorted() {
+        return None;
+    }
+    // For each character the next place behind it that is not ours.
+    let mut next = usize::MAX;
+    let mut limits = vec![next; characters.len()];
+    for (limit, character) in limits.iter_mut().zip(characters).rev() {
+        *limit = next;
+        if let (false, Some(place)) = (character.is_ours, character.place) {
+            next = place;
+        }
+    }
+    let mut kept = Vec::new();
+    let mut free_from = 0;
+    for (at, (character, limit)) in characters.iter().zip(limits).enumerate() {
+        if let Some(place) = character.place
+            && place >= free_from
+            && place < limit
+        {
+            kept.push((at, place));
+            free_from = place + 1;
+        }
+    }
+    Some(kept)
+}
+
+fn inserted(splice: &Splice) -> usize {
+    splice.insert.chars().count()
+}
+
+/// Where the replica has these characters, in ascending order.
+fn places(characters: &[Character]) -> Vec<usize> {
+    let mut places: Vec<usize> = characters.iter().filter_map(|c| c.place).collect();
+    places.sort_unstable();
+    places
+}
+
+/// The gap of the replica for a text put before character `at` of what is shown: behind the
+/// nearest character on its left that the replica has.
+fn behind(characters: &[Character], at: usize) -> usize {
+    let left = characters[..at].iter().rev().find_map(|c| c.place);
+    left.map_or(0, |place| place + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_letter_that_stands_elsewhere_is_the_same_letter() {
+        // The editor shows "TX", the shared text has "XT" (two insertions at one place).
+        let alignment = Alignment::Same.landed(
+            &Patch::single(1, 0, "T"),
+            &Patch::single(2, 0, "T"),
+            &Rope::from_str("aTXb"),
+            &Rope::from_str("aXTb"),
+        );
+        let places: Vec<_> = match &alignment {
+            Alignment::Same => unreachable!(),
+            Alignment::Mapped(characters) => characters.iter().map(|c| c.place).collect(),
+        };
+        assert_eq!(places, [Some(0), Some(2), Some(1), Some(3)]);
+        let splice = |at, delete, insert: &str| Splice {
+            at,
+            delete,
+            insert: insert.into(),
+        };
+        // Deleting the T deletes the T.
+        let removal = alignment.carry(&splice(1, 1, ""));
+        assert_eq!(removal, Patch::single(2, 1, ""));
+        // Typing behind the X stays behind the X.
+        let typing = alignment.carry(&splice(3, 0, "Y"));
+        assert_eq!(typing, Patch::single(2, 0, "Y"));
+        // The repair moves the T, which is ours.
+        let repair = alignment.repair(&Rope::from_str("aTXb"), &Rope::from_str("aXTb"));
+        assert_eq!(repair.splices()[0], Patch::single(1, 1, "").splices()[0]);
+        assert_eq!(repair.splices()[1], Patch::single(3, 0, "T").splices()[0]);
+        let after = alignment.typed(
+            &splice(1, 1, ""),
+            &removal,
+            &Rope::from_str("aXb"),
+            &Rope::from_str("aXb"),
+        );
+        assert!(after.is_same());
+    }
+}
