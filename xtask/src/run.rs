@@ -161,10 +161,15 @@ impl Server {
     }
 }
 
-/// Shares the directory and returns its editor link.
+/// Shares the directory, or makes a further link where it is shared already. Returns a link to edit.
 fn share(dir: &Path, server: &str) -> Result<String> {
+    let mut tutti = Command::new(target().join("debug/tutti"));
+    if dir.join(".tutti/project.toml").exists() {
+        tutti.args(["link", "--role", "editor"]).current_dir(dir);
+        return Ok(command::output(&mut tutti)?.trim().to_owned());
+    }
     let line = command::output(
-        Command::new(target().join("debug/tutti"))
+        tutti
             .arg("share")
             .arg(dir)
             .args(["--server", server, "--json"]),
