@@ -4,7 +4,8 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::client::connect_with_config;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::stream::MaybeTlsStream;
 use tokio_tungstenite::tungstenite::{self, Message as Socket, WebSocket};
 use tutti_protocol::hocuspocus::{Frame, Message};
@@ -26,7 +27,11 @@ pub type Connection = WebSocket<MaybeTlsStream<TcpStream>>;
 /// # Errors
 /// When the server does not let it in.
 pub fn connect(server: &str, path: &str) -> Result<Connection> {
-    let (socket, _) = tungstenite::connect(format!("{server}{path}"))
+    // A document may come in one frame, however large it is.
+    let config = WebSocketConfig::default()
+        .max_frame_size(None)
+        .max_message_size(None);
+    let (socket, _) = connect_with_config(format!("{server}{path}"), Some(config), 0)
         .with_context(|| format!("no WebSocket at {server}{path}"))?;
     wait_at_most(&socket, LONG)?;
     Ok(socket)

@@ -364,6 +364,8 @@ fn an_update_of_a_viewer() -> Result<()> {
     };
     let mut viewer = Member::join(to, 1)?;
     let before = scene.witness.text();
+    // It has nothing that the server lacks, and that much is granted.
+    viewer.saved()?;
     viewer.append("viewer")?;
     let refused = (|| -> Result<()> {
         loop {
