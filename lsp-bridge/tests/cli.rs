@@ -1,4 +1,8 @@
 //! The program itself: what it says and how it ends when there is no server to ask.
+#![allow(
+    clippy::unwrap_used,
+    reason = "where a test cannot be set up, it fails"
+)]
 
 use std::fs;
 use std::net::TcpListener;
