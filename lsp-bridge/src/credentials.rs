@@ -10,6 +10,8 @@ use thiserror::Error;
 use tutti_protocol::ids::ProjectId;
 use url::Url;
 
+use crate::project::Project;
+
 /// Why the secrets cannot be read or kept.
 #[derive(Debug, Error)]
 pub enum CredentialsError {
@@ -47,9 +49,10 @@ struct Secrets {
     /// Per server: a token that may make projects there.
     #[serde(default)]
     servers: BTreeMap<String, String>,
-    /// Per server and project.
+    /// Per server, project and directory: one person may edit a project in one directory and only
+    /// view it in another.
     #[serde(default)]
-    projects: BTreeMap<String, BTreeMap<ProjectId, Access>>,
+    projects: BTreeMap<String, BTreeMap<ProjectId, BTreeMap<String, Access>>>,
 }
 
 /// The file. Each change reads it anew, so that several bridges can share it.
@@ -71,32 +74,21 @@ impl Credentials {
         Self { path }
     }
 
-    /// What opens a project.
-    pub fn project(
-        &self,
-        server: &Url,
-        project: &ProjectId,
-    ) -> Result<Option<Access>, CredentialsError> {
+    /// What opens a project in its directory, and in no other: a repository from elsewhere may
+    /// bring a `.tutti/project.toml` along that names any project.
+    pub fn project(&self, project: &Project) -> Result<Option<Access>, CredentialsError> {
         let mut secrets = self.read()?;
-        let projects = secrets.projects.remove(&key(server));
-        Ok(projects.and_then(|mut projects| projects.remove(project)))
+        let ids = secrets.projects.remove(&key(&project.server));
+        let directories = ids.and_then(|mut ids| ids.remove(&project.id));
+        Ok(directories.and_then(|mut found| found.remove(&directory(project))))
     }
 
-    /// The token that may make projects on a server.
-    pub fn server(&self, server: &Url) -> Result<Option<String>, CredentialsError> {
-        Ok(self.read()?.servers.remove(&key(server)))
-    }
-
-    /// Keeps what opens a project.
-    pub fn keep_project(
-        &self,
-        server: &Url,
-        project: &ProjectId,
-        access: Access,
-    ) -> Result<(), CredentialsError> {
+    /// Keeps what opens a project in its directory.
+    pub fn keep_project(&self, project: &Project, access: Access) -> Result<(), CredentialsError> {
         self.change(|secrets| {
-            let projects = secrets.projects.entry(key(server)).or_default();
-            projects.insert(project.clone(), access);
+            let ids = secrets.projects.entry(key(&project.server)).or_default();
+            let directories = ids.entry(project.id.clone()).or_default();
+            directories.insert(directory(project), access);
         })
     }
 
@@ -107,19 +99,18 @@ impl Credentials {
         })
     }
 
-    /// Forgets what opens a project.
-    pub fn forget_project(
-        &self,
-        server: &Url,
-        project: &ProjectId,
-    ) -> Result<(), CredentialsError> {
+    /// Forgets what opens a project in its directory.
+    pub fn forget_project(&self, project: &Project) -> Result<(), CredentialsError> {
         self.change(|secrets| {
-            if let Some(projects) = secrets.projects.get_mut(&key(server)) {
-                projects.remove(project);
-                if projects.is_empty() {
-                    secrets.projects.remove(&key(server));
-                }
+            let server = key(&project.server);
+            let Some(ids) = secrets.projects.get_mut(&server) else {
+                return;
+            };
+            if let Some(directories) = ids.get_mut(&project.id) {
+                directories.remove(&directory(project));
             }
+            ids.retain(|_, directories| !directories.is_empty());
+            secrets.projects.retain(|_, ids| !ids.is_empty());
         })
     }
 
@@ -167,6 +158,10 @@ impl Credentials {
     }
 }
 
+fn directory(project: &Project) -> String {
+    project.root.display().to_string()
+}
+
 /// Two ways to write one server's address are one key.
 fn key(server: &Url) -> String {
     server.as_str().trim_end_matches('/').to_owned()
@@ -206,25 +201,43 @@ mod tests {
         }
     }
 
+    fn project(server: &str, id: &str, root: &str) -> Project {
+        Project {
+            root: root.into(),
+            server: server.parse().unwrap(),
+            id: id.parse().unwrap(),
+        }
+    }
+
     #[test]
     fn kept_and_forgotten() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("deep/tutti/credentials.toml");
         let credentials = Credentials::at(path.clone());
-        let server: Url = "http://h:4400".parse().unwrap();
-        let same: Url = "http://h:4400/".parse().unwrap();
-        let other: Url = "http://h:4401".parse().unwrap();
-        let (a, b): (ProjectId, ProjectId) = ("a".parse().unwrap(), "b".parse().unwrap());
-        assert!(credentials.project(&server, &a).unwrap().is_none());
-        credentials.keep_project(&server, &a, access("A")).unwrap();
-        credentials.keep_project(&same, &b, access("B")).unwrap();
+        let token = |project: &Project| {
+            let access = credentials.project(project).unwrap();
+            access.map(|access| access.token)
+        };
+        let editing = project("http://h:4400", "a", "/editing");
+        let viewing = project("http://h:4400/", "a", "/viewing");
+        let other_id = project("http://h:4400", "b", "/editing");
+        let other_server = project("http://h:4401", "a", "/editing");
+        assert_eq!(token(&editing), None);
+        credentials.keep_project(&editing, access("E")).unwrap();
+        assert_eq!(token(&viewing), None);
+        credentials.keep_project(&viewing, access("V")).unwrap();
+        credentials.keep_project(&other_id, access("B")).unwrap();
+        assert_eq!(token(&editing).as_deref(), Some("E"));
+        assert_eq!(token(&viewing).as_deref(), Some("V"));
+        assert_eq!(token(&other_server), None);
+        credentials.forget_project(&viewing).unwrap();
+        credentials.forget_project(&editing).unwrap();
+        assert_eq!(token(&editing), None);
+        assert_eq!(token(&other_id).as_deref(), Some("B"));
+        let server = "http://h:4400/".parse().unwrap();
         credentials.keep_server(&server, "admin").unwrap();
-        assert!(credentials.project(&same, &a).unwrap() == Some(access("A")));
-        assert!(credentials.project(&other, &a).unwrap().is_none());
-        assert_eq!(credentials.server(&same).unwrap().as_deref(), Some("admin"));
-        credentials.forget_project(&server, &a).unwrap();
-        assert!(credentials.project(&server, &a).unwrap().is_none());
-        assert!(credentials.project(&server, &b).unwrap() == Some(access("B")));
+        let found = credentials.server(&editing.server).unwrap();
+        assert_eq!(found.as_deref(), Some("admin"));
 
         #[cfg(unix)]
         {

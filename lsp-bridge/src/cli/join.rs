@@ -70,8 +70,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
     let credentials = Credentials::of_user()?;
     let keep = || {
         credentials.keep_project(
-            &project.server,
-            &project.id,
+            &project,
             Access {
                 token: token.clone(),
                 editor_link: None,

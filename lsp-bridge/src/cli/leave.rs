@@ -41,7 +41,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         );
     }
     let kept = clear(&project.private())?;
-    Credentials::of_user()?.forget_project(&project.server, &project.id)?;
+    Credentials::of_user()?.forget_project(&project)?;
     output::line(format_args!(
         "Left: {} is an ordinary directory again, with its files as they are.",
         project.root.display()

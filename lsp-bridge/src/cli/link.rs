@@ -21,7 +21,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: Args) -> anyhow::Result<()> {
     let project = Project::find(&current_dir()?)?;
-    let access = Credentials::of_user()?.project(&project.server, &project.id)?;
+    let access = Credentials::of_user()?.project(&project)?;
     let access = access.context("no access from here: run `tutti join LINK` in this directory")?;
     let wanted = NewLink {
         role: args.role,

@@ -78,7 +78,7 @@ fn refuse_shared(root: &Path, credentials: &Credentials) -> anyhow::Result<()> {
             project.root.display()
         );
     }
-    let access = credentials.project(&project.server, &project.id)?;
+    let access = credentials.project(&project)?;
     match access.and_then(|access| Some((access.editor_link?, access.viewer_link?))) {
         Some((editor, viewer)) => bail!(
             "{} is shared already; to edit: {editor} , to view: {viewer}",
@@ -97,7 +97,7 @@ fn resume(
     args: &Args,
     credentials: &Credentials,
 ) -> anyhow::Result<(Project, Access)> {
-    let access = credentials.project(&pending.server, &pending.id)?;
+    let access = credentials.project(&pending)?;
     let shared_from_here = access.filter(|access| access.editor_link.is_some());
     let Some(access) = shared_from_here else {
         bail!(
@@ -155,7 +155,7 @@ fn create(
         viewer_link: Some(created.viewer_link),
     };
     // Before anything else, so that nothing is left behind that nobody can open.
-    credentials.keep_project(&project.server, &project.id, access.clone())?;
+    credentials.keep_project(&project, access.clone())?;
     if matches!(token.source, token::Source::Flag) {
         credentials.keep_server(&server, &token.token)?;
     }

@@ -13,7 +13,7 @@ const SHOWN_PATHS: usize = 20;
 
 pub(super) fn run() -> anyhow::Result<()> {
     let project = Project::find(&current_dir()?)?;
-    let access = Credentials::of_user()?.project(&project.server, &project.id)?;
+    let access = Credentials::of_user()?.project(&project)?;
     let asked = access.map(|access| Api::new(&project.server, &access.token).project(&project.id));
     let (name, connection) = match asked {
         Some(Ok(found)) => {
