@@ -1,6 +1,6 @@
 //! `tutti-server`: reads its configuration, serves until it is told to stop.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 use tracing_subscriber::EnvFilter;
@@ -75,6 +75,7 @@ fn start_logging(settings: &Settings) -> Result<(), String> {
         .map_err(|err| format!("--log-filter: {err}"))?;
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
     match settings.log {
         LogFormat::Text => builder.init(),

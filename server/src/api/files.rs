@@ -24,7 +24,7 @@ use super::{ApiState, FILES};
     params(("project" = String, Path, description = "The project's id")),
     responses(
         (status = 200, body = Vec<File>),
-        (status = "4XX", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "What went wrong.", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn list(
@@ -64,7 +64,7 @@ pub(super) async fn list(
     ),
     responses(
         (status = 200, body = String, content_type = "text/plain"),
-        (status = "4XX", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "What went wrong.", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn text(

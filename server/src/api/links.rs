@@ -114,7 +114,7 @@ pub(super) fn share_link(base: &Url, project: &ProjectId, token: &Token) -> Stri
     params(("project" = String, Path, description = "The project's id")),
     responses(
         (status = 201, body = CreatedLink),
-        (status = "4XX", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "What went wrong.", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn create(
@@ -150,7 +150,7 @@ pub(super) async fn create(
     params(("project" = String, Path, description = "The project's id")),
     responses(
         (status = 200, body = Vec<Link>),
-        (status = "4XX", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "What went wrong.", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn list(
@@ -183,7 +183,7 @@ pub(super) async fn list(
     ),
     responses(
         (status = 204, description = "It is withdrawn."),
-        (status = "4XX", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "What went wrong.", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn delete(
@@ -226,7 +226,7 @@ pub(super) async fn delete(
     params(("project" = String, Path, description = "The project's id")),
     responses(
         (status = 200, body = Joined),
-        (status = "4XX", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "What went wrong.", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn join(

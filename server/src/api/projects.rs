@@ -10,6 +10,7 @@ use super::extract::{Admin, BaseUrl, Caller, Json, Member};
 use super::links::{LinkTerms, new_link, share_link};
 use super::{ApiState, PROJECTS};
 use crate::auth::{self, Identity, now, random_id};
+use crate::ws::GrantId;
 
 /// 80 random bits: project ids are not secret, but they are not to be guessed either.
 const PROJECT_ID_LEN: usize = 16;
@@ -23,7 +24,7 @@ const MAX_NAME_CHARS: usize = 200;
     post, path = "/projects", tag = PROJECTS, operation_id = "createProject", request_body = NewProject,
     responses(
         (status = 201, body = CreatedProject),
-        (status = "4XX", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "What went wrong.", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn create(
@@ -70,7 +71,7 @@ pub(super) async fn create(
     get, path = "/projects", tag = PROJECTS, operation_id = "listProjects",
     responses(
         (status = 200, body = Vec<Project>),
-        (status = "4XX", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "What went wrong.", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn list(
@@ -103,7 +104,7 @@ pub(super) async fn list(
     params(("project" = String, Path, description = "The project's id")),
     responses(
         (status = 200, body = Project),
-        (status = "4XX", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "What went wrong.", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn show(member: Member) -> axum::Json<Project> {
@@ -119,7 +120,7 @@ pub(super) async fn show(member: Member) -> axum::Json<Project> {
     params(("project" = String, Path, description = "The project's id")),
     responses(
         (status = 204, description = "It is gone."),
-        (status = "4XX", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "What went wrong.", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn delete(
@@ -131,7 +132,9 @@ pub(super) async fn delete(
     // The links go first, so that nobody comes back while the documents are deleted; the project
     // itself goes last, so that a deletion that failed half-way can be asked for again.
     for link in directory.links(&project.id).await? {
-        directory.delete_link(&project.id, &link.id).await?;
+        for gone in directory.delete_link(&project.id, &link.id).await? {
+            state.rooms.revoke(&GrantId::new(gone));
+        }
     }
     state.rooms.delete_project(&project.id).await?;
     directory.delete_project(&project.id).await?;

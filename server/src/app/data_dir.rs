@@ -20,13 +20,8 @@ impl DataDir {
             path: path.clone(),
             cause,
         };
-        create_private(&path).map_err(unusable)?;
-        let lock = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path.join("lock"));
-        let lock = lock.map_err(unusable)?;
+        create_private_dir(&path).map_err(unusable)?;
+        let lock = open_private_file(&path.join("lock")).map_err(unusable)?;
         match lock.try_lock() {
             Ok(()) => Ok(DataDir { path, _lock: lock }),
             Err(TryLockError::WouldBlock) => Err(StartError::InUse { path }),
@@ -37,13 +32,33 @@ impl DataDir {
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
+
+    /// The path of a file in the directory, which is made empty if it is missing, so that only
+    /// its owner can read what a library then writes into it.
+    pub(super) fn private_file(&self, name: &str) -> Result<PathBuf, StartError> {
+        let path = self.path.join(name);
+        match open_private_file(&path) {
+            Ok(_) => Ok(path),
+            Err(cause) => Err(StartError::DataDir {
+                path: self.path.clone(),
+                cause,
+            }),
+        }
+    }
 }
 
-/// Makes a directory that is nobody else's business.
-fn create_private(path: &Path) -> io::Result<()> {
+fn create_private_dir(path: &Path) -> io::Result<()> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(path)
+}
+
+fn open_private_file(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
 }

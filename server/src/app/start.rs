@@ -90,11 +90,12 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let listener = TcpListener::bind(settings.listen).await.map_err(listen)?;
     let addr = listener.local_addr().map_err(listen)?;
 
-    let path = data_dir.path().join("documents.db");
+    let path = data_dir.private_file("documents.db")?;
     let store = SqliteStore::open(&path).map_err(|cause| StartError::Store { path, cause })?;
-    let directory = SqliteDirectory::open(&data_dir.path().join("directory.db"))?;
+    let directory = SqliteDirectory::open(&data_dir.private_file("directory.db")?)?;
     let admin_token = admin::load_or_create(data_dir.path())?;
 
+    tracing::info!("serving {} on {addr}", data_dir.path().display());
     let access = Access::new(Arc::new(directory), &admin_token.token);
     let rooms = Rooms::new(
         Arc::new(store),

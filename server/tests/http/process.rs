@@ -1,6 +1,6 @@
 //! The program itself: what it prints, and how it ends.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -99,6 +99,91 @@ fn serves_says_where_and_stops_when_told() {
             "{err}"
         );
         assert!(!err.contains(token.trim()), "the token is never shown");
+    }
+}
+
+/// A token may be asked with rightly, wrongly, over REST and over a socket: no log shows it.
+#[cfg(unix)]
+#[test]
+fn no_log_shows_a_token() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut server = Program::start(program(
+        &[
+            "--listen",
+            "127.0.0.1:0",
+            "--log-filter",
+            "trace",
+            "--log",
+            "json",
+        ],
+        dir.path(),
+    ));
+    let mut err = server.child.stderr.take().unwrap();
+    let log = std::thread::spawn(move || {
+        let mut log = String::new();
+        err.read_to_string(&mut log).unwrap();
+        log
+    });
+    let mut line = String::new();
+    server.stdout.read_line(&mut line).unwrap();
+    let address = line
+        .trim_end()
+        .strip_prefix("listening on http://")
+        .unwrap();
+    let admin = std::fs::read_to_string(dir.path().join("admin-token"))
+        .unwrap()
+        .trim()
+        .to_owned();
+    let wrong = tutti_server::auth::Token::generate()
+        .unwrap()
+        .reveal()
+        .to_owned();
+    for token in [&admin, &wrong] {
+        for request in [
+            format!("GET /api/projects HTTP/1.1\r\nAuthorization: Bearer {token}\r\n"),
+            format!(
+                "GET /ws/p/d?token={token} HTTP/1.1\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+                 Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+            ),
+        ] {
+            let connection = if request.contains("Upgrade") {
+                "Upgrade"
+            } else {
+                "close"
+            };
+            let mut stream = std::net::TcpStream::connect(address).unwrap();
+            write!(
+                stream,
+                "{request}Host: localhost\r\nConnection: {connection}\r\n\r\n"
+            )
+            .unwrap();
+            stream.read_to_end(&mut Vec::new()).unwrap();
+        }
+    }
+    server.signal("-TERM");
+    server.child.wait().unwrap();
+    let log = log.join().unwrap();
+    assert!(log.lines().count() > 10, "{log}");
+    for token in [admin, wrong] {
+        assert!(!log.contains(&token[12..]), "{log}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn files_are_their_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let (_server, _) = Program::serve(&data);
+    assert_eq!(
+        std::fs::metadata(&data).unwrap().permissions().mode() & 0o777,
+        0o700
+    );
+    for entry in std::fs::read_dir(&data).unwrap() {
+        let entry = entry.unwrap();
+        let mode = entry.metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{}", entry.path().display());
     }
 }
 
