@@ -83,6 +83,11 @@ impl Credentials {
         Ok(directories.and_then(|mut found| found.remove(&directory(project))))
     }
 
+    /// The token that may make projects on a server.
+    pub fn server(&self, server: &Url) -> Result<Option<String>, CredentialsError> {
+        Ok(self.read()?.servers.remove(&key(server)))
+    }
+
     /// Keeps what opens a project in its directory.
     pub fn keep_project(&self, project: &Project, access: Access) -> Result<(), CredentialsError> {
         self.change(|secrets| {
