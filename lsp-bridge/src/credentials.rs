@@ -163,8 +163,11 @@ impl Credentials {
     }
 }
 
+/// Two ways to a directory are one key.
 fn directory(project: &Project) -> String {
-    project.root.display().to_string()
+    let root = project.root.canonicalize();
+    let root = root.as_ref().unwrap_or(&project.root);
+    root.display().to_string()
 }
 
 /// Two ways to write one server's address are one key.

@@ -63,7 +63,7 @@ impl FindSetup {
     }
 
     fn setup(&self, project: Project) -> anyhow::Result<Setup> {
-        let access = self.credentials()?.project(&project.server, &project.id)?;
+        let access = self.credentials()?.project(&project)?;
         let access = access.with_context(|| {
             format!(
                 "nothing on this machine opens the project in {}: run `tutti join LINK` there",

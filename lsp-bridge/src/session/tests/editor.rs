@@ -57,7 +57,7 @@ pub(super) fn directory(hub: &Hub, files: &[(&str, &str)]) -> tempfile::TempDir 
         viewer_link: None,
     };
     Credentials::at(directory.path().join("credentials.toml"))
-        .keep_project(&project.server, &project.id, access)
+        .keep_project(&project, access)
         .unwrap();
     directory
 }
