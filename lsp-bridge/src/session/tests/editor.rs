@@ -41,7 +41,7 @@ struct Shown {
 pub(super) fn directory(hub: &Hub, files: &[(&str, &str)]) -> tempfile::TempDir {
     let directory = tempfile::tempdir().unwrap();
     let project = Project {
-        root: directory.path().join("work"),
+        root: directory.path().canonicalize().unwrap().join("work"),
         server: format!("http://{}", hub.address).parse().unwrap(),
         id: "p".parse().unwrap(),
     };
