@@ -128,20 +128,21 @@ fn fate(ours: &Patch, typed: &Patch) -> Fate {
     fate
 }
 
-/// The request's edits as a patch of `text`; `None` if it names places that `text` lacks.
+/// The request's edits as a patch of `text`, in which they may name places that are none: those
+/// become the nearest. `None` if edits then overlap.
 fn raw_patch(text: &Rope, raw: &[TextEdit], encoding: Encoding) -> Option<Patch> {
     let mut patch = Patch::default();
     let mut behind = 0;
     for edit in raw {
-        let start = locate(text, edit.range.start, encoding);
-        let end = locate(text, edit.range.end, encoding);
-        if !start.exact || !end.exact || start.at < behind || end.at < start.at {
+        let start = locate(text, edit.range.start, encoding).at;
+        let end = locate(text, edit.range.end, encoding).at;
+        if start < behind || end < start {
             return None;
         }
-        behind = end.at;
+        behind = end;
         patch.push(Splice {
-            at: start.at,
-            delete: end.at - start.at,
+            at: start,
+            delete: end - start,
             insert: normalised(&edit.new_text),
         });
     }
@@ -170,15 +171,15 @@ fn before_stale(
     }
     let mut typed = next.clone();
     for edit in raw {
-        let at = locate(&typed, edit.range.start, encoding);
+        let at = locate(&typed, edit.range.start, encoding).at;
         let inserted = normalised(&edit.new_text);
-        let end = at.at + inserted.chars().count();
-        if !at.exact || end > typed.len_chars() || typed.slice(at.at..end) != *inserted {
+        let end = at + inserted.chars().count();
+        if end > typed.len_chars() || typed.slice(at..end) != *inserted {
             return None;
         }
-        typed.remove(at.at..end);
-        if let Some(deleted) = deleted_by(edit, shown, typed.len_chars() - at.at, encoding)? {
-            typed.insert(at.at, &deleted);
+        typed.remove(at..end);
+        if let Some(deleted) = deleted_by(edit, shown, typed.len_chars() - at, encoding)? {
+            typed.insert(at, &deleted);
         }
     }
     let fallen = raw_patch(&typed, raw, encoding)?;

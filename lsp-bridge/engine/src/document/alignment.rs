@@ -97,7 +97,7 @@ impl Alignment {
         for offset in 0..inserted(typed) {
             characters[typed.at + offset].place = Some(start + offset);
         }
-        Self::Mapped(characters)
+        Self::Mapped(characters).checked(shown, replica)
     }
 
     /// The newline that the editor puts behind every text has become a part of the replica, whose
@@ -231,7 +231,23 @@ impl Alignment {
             shown,
             replica,
         );
-        Self::Mapped(characters)
+        Self::Mapped(characters).checked(shown, replica)
+    }
+
+    /// In debug builds: each character stands for the same letter, and none for another's.
+    fn checked(self, shown: &Rope, replica: &Rope) -> Self {
+        if let (true, Self::Mapped(characters)) = (cfg!(debug_assertions), &self) {
+            let places = places(characters);
+            debug_assert!(
+                places.is_sorted_by(|a, b| a < b),
+                "two characters at one place"
+            );
+            for (shown, character) in shown.chars().zip(characters) {
+                let letter = character.place.map(|at| replica.char(at));
+                debug_assert!(letter.is_none_or(|letter| letter == shown));
+            }
+        }
+        self
     }
 }
 
