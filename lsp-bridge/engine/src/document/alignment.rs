@@ -6,8 +6,6 @@
 //! next edit repairs it, the person's changes are carried over character by character, so that who
 //! deletes a letter deletes that letter wherever it belongs.
 
-use std::ops::Range;
-
 use ropey::Rope;
 
 use crate::diff::diff;
@@ -192,8 +190,9 @@ impl Alignment {
         Self::Mapped(characters)
     }
 
-    /// Finds for the characters that our edits have brought theirs among those of the replica that
-    /// nobody stands for yet: first between the same neighbours, then anywhere.
+    /// Finds for the characters without a place theirs among those of the replica that nobody
+    /// stands for yet: first between the same neighbours; then, for those that our edits have
+    /// brought, anywhere.
     fn matched(self, shown: &Rope, replica: &Rope) -> Self {
         let Self::Mapped(mut characters) = self else {
             return self;
@@ -208,29 +207,23 @@ impl Alignment {
         }
         let ends = (shown.len_chars(), replica.len_chars());
         let (mut from, mut to) = (0, 0);
-        for (at, place) in kept(&characters)
-            .unwrap_or_default()
-            .into_iter()
-            .chain([ends])
-        {
-            settle(
-                &mut characters,
-                from..at,
-                &mut is_free,
-                to..place,
-                shown,
-                replica,
-            );
+        let anchors = kept(&characters).unwrap_or_default();
+        for (at, place) in anchors.into_iter().chain([ends]) {
+            let is_homeless = |i: &usize| characters[*i].place.is_none();
+            let homeless = (from..at).filter(is_homeless).collect();
+            let free = (to..place).filter(|&i| is_free[i]).collect();
+            for (at, place) in same_letters(shown, homeless, replica, free) {
+                characters[at].place = Some(place);
+                is_free[place] = false;
+            }
             (from, to) = (at + 1, place + 1);
         }
-        settle(
-            &mut characters,
-            0..ends.0,
-            &mut is_free,
-            0..ends.1,
-            shown,
-            replica,
-        );
+        let is_homeless = |i: &usize| characters[*i].is_ours && characters[*i].place.is_none();
+        let homeless = (0..ends.0).filter(is_homeless).collect();
+        let free = (0..ends.1).filter(|&i| is_free[i]).collect();
+        for (at, place) in same_letters(shown, homeless, replica, free) {
+            characters[at].place = Some(place);
+        }
         Self::Mapped(characters).checked(shown, replica)
     }
 
@@ -251,21 +244,16 @@ impl Alignment {
     }
 }
 
-/// Gives homeless characters among `which` the free places among `where_to` that have the same
-/// letters in the same order.
-fn settle(
-    characters: &mut [Character],
-    which: Range<usize>,
-    is_free: &mut [bool],
-    where_to: Range<usize>,
+/// Pairs of characters, one out of `homeless` in what is shown, one out of `free` in the replica,
+/// that have the same letters in the same order.
+fn same_letters(
     shown: &Rope,
+    homeless: Vec<usize>,
     replica: &Rope,
-) {
-    let is_homeless = |i: &usize| characters[*i].is_ours && characters[*i].place.is_none();
-    let homeless: Vec<usize> = which.filter(is_homeless).collect();
-    let free: Vec<usize> = where_to.filter(|&i| is_free[i]).collect();
+    free: Vec<usize>,
+) -> Vec<(usize, usize)> {
     if homeless.is_empty() || free.is_empty() {
-        return;
+        return Vec::new();
     }
     let pick = |text: &Rope, which: &[usize]| {
         let letters: String = which.iter().map(|&i| text.char(i)).collect();
@@ -277,16 +265,15 @@ fn settle(
         delete: 0,
         insert: String::new(),
     };
+    let mut pairs = Vec::new();
     let (mut from, mut to) = (0, 0);
     for splice in difference.splices().iter().chain([&end]) {
-        while from < splice.at {
-            characters[homeless[from]].place = Some(free[to]);
-            is_free[free[to]] = false;
-            (from, to) = (from + 1, to + 1);
-        }
-        from += splice.delete;
-        to += inserted(splice);
+        let same = splice.at - from;
+        pairs.extend(std::iter::zip(&homeless[from..], &free[to..]).take(same));
+        from = splice.end();
+        to += same + inserted(splice);
     }
+    pairs.into_iter().map(|(&at, &place)| (at, place)).collect()
 }
 
 impl Character {

@@ -45,6 +45,7 @@ impl Document {
         let is_repair = !same_text(&self.shown, self.editor.rope(), self.keeps_newline());
         let (mut patch, update) = if is_repair {
             let patch = self.alignment.repair(&self.shown, self.editor.rope());
+            let patch = refine(&self.shown, &patch);
             let patch = self.reachable(patch, self.editor.rope());
             (patch, EMPTY_UPDATE.to_vec())
         } else {
@@ -56,15 +57,6 @@ impl Document {
             let first = removal.filter(|_| is_repair).unwrap_or(0);
             patch = patch.part(first, first + 1);
         }
-        println!(
-            "SENDING {} v{} repair {is_repair} {patch:?} shown {:?} editor {:?} main {:?} {:?}",
-            self.dialect.name,
-            self.version,
-            self.shown.to_string(),
-            self.editor.text(),
-            self.main.text(),
-            self.alignment
-        );
         let mut target = self.shown.clone();
         patch.apply(&mut target);
         if self.retry.is_futile(self.version, &target) {

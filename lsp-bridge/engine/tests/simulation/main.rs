@@ -64,7 +64,11 @@ fn judge(world: &World) {
         let shown = user.editor.buffer.to_string();
         let but_newline = user.editor.kind.keeps_newline;
         let same = shown == text || (but_newline && shown == format!("{text}\n"));
-        assert!(same, "user {number} shows {shown:?} instead of {text:?}");
+        assert!(
+            same,
+            "user {number} shows {shown:?} instead of {text:?} {:?}",
+            user.document
+        );
         assert_eq!(user.document.shown(), shown, "what user {number} shows");
         assert!(user.document.is_settled(), "user {number} is not settled");
         for run in &user.runs {
