@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tutti_protocol::ids::DocumentId;
 use tutti_protocol::index::FileEntry;
 
@@ -32,8 +32,6 @@ pub(super) enum Task {
         text: String,
     },
     TakeOver,
-    /// All earlier tasks are done.
-    Flush(oneshot::Sender<()>),
 }
 
 /// What came of a task.
@@ -100,15 +98,6 @@ impl Disk {
     pub(super) fn give(&self, task: Task) {
         if self.tasks.send(task).is_err() {
             tracing::debug!("the mirror has ended");
-        }
-    }
-
-    /// Waits until all that was given is done.
-    pub(super) async fn flush(&self) {
-        let (done, wait) = oneshot::channel();
-        self.give(Task::Flush(done));
-        if wait.await.is_err() {
-            tracing::warn!("the mirror ended before it had written everything");
         }
     }
 }
@@ -200,11 +189,6 @@ fn perform(mirror: &mut Mirror, task: Task) -> Result<Option<News>, MirrorError>
                 false => None,
             };
             return Ok(news);
-        }
-        Task::Flush(done) => {
-            // Whoever asked may have stopped waiting.
-            let _ = done.send(());
-            return Ok(None);
         }
     };
     Ok((!effects.is_empty()).then_some(News::Effects(effects)))

@@ -1,5 +1,7 @@
 //! Documents that the editor shows: opening, typing, saving, closing.
 
+use std::collections::HashMap;
+
 use tutti_engine::{Change, Document, Event, Opened, Replica};
 use tutti_protocol::ids::DocumentId;
 use tutti_protocol::index::Eol;
@@ -9,6 +11,7 @@ use super::disk::Task;
 use super::link_events::STORE_MS;
 use super::project::{Project, new_client_id};
 use super::room::{Closed, Held, Open, Step};
+use super::tracked::Tracked;
 use crate::lsp::{self, file_path};
 use crate::mirror::Changes;
 
@@ -60,13 +63,9 @@ impl Opening {
 /// An open file that is no document (yet): new, or ignored.
 pub(super) struct Unlisted {
     path: ProjectPath,
-    /// As opened or saved last, with what was reported since; `None` when that became too much.
-    known: Option<(String, i32, Vec<(i32, Vec<Change>)>)>,
+    tracked: Tracked,
 }
 
-/// How many reports on an unlisted file are kept. A file that is new gets its document when it is
-/// saved, with the text as saved.
-const MOST_REPORTS: usize = 2_000;
 /// How long a closed document waits for the editor to open it again (a reload from disk) before
 /// its file follows the project.
 const LINGER_MS: u64 = 500;
@@ -74,7 +73,11 @@ const LINGER_MS: u64 = 500;
 impl Project {
     pub(super) fn did_open(&mut self, open: lsp::Open) {
         let lsp::OpenedDocument { uri, version, text } = open.text_document;
-        let version = version.unwrap_or(0);
+        self.opened(uri, Tracked::opened(text, version.unwrap_or(0)));
+    }
+
+    /// The editor shows a file, and reported this of it.
+    pub(super) fn opened(&mut self, uri: String, tracked: Tracked) {
         // Emacs opens twice: the second text replaces the first.
         if self.places.contains_key(&uri) {
             self.closed(&uri);
@@ -87,17 +90,11 @@ impl Project {
             Place::Unlisted(path) => {
                 self.disk
                     .give(Task::FilesChanged(Changes::of([path.as_str()])));
-                let known = Some((text, version, Vec::new()));
-                self.unlisted.insert(
-                    uri.clone(),
-                    Unlisted {
-                        path: path.clone(),
-                        known,
-                    },
-                );
-                self.places.insert(uri, Place::Unlisted(path));
+                self.places
+                    .insert(uri.clone(), Place::Unlisted(path.clone()));
+                self.unlisted.insert(uri, Unlisted { path, tracked });
             }
-            Place::Document(document) => self.begin_open(document, uri, text, version, Vec::new()),
+            Place::Document(document) => self.begin_open(document, uri, tracked),
         }
     }
 
@@ -140,14 +137,10 @@ impl Project {
     }
 
     /// Waits for what is needed to show the document, and remembers what happens meanwhile.
-    fn begin_open(
-        &mut self,
-        document: DocumentId,
-        uri: String,
-        text: String,
-        version: i32,
-        reports: Vec<Report>,
-    ) {
+    fn begin_open(&mut self, document: DocumentId, uri: String, tracked: Tracked) {
+        let Some((text, version, reports)) = tracked.into_reports() else {
+            return;
+        };
         if let Some(opening) = self.opening.get_mut(&document)
             && (opening.gone || opening.uri == uri)
         {
@@ -261,7 +254,12 @@ impl Project {
         let changes: Vec<Change> = change.content_changes.into_iter().map(Into::into).collect();
         let document = match self.places.get(&uri) {
             Some(Place::Document(document)) => document.clone(),
-            Some(Place::Unlisted(_)) => return self.unlisted_changed(&uri, version, changes),
+            Some(Place::Unlisted(_)) => {
+                if let Some(unlisted) = self.unlisted.get_mut(&uri) {
+                    unlisted.tracked.changed(version, changes);
+                }
+                return;
+            }
             Some(Place::Foreign) | None => return,
         };
         if let Some(opening) = self.opening.get_mut(&document) {
@@ -295,33 +293,6 @@ impl Project {
         self.hints_changed();
     }
 
-    fn unlisted_changed(&mut self, uri: &str, version: Option<i32>, changes: Vec<Change>) {
-        let Some(unlisted) = self.unlisted.get_mut(uri) else {
-            return;
-        };
-        let Some((text, known_version, reports)) = &mut unlisted.known else {
-            return;
-        };
-        let before = reports
-            .last()
-            .map_or(*known_version, |(version, _)| *version);
-        let version = version.unwrap_or(before + 1);
-        match changes.as_slice() {
-            [
-                Change {
-                    range: None,
-                    text: whole,
-                },
-            ] => {
-                whole.clone_into(text);
-                *known_version = version;
-                reports.clear();
-            }
-            _ if reports.len() < MOST_REPORTS => reports.push((version, changes)),
-            _ => unlisted.known = None,
-        }
-    }
-
     pub(super) fn did_save(&mut self, save: lsp::Save) {
         let uri = save.text_document.uri;
         match self.places.get(&uri).cloned() {
@@ -330,11 +301,8 @@ impl Project {
                 None => self.document_saved(&document, save.text),
             },
             Some(Place::Unlisted(path)) => {
-                if let (Some(unlisted), Some(text)) = (self.unlisted.get_mut(&uri), save.text) {
-                    let version = unlisted.known.as_ref().map_or(0, |(_, version, reports)| {
-                        reports.last().map_or(*version, |(version, _)| *version)
-                    });
-                    unlisted.known = Some((text, version, Vec::new()));
+                if let Some(unlisted) = self.unlisted.get_mut(&uri) {
+                    unlisted.tracked.saved(save.text);
                 }
                 self.disk
                     .give(Task::FilesChanged(Changes::of([path.as_str()])));
@@ -396,26 +364,30 @@ impl Project {
         self.left(document);
     }
 
+    /// The texts that the editor shows, for the time after this project.
+    pub(super) fn open_files(&self) -> HashMap<String, Tracked> {
+        let open = self.rooms.values().filter_map(|room| room.open());
+        open.map(|open| {
+            let tracked = Tracked::opened(open.document.shown(), open.document.version());
+            (open.uri.clone(), tracked)
+        })
+        .collect()
+    }
+
     /// The look-ups of the index have changed: files may have become documents.
     pub(super) fn open_listed(&mut self) {
         let listed: Vec<_> = self
             .unlisted
             .iter()
-            .filter(|(_, unlisted)| unlisted.known.is_some())
+            .filter(|(_, unlisted)| unlisted.tracked.is_known())
             .filter_map(|(uri, unlisted)| {
                 let document = self.index.document_at(&unlisted.path)?;
                 Some((uri.clone(), document.clone()))
             })
             .collect();
         for (uri, document) in listed {
-            let known = self
-                .unlisted
-                .remove(&uri)
-                .and_then(|unlisted| unlisted.known);
-            if let Some((text, version, changes)) = known {
-                let changed = |(version, changes)| Report::Changed(version, changes);
-                let reports = changes.into_iter().map(changed).collect();
-                self.begin_open(document, uri, text, version, reports);
+            if let Some(unlisted) = self.unlisted.remove(&uri) {
+                self.begin_open(document, uri, unlisted.tracked);
             }
         }
     }

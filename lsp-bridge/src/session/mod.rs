@@ -28,7 +28,9 @@ mod setup;
 #[cfg(test)]
 mod tests;
 mod timers;
+mod tracked;
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -37,11 +39,13 @@ use tokio::time::Instant;
 use tower_lsp::jsonrpc::Error as RpcError;
 
 use crate::lsp::{
-    Abilities, Client, EndOfInput, Inbound, Reply, Severity, initialize_result, read,
+    Abilities, Change, Client, Close, EndOfInput, Inbound, Open, Reply, Save, Severity,
+    initialize_result, read,
 };
 use commands::{COMMANDS, Done};
 use project::{Input, Project};
 pub(crate) use setup::FindSetup;
+use tracked::Tracked;
 
 /// How long the last edits may take to reach the server before the process ends without them:
 /// they are on disk then, and go out at the next start.
@@ -57,6 +61,8 @@ pub(crate) struct Session {
     find: FindSetup,
     abilities: Option<Abilities>,
     project: Option<Project>,
+    /// Outside of a project: the open files, in case it becomes one.
+    outside: HashMap<String, Tracked>,
     done: mpsc::Receiver<Done>,
     done_sender: mpsc::Sender<Done>,
     /// The editor wants to go.
@@ -97,6 +103,7 @@ impl Session {
             find,
             abilities: None,
             project: None,
+            outside: HashMap::new(),
             done,
             done_sender,
             leaving: None,
@@ -192,7 +199,7 @@ impl Session {
                 self.shutdown_seen = true;
                 return self.leave(Some(reply));
             }
-            "workspace/executeCommand" => return self.execute(params, reply),
+            "workspace/executeCommand" => return self.execute(&params, reply),
             "textDocument/inlayHint" => Ok(self.inlay_hints(&params)),
             "textDocument/documentHighlight" => {
                 self.learn_caret(method, params);
@@ -225,7 +232,7 @@ impl Session {
             self.open_project();
         }
         let Some(project) = &mut self.project else {
-            return;
+            return self.outside(method, params);
         };
         match method {
             "textDocument/didOpen" => taken(read(method, params).map(|p| project.did_open(p))),
@@ -247,10 +254,41 @@ impl Session {
         match self.find.find(&abilities.roots) {
             Ok(Some(setup)) => {
                 let (abilities, client) = (abilities.clone(), self.client.clone());
-                self.project = Some(Project::start(setup, abilities, client));
+                let project = self
+                    .project
+                    .insert(Project::start(setup, abilities, client));
+                for (uri, tracked) in self.outside.drain() {
+                    project.opened(uri, tracked);
+                }
             }
             Ok(None) => tracing::info!("not in a shared project"),
             Err(error) => self.client.show(Severity::Error, &format!("{error:#}")),
+        }
+    }
+
+    /// Outside of a project nothing is done; the texts are remembered in case it is shared.
+    fn outside(&mut self, method: &str, params: Value) {
+        match method {
+            "textDocument/didOpen" => taken(read(method, params).map(|open: Open| {
+                let document = open.text_document;
+                let tracked = Tracked::opened(document.text, document.version.unwrap_or(0));
+                self.outside.insert(document.uri, tracked);
+            })),
+            "textDocument/didChange" => taken(read(method, params).map(|change: Change| {
+                if let Some(tracked) = self.outside.get_mut(&change.text_document.uri) {
+                    let changes = change.content_changes.into_iter().map(Into::into);
+                    tracked.changed(change.text_document.version, changes.collect());
+                }
+            })),
+            "textDocument/didSave" => taken(read(method, params).map(|save: Save| {
+                if let Some(tracked) = self.outside.get_mut(&save.text_document.uri) {
+                    tracked.saved(save.text);
+                }
+            })),
+            "textDocument/didClose" => taken(read(method, params).map(|close: Close| {
+                self.outside.remove(&close.text_document.uri);
+            })),
+            _ => {}
         }
     }
 

@@ -48,6 +48,13 @@ impl Outbox {
             Err(_) => self.waiting.clear(),
         }
     }
+
+    /// Passes on all that waits and lets the link go.
+    pub(super) async fn finish(mut self) {
+        while !self.waiting.is_empty() {
+            self.pass_on().await;
+        }
+    }
 }
 
 #[cfg(test)]

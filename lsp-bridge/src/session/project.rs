@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tower_lsp::jsonrpc::Id;
@@ -53,7 +54,6 @@ pub(super) struct Project {
     pub(super) root: PathBuf,
     /// The directories under which the editor may name the project's files.
     pub(super) aliases: Vec<PathBuf>,
-    pub(super) server: String,
     pub(super) abilities: Abilities,
     pub(super) client: Client,
     pub(super) clock: Clock,
@@ -107,6 +107,9 @@ pub(super) enum Input {
     Due,
 }
 
+/// How long the link may take to write its last words.
+const LINK_END: Duration = Duration::from_secs(3);
+
 /// How often a bridge that is not its directory's owner looks whether the owner has gone.
 pub(super) const TAKE_OVER_MS: u64 = 3_000;
 
@@ -128,7 +131,6 @@ impl Project {
         Self {
             root,
             aliases,
-            server,
             people: People::new(&setup.me),
             abilities,
             client,
@@ -201,20 +203,31 @@ impl Project {
         self.ready && self.opening.is_empty() && (confirmed || !online)
     }
 
-    /// Stores everything that is not stored, says goodbye and waits for disk and network.
+    /// Stores everything that is not stored, says goodbye, and waits for the disk and, within
+    /// reason, for the network.
     pub(super) async fn finish(mut self) {
         self.progress.end("");
         self.say_goodbye();
         self.store_all();
-        self.disk.flush().await;
         let Self {
             outbox,
             mut link_events,
+            disk,
+            mut disk_news,
             ..
         } = self;
-        // The link writes what it was given and ends when nobody commands it any more.
-        drop(outbox);
-        while link_events.recv().await.is_some() {}
+        // Both end when nobody commands them any more, after what they were given. The mirror's
+        // lock is free then.
+        drop(disk);
+        while disk_news.recv().await.is_some() {}
+        let written = outbox.finish();
+        let ended = async {
+            written.await;
+            while link_events.recv().await.is_some() {}
+        };
+        if tokio::time::timeout(LINK_END, ended).await.is_err() {
+            tracing::warn!("the server does not read");
+        }
     }
 
     /// Tells the person something once.

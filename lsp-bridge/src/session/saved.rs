@@ -29,9 +29,4 @@ impl Saved {
     pub(super) fn all(&self) -> bool {
         self.unconfirmed == 0 && self.commanded == self.counted
     }
-
-    /// How many changes are not confirmed.
-    pub(super) fn missing(&self) -> u64 {
-        u64::from(self.unconfirmed) + (self.commanded - self.counted)
-    }
 }

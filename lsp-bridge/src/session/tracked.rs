@@ -1,0 +1,108 @@
+//! Open files that are no documents (yet): what is known of their texts.
+
+use tutti_engine::Change;
+
+use super::documents::Report;
+
+/// How many reports are kept of one file. Beyond it its text is unknown until it is saved, which
+/// is also when a new file gets its document.
+const MOST_REPORTS: usize = 2_000;
+
+/// The text of an open file, as opened or saved last, with what was reported since.
+pub(super) struct Tracked {
+    version: i32,
+    /// `None` when there were too many reports.
+    known: Option<(String, Vec<(i32, Vec<Change>)>)>,
+    /// The version of `known`'s text.
+    base: i32,
+}
+
+impl Tracked {
+    pub(super) fn opened(text: String, version: i32) -> Self {
+        Self {
+            version,
+            known: Some((text, Vec::new())),
+            base: version,
+        }
+    }
+
+    pub(super) fn changed(&mut self, version: Option<i32>, mut changes: Vec<Change>) {
+        self.version = version.unwrap_or(self.version + 1);
+        if let [Change { range: None, text }] = changes.as_mut_slice() {
+            self.base = self.version;
+            self.known = Some((std::mem::take(text), Vec::new()));
+            return;
+        }
+        match &mut self.known {
+            Some((_, reports)) if reports.len() < MOST_REPORTS => {
+                reports.push((self.version, changes));
+            }
+            _ => self.known = None,
+        }
+    }
+
+    pub(super) fn saved(&mut self, text: Option<String>) {
+        if let Some(text) = text {
+            self.base = self.version;
+            self.known = Some((text, Vec::new()));
+        }
+    }
+
+    pub(super) fn is_known(&self) -> bool {
+        self.known.is_some()
+    }
+
+    /// A text, its version, and what was reported since.
+    pub(super) fn into_reports(self) -> Option<(String, i32, Vec<Report>)> {
+        let (text, changes) = self.known?;
+        let report = |(version, changes)| Report::Changed(version, changes);
+        Some((text, self.base, changes.into_iter().map(report).collect()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tutti_engine::{Position, Range};
+
+    fn typed(text: &str) -> Vec<Change> {
+        let place = Position {
+            line: 0,
+            character: 0,
+        };
+        let range = Some(Range {
+            start: place,
+            end: place,
+        });
+        let text = text.into();
+        vec![Change { range, text }]
+    }
+
+    #[test]
+    fn a_text_is_known_until_there_is_too_much_and_again_from_the_next_save() {
+        let mut tracked = Tracked::opened("x".into(), 3);
+        tracked.changed(None, typed("y"));
+        tracked.changed(Some(9), typed("z"));
+        for _ in 2..MOST_REPORTS {
+            tracked.changed(None, typed("w"));
+        }
+        assert!(tracked.is_known());
+        tracked.changed(None, typed("too much"));
+        assert!(!tracked.is_known());
+        tracked.saved(Some("saved".into()));
+        tracked.changed(None, typed("more"));
+        let (text, version, reports) = tracked.into_reports().unwrap();
+        assert_eq!((text.as_str(), version, reports.len()), ("saved", 2008, 1));
+        assert!(matches!(&reports[0], Report::Changed(2009, _)));
+    }
+
+    #[test]
+    fn a_whole_text_replaces_all_before() {
+        let mut tracked = Tracked::opened("x".into(), 0);
+        tracked.changed(Some(1), typed("y"));
+        let (range, text) = (None, "whole".into());
+        tracked.changed(Some(5), vec![Change { range, text }]);
+        let (text, version, reports) = tracked.into_reports().unwrap();
+        assert_eq!((text.as_str(), version, reports.len()), ("whole", 5, 0));
+    }
+}
