@@ -6,6 +6,7 @@ let ledger: Ledger;
 /** A connection whose first exchange is acknowledged. */
 function join() {
   ledger.connected();
+  ledger.sentStep1();
   ledger.sentStep2();
   ledger.acknowledged(true);
 }
@@ -47,6 +48,7 @@ describe('over a cut', () => {
     join();
     for (let edit = 0; edit < 3; edit += 1) ledger.edited();
     ledger.connected();
+    ledger.sentStep1();
     // The provider flushes its queue on the first message, ahead of its Step2.
     for (let queued = 0; queued < 3; queued += 1) ledger.sentUpdate();
     ledger.sentStep2();
@@ -58,11 +60,37 @@ describe('over a cut', () => {
     expect(ledger.pending).toBe(0);
   });
 
+  it.each([
+    ['before', 0],
+    ['after', 1],
+  ])('a Step2 that the server asks for on top is not waited for, %s the acknowledged one', (_, silent) => {
+    join();
+    ledger.edited();
+    ledger.connected();
+    ledger.sentStep1();
+    ledger.sentUpdate();
+    const answered: number[] = [];
+    for (const step of [0, 1]) {
+      ledger.sentStep2();
+      if (step !== silent) answered.push(step);
+      type();
+    }
+    // For the queued update, the one Step2, and the two edits.
+    const acknowledgements = 1 + answered.length + 2;
+    for (let at = 0; at < acknowledgements; at += 1) {
+      expect(ledger.pending).toBeGreaterThan(0);
+      ledger.acknowledged(true);
+    }
+    expect(ledger.pending).toBe(0);
+    expect(ledger.idle).toBe(true);
+  });
+
   it('an edit under way when the connection broke stays pending', () => {
     join();
     type();
     ledger.connected();
     expect(ledger.pending).toBe(1);
+    ledger.sentStep1();
     ledger.sentStep2();
     type();
     ledger.acknowledged(true);
@@ -73,6 +101,7 @@ describe('over a cut', () => {
 
   it('an edit made between connecting and Step2 is proved by Step2', () => {
     ledger.connected();
+    ledger.sentStep1();
     type();
     ledger.sentStep2();
     ledger.acknowledged(true);
@@ -97,6 +126,7 @@ describe('refused', () => {
 
   it('a viewer who changed nothing is refused nothing', () => {
     ledger.connected();
+    ledger.sentStep1();
     ledger.sentStep2();
     ledger.acknowledged(false);
     expect(ledger.refused).toBe(false);

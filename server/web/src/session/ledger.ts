@@ -1,8 +1,10 @@
 /**
  * What of a room's local edits the server has acknowledged as durable.
  *
- * The server answers exactly one SyncStatus for each Update or Step2 it gets,
- * in their order. The provider's own counter starts over at one with every
+ * The server sends one SyncStatus for each Update and for one Step2 to each Step1
+ * of ours, in their order, each once all that it got until then is durable. A
+ * Step2 that it asks for on top, because it lacks what an Update builds on, goes
+ * without. The provider's own counter starts over at one with every
  * reconnect, so that the first acknowledgement of a queue of offline edits makes
  * it zero while the others are still under way. This ledger counts the frames
  * that really went over the wire, and calls an edit saved only when a frame that
@@ -18,6 +20,8 @@ export class Ledger {
   /** Whether Step2 has gone out on this connection; it holds every edit the server lacks. */
   #handedOver = false;
   #refused = false;
+  /** Step2 frames that will still be acknowledged: one for each Step1 of ours. */
+  #step2Due = 0;
 
   /** Edits that are not known to be durable. */
   get pending(): number {
@@ -46,10 +50,22 @@ export class Ledger {
     this.#underWay = [];
     this.#handedOver = false;
     this.#refused = false;
+    this.#step2Due = 0;
   }
 
+  sentStep1(): void {
+    this.#step2Due += 1;
+  }
+
+  /**
+   * Which Step2 goes without an acknowledgement cannot be seen. The last ones are
+   * taken for it: then a later acknowledgement may stand for an earlier frame,
+   * which it proves durable just as well.
+   */
   sentStep2(): void {
     this.#handedOver = true;
+    if (this.#step2Due === 0) return;
+    this.#step2Due -= 1;
     this.#underWay.push(this.#made);
   }
 

@@ -25,6 +25,8 @@ export type Admission = { admitted: true } | { admitted: false; reason?: string 
 const INDEX = 'index';
 /** For how long changes of the index are collected before the tree shows them. */
 const INDEX_PAUSE_MS = 30;
+/** Without any acknowledgement for this long the connection is made anew, with a full exchange. */
+const STUCK_MS = 25_000;
 
 /** A person's stay in one project: its rooms on one socket, and what the page shows of them. */
 export class Session {
@@ -337,6 +339,10 @@ export class Session {
     });
     if (next.state !== this.status.state || next.text !== this.status.text || next.unsaved !== this.status.unsaved) {
       this.status = next;
+    }
+    if (next.state === 'saving' && now - this.#progressAt > STUCK_MS) {
+      this.#progressAt = now;
+      this.reconnect();
     }
     if (unsaved > 0) this.#ticker ??= setInterval(() => this.#updateStatus(), 1_000);
     else {

@@ -27,7 +27,8 @@ export function openSocket(url: string, owner: SocketOwner): HocuspocusProviderW
       },
       sent: ({ room, kind }) => {
         const ledger = owner.ledger(room);
-        if (kind === 'step2') ledger?.sentStep2();
+        if (kind === 'step1') ledger?.sentStep1();
+        else if (kind === 'step2') ledger?.sentStep2();
         else ledger?.sentUpdate();
       },
       received: (event) => {

@@ -11,6 +11,7 @@ function frame(room: string, ...numbers: number[]): Uint8Array {
 
 describe('frames', () => {
   it('that carry edits', () => {
+    expect(readLedgerEvent(frame('p/doc', 0, 0, 1, 0))).toEqual({ room: 'p/doc', kind: 'step1' });
     expect(readLedgerEvent(frame('p/doc', 0, 1, 2, 0, 0))).toEqual({ room: 'p/doc', kind: 'step2' });
     expect(readLedgerEvent(frame('p/doc', 0, 2, 2, 0, 0))).toEqual({ room: 'p/doc', kind: 'update' });
     expect(readLedgerEvent(frame('p/doc', 4, 1, 2, 0, 0))).toEqual({ room: 'p/doc', kind: 'step2' });
@@ -23,7 +24,6 @@ describe('frames', () => {
   });
 
   it.each([
-    ['Step1', frame('p/doc', 0, 0, 0)],
     ['awareness', frame('p/doc', 1, 0)],
     ['the token', frame('p/doc', 2, 0)],
     ['a ping', Uint8Array.of(9)],

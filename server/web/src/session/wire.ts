@@ -2,13 +2,14 @@ import * as decoding from 'lib0/decoding';
 
 /** What a frame means to the {@link Ledger} of its room; other frames mean nothing to it. */
 export type LedgerEvent =
-  | { room: string; kind: 'step2' | 'update' }
+  | { room: string; kind: 'step1' | 'step2' | 'update' }
   | { room: string; kind: 'status'; applied: boolean };
 
-/** Hocuspocus message types and y-protocols sync steps that carry edits or acknowledge them. */
+/** Hocuspocus message types and y-protocols sync steps that bear on what is durable. */
 const SYNC = 0;
 const SYNC_REPLY = 4;
 const SYNC_STATUS = 8;
+const STEP1 = 0;
 const STEP2 = 1;
 const UPDATE = 2;
 
@@ -25,6 +26,7 @@ export function readLedgerEvent(frame: Uint8Array): LedgerEvent | undefined {
     }
     if (type !== SYNC && type !== SYNC_REPLY) return undefined;
     const step = decoding.readVarUint(decoder);
+    if (step === STEP1) return { room, kind: 'step1' };
     if (step === STEP2) return { room, kind: 'step2' };
     if (step === UPDATE) return { room, kind: 'update' };
   } catch {
