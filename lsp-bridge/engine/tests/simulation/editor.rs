@@ -12,7 +12,7 @@ use tutti_engine::{
 #[derive(Debug, Clone)]
 pub(crate) struct Kind {
     /// What the editor says of itself in `clientInfo`.
-    pub client_name: &'static str,
+    pub(crate) client_name: &'static str,
     /// What becomes of an edit that comes too late.
     pub staleness: Staleness,
     /// Says yes to an edit that it skips.
@@ -124,6 +124,12 @@ pub(crate) struct Editor {
     /// Characters that a person typed and that an edit of the server took away before they were
     /// ever reported: no server can know of them.
     pub swallowed: HashSet<char>,
+    /// Characters that others typed and a person deleted before the editor, whose yes may be
+    /// untrue, ever reported them: to the server that looks as if they had never arrived, so they
+    /// may come back.
+    pub(crate) unseen: HashSet<char>,
+    /// Characters that this editor's person typed.
+    typed: HashSet<char>,
     /// Characters that a person has deleted.
     pub deleted: HashSet<char>,
 }
@@ -147,6 +153,8 @@ impl Editor {
             flush_at: None,
             history: Vec::new(),
             swallowed: HashSet::new(),
+            unseen: HashSet::new(),
+            typed: HashSet::new(),
             deleted: HashSet::new(),
         }
     }
@@ -155,6 +163,7 @@ impl Editor {
     pub(crate) fn type_text(&mut self, text: &str, now: u64) -> Vec<ToServer> {
         let patch = Patch::single(self.caret, 0, text);
         self.caret += text.chars().count();
+        self.typed.extend(text.chars());
         self.change(&patch, now, true)
     }
 
@@ -163,7 +172,14 @@ impl Editor {
         let room = self.buffer.len_chars() - usize::from(self.kind.keeps_newline);
         let count = count.min(room.saturating_sub(self.caret));
         let gone = self.buffer.slice(self.caret..self.caret + count);
-        self.deleted.extend(gone.chars());
+        let known: HashSet<char> = self.reported.chars().collect();
+        for c in gone.chars() {
+            if self.kind.lies && !known.contains(&c) && !self.typed.contains(&c) {
+                self.unseen.insert(c);
+            } else {
+                self.deleted.insert(c);
+            }
+        }
         self.change(&Patch::single(self.caret, count, ""), now, true)
     }
 

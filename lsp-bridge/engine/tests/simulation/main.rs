@@ -60,6 +60,8 @@ fn judge(world: &World) {
     let places = places(&text);
     let deleted: HashSet<char> = everyone(world, |user| &user.editor.deleted);
     let swallowed: HashSet<char> = everyone(world, |user| &user.editor.swallowed);
+    let unseen: HashSet<char> = everyone(world, |user| &user.editor.unseen);
+    let may_lack = |c: &char| deleted.contains(c) || swallowed.contains(c) || unseen.contains(c);
     for (number, user) in world.users.iter().enumerate() {
         let shown = user.editor.buffer.to_string();
         let but_newline = user.editor.kind.keeps_newline;
@@ -76,7 +78,7 @@ fn judge(world: &World) {
             for c in run {
                 let at = places.get(c).map(Vec::as_slice).unwrap_or_default();
                 match at {
-                    [] if deleted.contains(c) || swallowed.contains(c) => {}
+                    [] if may_lack(c) => {}
                     [] => panic!("{c} of user {number} is lost"),
                     [_, _, ..] => panic!("{c} of user {number} is doubled"),
                     [_] if deleted.contains(c) => panic!("{c} was deleted and came back"),
