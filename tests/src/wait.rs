@@ -27,7 +27,6 @@ pub fn until_or<T>(
     mut look: impl FnMut() -> Option<T>,
     instead: impl FnOnce() -> String,
 ) -> Result<T> {
-    // By the clock, not by a count of looks: this is how a limit is met
     let start = Instant::now();
     loop {
         if let Some(found) = look() {
