@@ -106,6 +106,7 @@ const KNOWN: &[(&str, Dialect)] = &[
             name: "Zed",
             sync: SyncKind::Incremental,
             staleness: Staleness::Rebased,
+            one_edit_a_request: false,
             ..CAUTIOUS
         },
     ),
