@@ -77,9 +77,13 @@ pub(crate) fn explain(
         consider(cost, Explanation::User);
     }
     for (edit, typed) in std::iter::zip(&expected.edit, &then_typed) {
-        // Nor that they deleted it before it was even reported.
-        let cost = typed.cost() + fate(edit, typed).deleted;
-        consider(cost, Explanation::Ours { edit: edit.clone() });
+        let fate = fate(edit, typed);
+        // Without a trace of it, that it never came is the story in which nothing is lost.
+        if expected.certain || fate.survivors > 0 || fate.deleted == 0 {
+            // Nor is it likely that the person deleted it before it was even reported.
+            let cost = typed.cost() + fate.deleted;
+            consider(cost, Explanation::Ours { edit: edit.clone() });
+        }
     }
     if let Some((typed, fallen)) = before_stale(shown, next, &expected.raw, encoding) {
         let cost = diff(shown, &typed).cost();
