@@ -12,10 +12,10 @@ use cap_std::fs::{Dir, OpenOptions};
 use tutti_protocol::ids::DocumentId;
 
 use super::state::{Record, StateStore};
-use super::tree::Private;
 use super::{Mirror, MirrorError, doing};
 
-const GUESTS: &str = "guests";
+/// The directory of the guests, in `.tutti`.
+pub(super) const GUESTS: &str = "guests";
 const LOCK_FILE: &str = "lock";
 
 /// A guest's own replicas.
@@ -27,17 +27,21 @@ pub(super) struct GuestStore {
 }
 
 impl GuestStore {
-    pub(super) fn new(private: &Private) -> io::Result<Self> {
-        let guests = private.subdirectory(GUESTS)?;
-        let name = format!("{:016x}", fastrand::u64(..));
-        guests.create_dir(&name)?;
-        let dir = guests.open_dir_nofollow(&name)?;
-        let lock = open_lock(&dir)?;
-        lock.lock()?;
-        Ok(Self {
-            store: StateStore::beneath(dir),
-            _lock: lock,
-        })
+    pub(super) fn new(guests: &Dir) -> io::Result<Self> {
+        loop {
+            let name = format!("{:016x}", fastrand::u64(..));
+            guests.create_dir(&name)?;
+            let dir = guests.open_dir_nofollow(&name)?;
+            let lock = open_lock(&dir)?;
+            lock.lock()?;
+            // An owner that was just starting may have taken it for a store left behind.
+            if guests.symlink_metadata(&name).is_ok() {
+                return Ok(Self {
+                    store: StateStore::beneath(dir),
+                    _lock: lock,
+                });
+            }
+        }
     }
 
     pub(super) fn load(&self, document: &DocumentId) -> io::Result<Option<Record>> {
@@ -68,10 +72,9 @@ fn open_lock(dir: &Dir) -> io::Result<File> {
 impl Mirror {
     /// Takes in what guests that have ended left unconfirmed.
     pub(super) fn take_in_guests(&mut self) -> Result<(), MirrorError> {
-        let guests = doing("opening .tutti/guests", self.private.subdirectory(GUESTS))?;
-        for entry in doing("reading .tutti/guests", guests.entries())? {
+        for entry in doing("reading .tutti/guests", self.guests.entries())? {
             let name = doing("reading .tutti/guests", entry)?.file_name();
-            let Ok(dir) = guests.open_dir_nofollow(&name) else {
+            let Ok(dir) = self.guests.open_dir_nofollow(&name) else {
                 continue;
             };
             let lock = doing("locking a guest's store", open_lock(&dir))?;
@@ -83,7 +86,8 @@ impl Mirror {
                 }
             }
             self.take_in(&StateStore::beneath(dir))?;
-            doing("removing a guest's store", guests.remove_dir_all(&name))?;
+            let removed = self.guests.remove_dir_all(&name);
+            doing("removing a guest's store", removed)?;
         }
         Ok(())
     }
@@ -93,10 +97,9 @@ impl Mirror {
         if !self.is_owner() {
             return Ok(false);
         }
-        let guests = doing("opening .tutti/guests", self.private.subdirectory(GUESTS))?;
-        for entry in doing("reading .tutti/guests", guests.entries())? {
+        for entry in doing("reading .tutti/guests", self.guests.entries())? {
             let name = doing("reading .tutti/guests", entry)?.file_name();
-            let Ok(dir) = guests.open_dir_nofollow(&name) else {
+            let Ok(dir) = self.guests.open_dir_nofollow(&name) else {
                 continue;
             };
             let Ok(lock) = open_lock(&dir) else {

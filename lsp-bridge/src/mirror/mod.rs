@@ -51,6 +51,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
 use std::path::Path;
 
+use cap_std::fs::Dir;
 use thiserror::Error;
 use tutti_engine::BadUpdate;
 use tutti_protocol::ids::DocumentId;
@@ -107,6 +108,8 @@ fn doing<T>(what: impl Into<String>, result: io::Result<T>) -> Result<T, MirrorE
 pub struct Mirror {
     tree: Tree,
     private: Private,
+    /// `.tutti/guests`.
+    guests: Dir,
     store: StateStore,
     /// What this bridge is in its directory: the owner holds the lock, a guest a store of its own.
     role: Role,
@@ -145,15 +148,17 @@ impl Mirror {
         let tree = doing(format!("opening {}", root.display()), Tree::open(root))?;
         let private = doing("opening .tutti", tree.private())?;
         let store = doing("opening .tutti/state", StateStore::open(&private))?;
+        let guests = doing("opening .tutti/guests", private.subdirectory(guest::GUESTS))?;
         let lock = doing("locking .tutti/lock", Lock::try_acquire(&private))?;
         let role = match lock {
             Some(lock) => Role::Owner { _lock: lock },
-            None => Role::Guest(doing("opening .tutti/guests", GuestStore::new(&private))?),
+            None => Role::Guest(doing("opening .tutti/guests", GuestStore::new(&guests))?),
         };
         let mut mirror = Self {
             ignores: Ignores::new(root),
             tree,
             private,
+            guests,
             store,
             role,
             watcher: None,

@@ -22,6 +22,8 @@ struct Subject<'a> {
     entry: FileEntry,
     main: Replica,
     unsaved: bool,
+    /// What was stored when this began.
+    stored: Option<Record>,
 }
 
 impl Mirror {
@@ -47,15 +49,19 @@ impl Mirror {
         main: &mut Vec<u8>,
         settled: &mut Settled,
     ) -> Result<Outcome, MirrorError> {
-        let record = self.own_record(document)?;
-        let (base, unsaved) = record.map_or((None, false), |r| (r.base, r.unsaved));
+        let stored = self.own_record(document)?;
+        let (base, unsaved) = stored
+            .clone()
+            .map_or((None, false), |record| (record.base, record.unsaved));
         let Some((path, entry)) = self.place(document)? else {
             let record = Record {
                 state: main.clone(),
                 unsaved,
                 base,
             };
-            self.save(document, &record, unsaved)?;
+            if stored.as_ref() != Some(&record) {
+                self.save(document, &record, unsaved)?;
+            }
             return Ok(Outcome::Done);
         };
         let mut subject = Subject {
@@ -64,17 +70,20 @@ impl Mirror {
             path,
             entry,
             unsaved,
+            stored,
         };
         let base = base.filter(|base| base.file.path == subject.path);
         let outcome = match (self.tree.read(&subject.path), base) {
-            (Found::Blocked(reason), base) => self.leave_alone(&subject, base, reason, settled)?,
+            (Found::Blocked(reason), base) => {
+                self.leave_alone(&mut subject, base, reason, settled)?
+            }
             (Found::Missing, Some(base)) if self.is_unchanged(&subject, &base)? => {
                 // Deleted here; the watcher's turn decides on that.
-                self.remember(&subject, Some(base))?;
+                self.remember(&mut subject, Some(base))?;
                 Outcome::Done
             }
-            (Found::Missing, base) => self.put(&subject, base, Expected::Missing, settled)?,
-            (Found::File(file), None) => self.first_meeting(&subject, &file, settled)?,
+            (Found::Missing, base) => self.put(&mut subject, base, Expected::Missing, settled)?,
+            (Found::File(file), None) => self.first_meeting(&mut subject, &file, settled)?,
             (Found::File(file), Some(base)) => {
                 self.known_file(&mut subject, file, base, settled)?
             }
@@ -118,7 +127,7 @@ impl Mirror {
     /// A file stands where the project has one, and there is no record that it came from there.
     fn first_meeting(
         &mut self,
-        subject: &Subject<'_>,
+        subject: &mut Subject<'_>,
         file: &RawFile,
         settled: &mut Settled,
     ) -> Result<Outcome, MirrorError> {
@@ -219,7 +228,7 @@ impl Mirror {
     /// Makes the file hold the document's text, if it still holds what `expected` says.
     fn put(
         &mut self,
-        subject: &Subject<'_>,
+        subject: &mut Subject<'_>,
         base: Option<Base>,
         expected: Expected<'_>,
         settled: &mut Settled,
@@ -268,7 +277,7 @@ impl Mirror {
     /// The file is not touched; the document is stored all the same.
     fn leave_alone(
         &mut self,
-        subject: &Subject<'_>,
+        subject: &mut Subject<'_>,
         base: Option<Base>,
         reason: LeftAlone,
         settled: &mut Settled,
@@ -284,13 +293,23 @@ impl Mirror {
         Ok(Outcome::Done)
     }
 
-    fn remember(&mut self, subject: &Subject<'_>, base: Option<Base>) -> Result<(), MirrorError> {
+    fn remember(
+        &mut self,
+        subject: &mut Subject<'_>,
+        base: Option<Base>,
+    ) -> Result<(), MirrorError> {
         let record = Record {
             state: subject.main.state(),
             unsaved: subject.unsaved,
             base,
         };
-        self.save(subject.document, &record, subject.unsaved)
+        // Most documents are found as they were left.
+        if subject.stored.as_ref() == Some(&record) {
+            return Ok(());
+        }
+        self.save(subject.document, &record, subject.unsaved)?;
+        subject.stored = Some(record);
+        Ok(())
     }
 
     /// Keeps a text aside and tells the person.
