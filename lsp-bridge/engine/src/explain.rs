@@ -72,7 +72,7 @@ pub(crate) fn explain(
         if expected.accepted {
             // That the person typed just what we sent is no likely story after a yes.
             let fates = std::iter::zip(&expected.edit, &then_typed).map(|(e, t)| fate(e, t));
-            cost += 3 * fates.map(|fate| fate.survivors).max().unwrap_or(0);
+            cost += 4 * fates.map(|fate| fate.survivors).max().unwrap_or(0);
         }
         consider(cost, Explanation::User);
     }
