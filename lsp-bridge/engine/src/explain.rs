@@ -96,6 +96,12 @@ pub(crate) fn explain(
         let typed = shown.clone();
         consider(0, Explanation::Stale { typed, fallen });
     }
+    if expected.accepted {
+        for (typed, fallen) in fallen_anywhere(shown, next, &expected.raw) {
+            let cost = diff(shown, &typed).cost();
+            consider(cost, Explanation::Stale { typed, fallen });
+        }
+    }
     best.map_or(Explanation::User, |(_, explanation)| explanation)
 }
 
@@ -188,6 +194,36 @@ fn before_stale(
     }
     let fallen = raw_patch(&typed, raw, encoding)?;
     (landed(&typed, &fallen) == *next).then_some((typed, fallen))
+}
+
+/// The places at which an insertion of ours may stand in `next`, with keys typed both before and
+/// behind its fall: wherever its text is new. Each with the text without it.
+fn fallen_anywhere(shown: &Rope, next: &Rope, raw: &[TextEdit]) -> Vec<(Rope, Patch)> {
+    /// More places than this are not tried.
+    const MOST: usize = 16;
+    let [edit] = raw else { return Vec::new() };
+    let inserted = normalised(&edit.new_text);
+    if edit.range.start != edit.range.end || inserted.is_empty() {
+        return Vec::new();
+    }
+    let length = inserted.chars().count();
+    let mut found = Vec::new();
+    let mut shift = 0isize;
+    for splice in diff(shown, next).splices() {
+        let start = (splice.at as isize + shift) as usize;
+        let new = splice.insert.chars().count();
+        shift += new as isize - splice.delete as isize;
+        let first = start.saturating_sub(length - 1);
+        let last = (start + new).min(next.len_chars().saturating_sub(length));
+        for at in first..=last {
+            if found.len() < MOST && next.slice(at..at + length) == *inserted {
+                let mut typed = next.clone();
+                typed.remove(at..at + length);
+                found.push((typed, Patch::single(at, 0, inserted.as_str())));
+            }
+        }
+    }
+    found
 }
 
 /// What an edit that fell on a moved place has deleted: the part of `shown` that ends `suffix`
