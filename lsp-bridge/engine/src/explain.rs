@@ -203,10 +203,11 @@ fn fallen_anywhere(shown: &Rope, next: &Rope, raw: &[TextEdit]) -> Vec<(Rope, Pa
     const MOST: usize = 16;
     let [edit] = raw else { return Vec::new() };
     let inserted = normalised(&edit.new_text);
-    if edit.range.start != edit.range.end || inserted.is_empty() {
+    let length = inserted.chars().count();
+    let is_insertion = edit.range.start == edit.range.end && length > 0;
+    if !is_insertion || length > next.len_chars() {
         return Vec::new();
     }
-    let length = inserted.chars().count();
     let mut found = Vec::new();
     let mut shift = 0isize;
     for splice in diff(shown, next).splices() {
@@ -214,7 +215,7 @@ fn fallen_anywhere(shown: &Rope, next: &Rope, raw: &[TextEdit]) -> Vec<(Rope, Pa
         let new = splice.insert.chars().count();
         shift += new as isize - splice.delete as isize;
         let first = start.saturating_sub(length - 1);
-        let last = (start + new).min(next.len_chars().saturating_sub(length));
+        let last = (start + new).min(next.len_chars() - length);
         for at in first..=last {
             if found.len() < MOST && next.slice(at..at + length) == *inserted {
                 let mut typed = next.clone();

@@ -45,7 +45,9 @@ fn simulate(seed: u64, kinds: &[Kind], traced: bool) -> Result<u64, String> {
     }
     let reason = panic
         .downcast_ref::<String>()
-        .map_or("a panic without a message", String::as_str);
+        .map(String::as_str)
+        .or(panic.downcast_ref::<&str>().copied())
+        .unwrap_or("a panic without a message");
     let names: Vec<_> = world
         .users
         .iter()
