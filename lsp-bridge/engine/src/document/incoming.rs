@@ -59,6 +59,8 @@ impl Document {
                 let typed = diff(&self.shown, &typed);
                 self.user(&typed, effects);
                 self.take_in_flight(&fallen);
+                let typed = diff(&self.shown, &next);
+                self.user(&typed, effects);
             }
         }
     }
