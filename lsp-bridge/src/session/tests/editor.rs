@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -20,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A person: a directory and an editor in it.
 pub(super) struct Editor {
-    pub(super) directory: tempfile::TempDir,
+    pub(super) directory: Arc<tempfile::TempDir>,
     output: WriteHalf<DuplexStream>,
     input: ReadHalf<DuplexStream>,
     unread: Vec<u8>,
@@ -38,7 +39,7 @@ struct Shown {
 }
 
 /// A directory that has joined the hub's project.
-pub(super) fn directory(hub: &Hub, files: &[(&str, &str)]) -> tempfile::TempDir {
+pub(super) fn directory(hub: &Hub, files: &[(&str, &str)]) -> Arc<tempfile::TempDir> {
     let directory = tempfile::tempdir().unwrap();
     let project = Project {
         root: directory.path().canonicalize().unwrap().join("work"),
@@ -59,7 +60,7 @@ pub(super) fn directory(hub: &Hub, files: &[(&str, &str)]) -> tempfile::TempDir 
     Credentials::at(directory.path().join("credentials.toml"))
         .keep_project(&project, access)
         .unwrap();
-    directory
+    Arc::new(directory)
 }
 
 impl Editor {
@@ -69,7 +70,7 @@ impl Editor {
     }
 
     /// Starts an editor; `changes` replaces members of its `initialize` parameters.
-    pub(super) async fn start_in(directory: tempfile::TempDir, changes: Value) -> Self {
+    pub(super) async fn start_in(directory: Arc<tempfile::TempDir>, changes: Value) -> Self {
         let mut editor = Self::spawn(directory);
         let mut params = json!({
             "processId": null,
@@ -95,7 +96,7 @@ impl Editor {
     }
 
     /// Starts an editor that has said nothing yet.
-    pub(super) fn spawn(directory: tempfile::TempDir) -> Self {
+    pub(super) fn spawn(directory: Arc<tempfile::TempDir>) -> Self {
         let (ours, theirs) = tokio::io::duplex(1 << 20);
         let (input, output) = tokio::io::split(theirs);
         let timing = Timing {
@@ -312,7 +313,7 @@ impl Editor {
     }
 
     /// Says goodbye as the specification wants it; whether the bridge saw it so.
-    pub(super) async fn quit(mut self) -> (bool, tempfile::TempDir) {
+    pub(super) async fn quit(mut self) -> (bool, Arc<tempfile::TempDir>) {
         self.request("shutdown", Value::Null).await.unwrap();
         self.notify("exit", Value::Null).await;
         let orderly = tokio::time::timeout(PATIENCE, self.served).await;
@@ -320,7 +321,7 @@ impl Editor {
     }
 
     /// Just goes.
-    pub(super) async fn vanish(self) -> (bool, tempfile::TempDir) {
+    pub(super) async fn vanish(self) -> (bool, Arc<tempfile::TempDir>) {
         drop((self.input, self.output));
         let orderly = tokio::time::timeout(PATIENCE, self.served).await;
         (orderly.unwrap().unwrap(), self.directory)
@@ -350,18 +351,22 @@ fn take_message(unread: &mut Vec<u8>) -> Option<Value> {
 
 /// Waits until a file holds `text`.
 pub(super) async fn on_disk(path: &Path, text: &str) {
-    eventually(|| std::fs::read_to_string(path).is_ok_and(|found| found == text)).await;
+    let read = || std::fs::read_to_string(path).unwrap_or_default();
+    let found = patiently(|| read() == text).await;
+    assert!(found, "waited for {text:?} in vain; there is {:?}", read());
 }
 
-/// Waits until `fact` holds: what other threads do has no event to wait for.
+/// Waits until `fact` holds.
 pub(super) async fn eventually(fact: impl Fn() -> bool) {
+    assert!(patiently(fact).await, "waited in vain");
+}
+
+/// What other threads do has no event to wait for.
+async fn patiently(fact: impl Fn() -> bool) -> bool {
     let wait = async {
         while !fact() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    assert!(
-        tokio::time::timeout(PATIENCE, wait).await.is_ok(),
-        "waited in vain"
-    );
+    tokio::time::timeout(PATIENCE, wait).await.is_ok()
 }

@@ -43,7 +43,7 @@ async fn strange_messages_are_survived() {
 
 #[tokio::test]
 async fn nothing_is_answered_before_initialize() {
-    let mut ada = Editor::spawn(tempfile::tempdir().unwrap());
+    let mut ada = Editor::spawn(tempfile::tempdir().unwrap().into());
     let error = ada.request("shutdown", Value::Null).await.unwrap_err();
     assert_eq!(error["code"], -32002);
     ada.notify("exit", Value::Null).await;
@@ -73,7 +73,7 @@ async fn what_is_offered_follows_the_client() {
 async fn outside_of_a_project_nothing_is_done() {
     let directory = tempfile::tempdir().unwrap();
     std::fs::create_dir(directory.path().join("work")).unwrap();
-    let mut ada = Editor::start_in(directory, json!({})).await;
+    let mut ada = Editor::start_in(directory.into(), json!({})).await;
     ada.open_with("a", "one\n").await;
     ada.type_at("a", 0, 0, "x").await;
     ada.save("a").await;

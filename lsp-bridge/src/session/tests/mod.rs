@@ -7,3 +7,4 @@ mod hub;
 mod lsp;
 mod open_files;
 mod people;
+mod two_in_one_place;
