@@ -54,8 +54,15 @@ impl Mirror {
     }
 
     /// Whether an editor has the document open, here or through a guest of this directory.
-    pub(super) fn is_open(&self, document: &DocumentId) -> Result<bool, MirrorError> {
-        Ok(self.open.contains(document) || self.guests_have_open(document)?)
+    pub(super) fn is_open(&mut self, document: &DocumentId) -> Result<bool, MirrorError> {
+        if self.open.contains(document) {
+            return Ok(true);
+        }
+        let with_a_guest = self.guests_have_open(document)?;
+        if with_a_guest {
+            self.with_guests.insert(document.clone());
+        }
+        Ok(with_a_guest)
     }
 
     /// Writes an edit into the mirror's own picture of the index and asks for it to be made.

@@ -11,6 +11,7 @@ use cap_fs_ext::DirExt;
 use cap_std::fs::{Dir, OpenOptions};
 use tutti_protocol::ids::DocumentId;
 
+use super::effect::Effect;
 use super::state::{Record, StateStore};
 use super::{Mirror, MirrorError, doing};
 
@@ -111,6 +112,18 @@ impl Mirror {
             }
         }
         Ok(false)
+    }
+
+    /// The owner looks again at what it passed over because a guest's editor had it open: call it
+    /// now and then.
+    pub fn look_after_guests(&mut self) -> Result<Vec<Effect>, MirrorError> {
+        let mut effects = Vec::new();
+        for document in std::mem::take(&mut self.with_guests) {
+            if !self.is_open(&document)? {
+                effects.push(Effect::Sync(document));
+            }
+        }
+        Ok(effects)
     }
 
     fn take_in(&mut self, guest: &StateStore) -> Result<(), MirrorError> {

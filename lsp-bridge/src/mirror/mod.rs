@@ -47,7 +47,7 @@ mod tree;
 mod walk;
 mod watch;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::io;
 use std::path::Path;
 
@@ -126,6 +126,8 @@ pub struct Mirror {
     /// New documents of this bridge that the index has not been seen to list yet.
     announced: HashSet<DocumentId>,
     open: HashSet<DocumentId>,
+    /// Documents that were passed over because a guest's editor had them open.
+    with_guests: BTreeSet<DocumentId>,
     /// Files here that are not shared.
     left_alone: BTreeMap<String, LeftAlone>,
     /// Listed documents that are not written here, with the path as it is shown.
@@ -170,6 +172,7 @@ impl Mirror {
             shown: BTreeMap::new(),
             announced: HashSet::new(),
             open: HashSet::new(),
+            with_guests: BTreeSet::new(),
             left_alone: BTreeMap::new(),
             refused: BTreeMap::new(),
             deleted: HashMap::new(),
