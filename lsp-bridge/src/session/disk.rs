@@ -32,6 +32,7 @@ pub(super) enum Task {
         text: String,
     },
     TakeOver,
+    LookAfterGuests,
 }
 
 /// What came of a task.
@@ -183,6 +184,7 @@ fn perform(mirror: &mut Mirror, task: Task) -> Result<Option<News>, MirrorError>
             }
             return Ok(None);
         }
+        Task::LookAfterGuests => mirror.look_after_guests()?,
         Task::TakeOver => {
             let news = match mirror.take_over()? {
                 true => Some(News::TookOver(watch(mirror)?)),

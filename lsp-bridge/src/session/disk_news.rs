@@ -5,7 +5,7 @@ use tutti_protocol::role::Role;
 
 use super::disk::{News, Task};
 use super::link_events::STORE_MS;
-use super::project::{Project, TAKE_OVER_MS};
+use super::project::{NEIGHBOURS_MS, Project};
 use crate::link::Command;
 use crate::lsp::Severity;
 use crate::mirror::{Changes, DiskChanges, Effect, IndexEdit, Stored};
@@ -32,7 +32,6 @@ impl Project {
             News::Effects(effects) => self.mirror_effects(effects),
             News::TookOver(changes) => {
                 self.owner = true;
-                self.take_over_at = None;
                 self.disk_changes = changes;
                 self.mirror_has_index = false;
                 self.index_to_mirror();
@@ -45,9 +44,7 @@ impl Project {
     fn mirror_ready(&mut self, owner: bool, index: Option<Stored>, changes: Option<DiskChanges>) {
         self.owner = owner;
         self.disk_changes = changes;
-        if !owner {
-            self.take_over_at = Some(self.clock.after(TAKE_OVER_MS));
-        }
+        self.neighbours_at = Some(self.clock.after(NEIGHBOURS_MS));
         if let Some(stored) = index {
             match self.index.apply(&stored.state) {
                 Ok(()) => self.index_refreshed(),

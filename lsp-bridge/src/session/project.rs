@@ -94,7 +94,7 @@ pub(super) struct Project {
     pub(super) asked: HashMap<Id, (DocumentId, EditId)>,
     pub(super) progress: Progress,
     pub(super) people: People,
-    pub(super) take_over_at: Option<Millis>,
+    pub(super) neighbours_at: Option<Millis>,
     /// What the person has been told, once each.
     pub(super) told: BTreeSet<String>,
 }
@@ -110,8 +110,9 @@ pub(super) enum Input {
 /// How long the link may take to write its last words.
 const LINK_END: Duration = Duration::from_secs(3);
 
-/// How often a bridge that is not its directory's owner looks whether the owner has gone.
-pub(super) const TAKE_OVER_MS: u64 = 3_000;
+/// How often the bridges of one directory look after each other: a guest whether the owner has
+/// gone, the owner whether a guest has closed a file.
+pub(super) const NEIGHBOURS_MS: u64 = 2_000;
 
 impl Project {
     /// Starts to take part.
@@ -162,7 +163,7 @@ impl Project {
             overwritten: VecDeque::new(),
             asked: HashMap::new(),
             progress,
-            take_over_at: None,
+            neighbours_at: None,
             told: BTreeSet::new(),
         }
     }

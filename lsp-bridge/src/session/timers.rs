@@ -4,7 +4,7 @@ use tutti_engine::{Event, Millis};
 use tutti_protocol::ids::DocumentId;
 
 use super::disk::Task;
-use super::project::{Project, TAKE_OVER_MS};
+use super::project::{NEIGHBOURS_MS, Project};
 use super::room::{Held, Step, earlier};
 
 impl Project {
@@ -13,7 +13,7 @@ impl Project {
         let own = [
             self.index_refresh_at,
             self.index_store_at,
-            self.take_over_at,
+            self.neighbours_at,
             self.people.due(),
         ];
         let rooms = self.rooms.values().map(|room| room.due());
@@ -34,9 +34,12 @@ impl Project {
         if take_due(&mut self.index_store_at, now) {
             self.store_index();
         }
-        if take_due(&mut self.take_over_at, now) && !self.owner {
-            self.take_over_at = Some(self.clock.after(TAKE_OVER_MS));
-            self.disk.give(Task::TakeOver);
+        if take_due(&mut self.neighbours_at, now) {
+            self.neighbours_at = Some(self.clock.after(NEIGHBOURS_MS));
+            self.disk.give(match self.owner {
+                true => Task::LookAfterGuests,
+                false => Task::TakeOver,
+            });
         }
         let due: Vec<DocumentId> = self
             .rooms

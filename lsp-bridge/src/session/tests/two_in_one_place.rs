@@ -51,6 +51,7 @@ async fn what_a_guest_saves_is_not_taken_for_a_change_of_another_program() {
     bob.type_at("a", 0, 0, "> ").await;
     guest.shows("a", "> one two\n").await;
     guest.close("a").await;
+    on_disk(&ada.root().join("a"), "> one two\n").await;
     bob.type_at("a", 0, 0, ">").await;
     on_disk(&ada.root().join("a"), ">> one two\n").await;
     assert_eq!(hub.texts(), [">> one two\n"]);
