@@ -1,4 +1,5 @@
 //! `tutti lsp` as a process, and the commands that it runs as processes of their own.
+#![allow(clippy::unwrap_used)]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;

@@ -92,6 +92,11 @@ fn roots(params: &Value) -> Vec<PathBuf> {
     roots
 }
 
+/// Editors that ask for highlights wherever the caret comes to rest, which is how it is learned,
+/// and that show nothing when there are none. Others would ask us instead of a language's own
+/// server.
+const ASKED_AT_THE_CARET: [&str; 2] = ["Emacs", "VS Code"];
+
 /// The answer to `initialize`.
 pub(crate) fn initialize_result(abilities: &Abilities, commands: &[&str]) -> Value {
     let change = match abilities.dialect.sync {
@@ -116,6 +121,9 @@ pub(crate) fn initialize_result(abilities: &Abilities, commands: &[&str]) -> Val
     }
     if abilities.inlay_hints {
         capabilities["inlayHintProvider"] = true.into();
+    }
+    if ASKED_AT_THE_CARET.contains(&abilities.dialect.name) {
+        capabilities["documentHighlightProvider"] = true.into();
     }
     json!({
         "capabilities": capabilities,

@@ -121,8 +121,7 @@ impl Own {
             return false;
         };
         let content = doc.get_or_insert_text("content");
-        let mut txn = doc.transact_mut();
-        let place = content.sticky_index(&mut txn, units, Assoc::After);
+        let place = content.sticky_index(&doc.transact(), units, Assoc::After);
         let caret = place.and_then(|place| serde_json::to_value(place).ok());
         let news = caret.is_some() && caret != shown.caret;
         if news {

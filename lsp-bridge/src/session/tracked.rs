@@ -12,30 +12,44 @@ const MOST_REPORTS: usize = 2_000;
 pub(super) struct Tracked {
     version: i32,
     /// `None` when there were too many reports.
-    known: Option<(String, Vec<(i32, Vec<Change>)>)>,
-    /// The version of `known`'s text.
-    base: i32,
+    known: Option<Known>,
+}
+
+struct Known {
+    text: String,
+    version: i32,
+    /// With the version that each has led to.
+    changes: Vec<(i32, Vec<Change>)>,
+}
+
+impl Known {
+    fn new(text: String, version: i32) -> Option<Self> {
+        let changes = Vec::new();
+        Some(Self {
+            text,
+            version,
+            changes,
+        })
+    }
 }
 
 impl Tracked {
     pub(super) fn opened(text: String, version: i32) -> Self {
         Self {
             version,
-            known: Some((text, Vec::new())),
-            base: version,
+            known: Known::new(text, version),
         }
     }
 
     pub(super) fn changed(&mut self, version: Option<i32>, mut changes: Vec<Change>) {
         self.version = version.unwrap_or(self.version + 1);
         if let [Change { range: None, text }] = changes.as_mut_slice() {
-            self.base = self.version;
-            self.known = Some((std::mem::take(text), Vec::new()));
+            self.known = Known::new(std::mem::take(text), self.version);
             return;
         }
         match &mut self.known {
-            Some((_, reports)) if reports.len() < MOST_REPORTS => {
-                reports.push((self.version, changes));
+            Some(known) if known.changes.len() < MOST_REPORTS => {
+                known.changes.push((self.version, changes));
             }
             _ => self.known = None,
         }
@@ -43,8 +57,7 @@ impl Tracked {
 
     pub(super) fn saved(&mut self, text: Option<String>) {
         if let Some(text) = text {
-            self.base = self.version;
-            self.known = Some((text, Vec::new()));
+            self.known = Known::new(text, self.version);
         }
     }
 
@@ -54,9 +67,10 @@ impl Tracked {
 
     /// A text, its version, and what was reported since.
     pub(super) fn into_reports(self) -> Option<(String, i32, Vec<Report>)> {
-        let (text, changes) = self.known?;
+        let known = self.known?;
         let report = |(version, changes)| Report::Changed(version, changes);
-        Some((text, self.base, changes.into_iter().map(report).collect()))
+        let reports = known.changes.into_iter().map(report).collect();
+        Some((known.text, known.version, reports))
     }
 }
 

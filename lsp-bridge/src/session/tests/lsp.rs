@@ -56,13 +56,20 @@ async fn nothing_is_answered_before_initialize() {
 #[tokio::test]
 async fn what_is_offered_follows_the_client() {
     let hub = Hub::start().await;
-    for (client, change) in [("Neovim", 1), ("helix", 2), ("never seen", 1)] {
+    let table = [
+        ("Neovim", 1, Value::Null),
+        ("helix", 2, Value::Null),
+        ("Eglot", 2, json!(true)),
+        ("never seen", 1, Value::Null),
+    ];
+    for (client, change, highlights) in table {
         let info = json!({ "clientInfo": { "name": client }, "capabilities": {} });
         let ada = Editor::start_in(directory(&hub, &[]), info).await;
         let offered = &ada.seen[0]["initialized"]["capabilities"];
         assert_eq!(offered["textDocumentSync"]["change"], change, "{client}");
         assert_eq!(offered["textDocumentSync"]["openClose"], true);
         assert_eq!(offered["textDocumentSync"]["save"]["includeText"], true);
+        assert_eq!(offered["documentHighlightProvider"], highlights, "{client}");
         assert_eq!(offered.get("positionEncoding"), None);
         assert_eq!(offered.get("inlayHintProvider"), None);
         assert!(offered["executeCommandProvider"]["commands"].is_array());

@@ -58,7 +58,6 @@ async fn the_others_are_shown_where_they_type() {
     }
     assert_eq!(peers.as_array().unwrap().len(), 1);
     bob.quit().await;
-    let mut hints = hints;
     while hints != json!([]) {
         ada.until(|_, message| message["method"] == "workspace/inlayHint/refresh")
             .await;
