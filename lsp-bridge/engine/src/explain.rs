@@ -9,7 +9,7 @@ use ropey::Rope;
 
 use crate::diff::diff;
 use crate::patch::{Patch, Splice};
-use crate::position::{Encoding, TextEdit, locate};
+use crate::position::{Encoding, Position, TextEdit, locate, position};
 
 /// The edit under way, as far as explaining needs it.
 #[derive(Debug, Clone)]
@@ -86,9 +86,17 @@ pub(crate) fn explain(
             consider(cost, Explanation::Ours { edit: edit.clone() });
         }
     }
+    if let Some((typed, fallen)) = before_stale(shown, next, &expected.raw, encoding) {
+        let cost = diff(shown, &typed).cost();
+        consider(cost, Explanation::Stale { typed, fallen });
+    }
     for typed in parts_of(shown, next) {
-        if let Some(fallen) = raw_patch(&typed, &expected.raw, encoding) {
-            let behind = diff(&landed(&typed, &fallen), next).cost();
+        let Some(fallen) = raw_patch(&typed, &expected.raw, encoding) else {
+            continue;
+        };
+        let behind = diff(&landed(&typed, &fallen), next).cost();
+        // Where it did not come out just so, only a certain yes tells that the edit fell at all.
+        if behind == 0 || (expected.certain && expected.overtaken) {
             let cost = diff(shown, &typed).cost() + behind;
             consider(cost, Explanation::Stale { typed, fallen });
         }
@@ -160,6 +168,39 @@ fn normalised(text: &str) -> String {
     text.replace("\r\n", "\n")
 }
 
+/// The text that the person had typed before the request fell in at the places it names, if the
+/// request explains `next` so; and the request as a patch of it.
+///
+/// What the request inserted is found in `next` at the very places, and taken out. What it deleted
+/// there is gone from `next`; it is put back from `shown`, whose end the person has not touched
+/// then.
+fn before_stale(
+    shown: &Rope,
+    next: &Rope,
+    raw: &[TextEdit],
+    encoding: Encoding,
+) -> Option<(Rope, Patch)> {
+    let only_inserts = raw.iter().all(|edit| edit.range.start == edit.range.end);
+    if raw.len() > 1 && !only_inserts {
+        return None;
+    }
+    let mut typed = next.clone();
+    for edit in raw {
+        let at = locate(&typed, edit.range.start, encoding).at;
+        let inserted = normalised(&edit.new_text);
+        let end = at + inserted.chars().count();
+        if end > typed.len_chars() || typed.slice(at..end) != *inserted {
+            return None;
+        }
+        typed.remove(at..end);
+        if let Some(deleted) = deleted_by(edit, shown, typed.len_chars() - at, encoding)? {
+            typed.insert(at, &deleted);
+        }
+    }
+    let fallen = raw_patch(&typed, raw, encoding)?;
+    (landed(&typed, &fallen) == *next).then_some((typed, fallen))
+}
+
 /// Texts that the person may have typed before the request fell in: each with some of the changes
 /// that lead from `shown` to `next`, the first ones and the last ones.
 fn parts_of(shown: &Rope, next: &Rope) -> Vec<Rope> {
@@ -210,10 +251,38 @@ fn fallen_anywhere(shown: &Rope, next: &Rope, raw: &[TextEdit]) -> Vec<(Rope, Pa
     found
 }
 
+/// What an edit that fell on a moved place has deleted: the part of `shown` that ends `suffix`
+/// characters before its end. `Some(None)` for a pure insertion; `None` if it cannot be told.
+fn deleted_by(
+    edit: &TextEdit,
+    shown: &Rope,
+    suffix: usize,
+    encoding: Encoding,
+) -> Option<Option<String>> {
+    let (from, to) = (edit.range.start, edit.range.end);
+    if from == to {
+        return Some(None);
+    }
+    let end = shown.len_chars().checked_sub(suffix)?;
+    let line = shown.char_to_line(end);
+    let start = if from.line == to.line {
+        let column = position(shown, end, encoding).character;
+        let character = column.checked_sub(to.character - from.character)?;
+        let line = line as u32;
+        let start = locate(shown, Position { line, character }, encoding);
+        start.exact.then_some(start.at)?
+    } else if from.character == 0 && to.character == 0 && shown.line_to_char(line) == end {
+        shown.line_to_char(line.checked_sub((to.line - from.line) as usize)?)
+    } else {
+        return None;
+    };
+    Some(Some(shown.slice(start..end).to_string()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::position::{Range, position};
+    use crate::position::Range;
 
     /// `«` and `»` in `shown` mark what the request replaces by `new`.
     fn expected(marked: &str, new: &str) -> (Rope, Expected) {
