@@ -307,7 +307,12 @@ impl Mirror {
         if subject.stored.as_ref() == Some(&record) {
             return Ok(());
         }
-        self.save(subject.document, &record, subject.unsaved)?;
+        // What the file holds as well need not be waited for: new files come by the hundred.
+        let in_file = record
+            .base
+            .as_ref()
+            .is_some_and(|base| base.state == record.state);
+        self.save(subject.document, &record, subject.unsaved && !in_file)?;
         subject.stored = Some(record);
         Ok(())
     }
