@@ -85,6 +85,9 @@ pub(super) struct Room {
     log: LogSize,
     compacting: Option<tokio::task::JoinHandle<()>>,
     compacted: mpsc::Sender<Option<compaction::Compacted>>,
+    /// Whether the registry knows that nobody is in the room. It does not at first: a room that
+    /// has just been opened waits for whom it was opened for.
+    idle: bool,
     /// The room goes as soon as everything is saved.
     ending: bool,
     ended: bool,
@@ -125,6 +128,7 @@ pub(super) fn spawn(
         handle,
         compacting: None,
         compacted,
+        idle: false,
         ending: false,
         ended: false,
     };
@@ -150,7 +154,7 @@ impl Room {
     ) {
         let mut others = self.registry.fanout.subscribe(&self.name);
         self.ask_others();
-        let mut tick = tokio::time::interval(TICK);
+        let mut tick = tokio::time::interval_at(tokio::time::Instant::now() + TICK, TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut batch = Vec::with_capacity(COMMANDS_AT_ONCE);
         while !self.ended {
@@ -159,7 +163,7 @@ impl Room {
                 Some(event) = saved.recv() => self.on_save_event(event),
                 Some(compacted) = compactions.recv() => self.on_compacted(compacted),
                 received = others.next() => self.on_received(received),
-                _ = tick.tick(), if !self.members.is_empty() => self.on_tick(),
+                _ = tick.tick(), if !self.members.is_empty() || !self.idle => self.on_tick(),
                 count = commands.recv_many(&mut batch, COMMANDS_AT_ONCE) => {
                     // The room holds a sender itself, so there is always a next command.
                     debug_assert!(count > 0);
@@ -202,7 +206,10 @@ impl Room {
             }
             Command::Hear(member, message) => self.hear(member, message),
             Command::Answer(member) => self.answer(member),
-            Command::Read(read) => read(self.document.doc(), self.written),
+            Command::Read(read) => {
+                read(self.document.doc(), self.written);
+                self.tell_idle();
+            }
             Command::Apply(update, answer) => self.apply_for_caller(update, answer),
             Command::Flush(answer) => {
                 self.wait(Waiter::Flush(answer));
@@ -263,6 +270,7 @@ impl Room {
             member.outbox.push_kept(frame);
         }
         self.members.insert(member.outbox.member(), member);
+        self.idle = false;
         self.registry.room_in_use(&self.name, &self.handle);
         Ok(())
     }
@@ -273,8 +281,14 @@ impl Room {
         }
         let gone = self.presence.leave(id, Instant::now());
         self.tell_awareness(&gone, true);
-        if self.members.is_empty() {
+        self.tell_idle();
+    }
+
+    /// Once nobody is in the room and everything is saved, it may be unloaded.
+    fn tell_idle(&mut self) {
+        if self.members.is_empty() && self.saver.is_clean() {
             self.show();
+            self.idle = true;
             self.registry.room_idle(&self.name, &self.handle);
         }
     }
@@ -309,6 +323,7 @@ impl Room {
             |member| member.grant.expires_at.is_some_and(|end| end <= time),
             &Closing::new(close::UNAUTHORIZED, "this link has expired"),
         );
+        self.tell_idle();
     }
 
     /// Sends awareness entries to every member, and to the other nodes where they are this one's.
@@ -361,10 +376,7 @@ impl Room {
                     self.registry.saving_works(&self.name);
                     self.tell_text(r#"{"saved":true}"#);
                 }
-                if self.members.is_empty() && self.saver.is_clean() {
-                    self.show();
-                    self.registry.room_idle(&self.name, &self.handle);
-                }
+                self.tell_idle();
                 self.end_when_clean();
             }
             SaveEvent::Failing(error) => {
@@ -528,10 +540,12 @@ impl Room {
         let stats = &self.handle.stats;
         stats.members.store(self.members.len(), Ordering::Relaxed);
         let encoded = self.document.encoded_bytes() + self.document.held_bytes();
-        stats.resident_bytes.store(
-            RESIDENT_AT_LEAST + encoded * RESIDENT_PER_ENCODED,
-            Ordering::Relaxed,
-        );
+        let resident = match self.ended {
+            true => 0,
+            false => RESIDENT_AT_LEAST + encoded * RESIDENT_PER_ENCODED,
+        };
+        let before = stats.resident_bytes.swap(resident, Ordering::Relaxed);
+        self.registry.resident_changed(before, resident);
         let since = self.saver.oldest().map_or(0, |oldest| {
             oldest.duration_since(self.registry.started).as_millis() as u64 + 1
         });

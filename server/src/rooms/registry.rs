@@ -41,6 +41,7 @@ pub(crate) struct Registry {
     loads: Semaphore,
     compactions: Semaphore,
     unsaved_bytes: AtomicUsize,
+    resident_bytes: AtomicUsize,
 }
 
 struct Slots {
@@ -118,6 +119,7 @@ impl Registry {
             loads: Semaphore::new(limits.concurrent_loads.max(1)),
             compactions: Semaphore::new(CONCURRENT_COMPACTIONS),
             unsaved_bytes: AtomicUsize::new(0),
+            resident_bytes: AtomicUsize::new(0),
             limits,
         }
     }
@@ -169,10 +171,7 @@ impl Registry {
                 )),
             };
             let before = match &opened {
-                Ok(handle) => {
-                    slots.idle.put(name.clone(), ());
-                    slots.rooms.insert(name.clone(), Slot::Open(handle.clone()))
-                }
+                Ok(handle) => slots.rooms.insert(name.clone(), Slot::Open(handle.clone())),
                 Err(_) => slots.rooms.remove(&name),
             };
             match before {
@@ -286,19 +285,28 @@ impl Registry {
     /// Asks idle rooms to go until the rest fits the cache. A room that cannot go yet stays, and
     /// comes back here when it has saved.
     fn evict(&self) {
+        let mut resident = self.resident_bytes.load(Ordering::Relaxed);
+        if resident <= self.limits.cache_bytes {
+            return;
+        }
         let mut slots = self.slots();
-        let bytes = |handle: &RoomHandle| handle.stats().resident_bytes.load(Ordering::Relaxed);
-        let mut resident: usize = slots.open_handles().iter().map(bytes).sum();
         while resident > self.limits.cache_bytes {
             let Some((name, ())) = slots.idle.pop_lru() else {
                 return;
             };
             if let Some(Slot::Open(handle)) = slots.rooms.get(&name) {
-                resident = resident.saturating_sub(bytes(handle));
+                let bytes = handle.stats().resident_bytes.load(Ordering::Relaxed);
+                resident = resident.saturating_sub(bytes);
                 // A room with a full mailbox is not idle; it says so again when it is.
                 handle.try_send(Command::Unload);
             }
         }
+    }
+
+    pub(crate) fn resident_changed(&self, before: usize, now: usize) {
+        // Wrapping, so that the order of the two does not matter.
+        self.resident_bytes
+            .fetch_add(now.wrapping_sub(before), Ordering::Relaxed);
     }
 
     pub(crate) fn unsaved_more(&self, bytes: usize) {
@@ -421,12 +429,11 @@ impl Registry {
             let in_use: usize = slots.in_use.values().map(HashSet::len).sum();
             (slots.open_handles(), in_use)
         };
-        let mut resident = 0;
+        let resident = self.resident_bytes.load(Ordering::Relaxed);
         let mut members = 0;
         let mut oldest = 0;
         for handle in &handles {
             let stats = handle.stats();
-            resident += stats.resident_bytes.load(Ordering::Relaxed);
             members += stats.members.load(Ordering::Relaxed);
             let since = stats.unsaved_since_ms.load(Ordering::Relaxed);
             if since > 0 && (oldest == 0 || since < oldest) {

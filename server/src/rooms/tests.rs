@@ -1,1 +1,185 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
 
+use futures_util::future::BoxFuture;
+use tutti_protocol::index::new_doc;
+use yrs::Text;
+
+use super::*;
+use crate::fanout::LocalFanOut;
+use crate::store::{Append, Replacement, SqliteStore, StoredDocument};
+
+fn name(room: &str) -> RoomName {
+    room.parse().unwrap()
+}
+
+fn edit(text: &str) -> Bytes {
+    let doc = new_doc(fastrand::u64(1..1 << 32));
+    let content = doc.get_or_insert_text("content");
+    let mut txn = doc.transact_mut();
+    content.push(&mut txn, text);
+    txn.encode_update_v1().into()
+}
+
+/// The real store, which counts how often it is read.
+struct Counting(SqliteStore, AtomicUsize);
+
+impl DocumentStore for Counting {
+    fn append(&self, batch: Vec<Append>) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.0.append(batch)
+    }
+    fn load<'a>(
+        &'a self,
+        room: &'a RoomName,
+    ) -> BoxFuture<'a, Result<Option<StoredDocument>, StoreError>> {
+        self.1.fetch_add(1, Ordering::SeqCst);
+        self.0.load(room)
+    }
+    fn replace<'a>(
+        &'a self,
+        room: &'a RoomName,
+        replacement: Replacement,
+    ) -> BoxFuture<'a, Result<bool, StoreError>> {
+        self.0.replace(room, replacement)
+    }
+    fn documents<'a>(
+        &'a self,
+        project: &'a ProjectId,
+    ) -> BoxFuture<'a, Result<Vec<DocumentSize>, StoreError>> {
+        self.0.documents(project)
+    }
+    fn delete_project<'a>(
+        &'a self,
+        project: &'a ProjectId,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        self.0.delete_project(project)
+    }
+}
+
+fn rooms(dir: &tempfile::TempDir, limits: Limits) -> (Rooms, Arc<Counting>) {
+    let store = SqliteStore::open(&dir.path().join("documents.sqlite3")).unwrap();
+    let store = Arc::new(Counting(store, AtomicUsize::new(0)));
+    let fanout = Arc::new(LocalFanOut::new());
+    (Rooms::new(store.clone(), fanout, limits), store)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_who_come_at_once_load_a_room_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let (rooms, store) = rooms(&dir, Limits::default());
+    let tasks: Vec<_> = (0..100)
+        .map(|_| {
+            let rooms = rooms.clone();
+            tokio::spawn(async move { rooms.apply(&name("p/d"), edit("x")).await })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap().unwrap();
+    }
+    assert_eq!(store.1.load(Ordering::SeqCst), 1);
+    let text = rooms.text(&name("p/d")).await.unwrap().unwrap();
+    assert_eq!(text.len(), 100);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rooms_beyond_the_cache_go_and_the_last_used_stay() {
+    let dir = tempfile::tempdir().unwrap();
+    let limits = Limits {
+        cache_bytes: 200_000,
+        ..Limits::default()
+    };
+    let (rooms, store) = rooms(&dir, limits);
+    for n in 0..100 {
+        let room = name(&format!("p/{n}"));
+        rooms.apply(&room, edit(&n.to_string())).await.unwrap();
+    }
+    // Unloading goes on in the rooms' own tasks.
+    while rooms.registry.counts().0 > 25 {
+        tokio::task::yield_now().await;
+    }
+    let before = store.1.load(Ordering::SeqCst);
+    let text = rooms.text(&name("p/99")).await.unwrap();
+    assert_eq!(text.as_deref(), Some("99"));
+    assert_eq!(store.1.load(Ordering::SeqCst), before, "it was in memory");
+    let text = rooms.text(&name("p/0")).await.unwrap();
+    assert_eq!(text.as_deref(), Some("0"));
+    assert_eq!(store.1.load(Ordering::SeqCst), before + 1, "it was not");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_no_cache_at_all_everything_still_works() {
+    let dir = tempfile::tempdir().unwrap();
+    let limits = Limits {
+        cache_bytes: 0,
+        ..Limits::default()
+    };
+    let (rooms, _) = rooms(&dir, limits);
+    let tasks: Vec<_> = (0..200)
+        .map(|n| {
+            let rooms = rooms.clone();
+            tokio::spawn(async move {
+                let room = name(&format!("p/{}", n % 3));
+                rooms.apply(&room, edit("x")).await.unwrap();
+                rooms.text(&room).await.unwrap().unwrap();
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+    let mut total = 0;
+    for n in 0..3 {
+        total += rooms
+            .text(&name(&format!("p/{n}")))
+            .await
+            .unwrap()
+            .unwrap()
+            .len();
+    }
+    assert_eq!(total, 200);
+    while rooms.registry.counts().0 > 0 {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Resident memory of this process, in bytes.
+#[cfg(target_os = "linux")]
+fn resident() -> usize {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
+    let pages: usize = statm.split(' ').nth(1).unwrap().parse().unwrap();
+    pages * 4096
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn loading_and_unloading_keeps_memory_bounded() {
+    let dir = tempfile::tempdir().unwrap();
+    let limits = Limits {
+        cache_bytes: 0,
+        ..Limits::default()
+    };
+    let (rooms, _) = rooms(&dir, limits);
+    let room = name("p/d");
+    let doc = new_doc(7);
+    let content = doc.get_or_insert_text("content");
+    // Typed character by character at alternating places, so that it has many items.
+    for n in 0..4_000u32 {
+        let mut txn = doc.transact_mut();
+        content.insert(&mut txn, n / 2, "x");
+    }
+    let whole = doc.transact().encode_diff_v1(&yrs::StateVector::default());
+    rooms.apply(&room, whole.into()).await.unwrap();
+    let cycle = async |times: usize| {
+        for _ in 0..times {
+            assert_eq!(rooms.text(&room).await.unwrap().unwrap().len(), 4_000);
+            while rooms.registry.counts().0 > 0 {
+                tokio::task::yield_now().await;
+            }
+        }
+    };
+    cycle(100).await;
+    let before = resident();
+    cycle(400).await;
+    let grown = resident().saturating_sub(before);
+    // A leaked document of this kind would be some hundred kilobytes each time.
+    assert!(grown < 16 * 1024 * 1024, "grown by {grown} bytes");
+}
