@@ -28,6 +28,9 @@ pub use sockets::SocketGuard;
 /// How often the figures are brought up to date.
 const GAUGE_INTERVAL: Duration = Duration::from_secs(1);
 
+/// How long a room that goes may take.
+const GOING: Duration = Duration::from_millis(100);
+
 /// A room that goes while it is being joined is opened anew; so often in a row it does not happen.
 const TRIES: usize = 32;
 
@@ -128,7 +131,7 @@ impl Rooms {
             match result {
                 Ok(()) => return Ok(handle),
                 Err(JoinError::Refused(closing)) => return Err(EnterError::Refused(closing)),
-                Err(JoinError::Gone) => handle.ended().await,
+                Err(JoinError::Gone) => until_gone(&handle).await,
             }
         }
         Err(gone().into())
@@ -171,7 +174,7 @@ impl Rooms {
             {
                 return Ok(read);
             }
-            handle.ended().await;
+            until_gone(&handle).await;
         }
         Err(gone())
     }
@@ -187,7 +190,7 @@ impl Rooms {
             {
                 return result;
             }
-            handle.ended().await;
+            until_gone(&handle).await;
         }
         Err(gone())
     }
@@ -224,6 +227,11 @@ impl Rooms {
     pub async fn shutdown(&self) -> Result<(), RoomError> {
         self.registry.shutdown().await
     }
+}
+
+/// Waits for a room that did not answer to go. One whose document cannot be read stays.
+async fn until_gone(handle: &RoomHandle) {
+    let _ = tokio::time::timeout(GOING, handle.ended()).await;
 }
 
 fn gone() -> RoomError {

@@ -1,26 +1,25 @@
 //! The task that owns a room: takes commands one by one, and keeps the books.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
-use tutti_protocol::awareness::{self, AwarenessEntry};
+use tutti_protocol::awareness;
 use tutti_protocol::close;
-use tutti_protocol::hint::Hint;
-use tutti_protocol::ids::{DocumentId, RoomName};
-use yrs::{ReadTxn, Transact};
+use tutti_protocol::ids::RoomName;
 
-use super::framing::Shared;
+use super::log::LogSize;
+use super::members::Member;
 use super::presence::Presence;
 use super::saver::{SaveEvent, Saver, Waiter};
-use super::{Closing, Command, Framing, JoinError, MemberId, NewMember, Outbox, RoomHandle};
-use crate::document::Document;
+use super::{Closing, Command, JoinError, MemberId, RoomHandle};
+use crate::document::{Document, Wanted};
 use crate::fanout::{Message, Received};
 use crate::rooms::{Registry, RoomError};
-use crate::store::{StoredDocument, compaction};
-use crate::ws::Grant;
+use crate::store::StoredDocument;
+use crate::store::compaction::Compacted;
 
 /// How often states and grants are looked at for having expired.
 const TICK: Duration = Duration::from_secs(2);
@@ -28,44 +27,15 @@ const TICK: Duration = Duration::from_secs(2);
 /// Commands taken in one go before the room looks at anything else.
 const COMMANDS_AT_ONCE: usize = 32;
 
-/// Step1s without an answer that are remembered.
-const MOST_ASKED: usize = 64;
+/// How long nobody says anything to a room before it leaves memory.
+const UNLOAD_PAUSE: Duration = Duration::from_millis(5);
 
 /// Between tries of building a spoilt document again.
 const REBUILD_PAUSE: Duration = Duration::from_millis(500);
 
-/// Ids in one hint, which bounds its size.
-const HINT_IDS: usize = 1_000;
-
 /// An estimate of memory per encoded byte, measured on texts written character by character.
 const RESIDENT_PER_ENCODED: usize = 6;
 const RESIDENT_AT_LEAST: usize = 8 * 1024;
-
-pub(super) struct Member {
-    pub(super) outbox: Arc<Outbox>,
-    pub(super) grant: Grant,
-    pub(super) joined: Instant,
-    /// For each Step1 sent to it, whether the Step2 that answers it is acknowledged. A client
-    /// counts on one acknowledgement for each Step1 of its own, so what the server asks on top
-    /// goes without.
-    pub(super) asked: VecDeque<bool>,
-    /// Whether it was asked for predecessors that are missing.
-    pub(super) asked_missing: bool,
-    /// y-websocket: own updates that are not durable yet.
-    pub(super) echoes: usize,
-    /// y-websocket: an echo was thrown away.
-    pub(super) echo_lost: bool,
-}
-
-impl Member {
-    pub(super) fn note_asked(&mut self, acknowledged: bool) {
-        // Who is asked and never answers does not make the list grow.
-        if self.asked.len() == MOST_ASKED {
-            self.asked.pop_front();
-        }
-        self.asked.push_back(acknowledged);
-    }
-}
 
 pub(super) struct Room {
     pub(super) registry: Arc<Registry>,
@@ -81,26 +51,19 @@ pub(super) struct Room {
     pub(super) heard_from_others: bool,
     /// Integrating an update failed; the document has to be built again.
     pub(super) spoilt: bool,
-    handle: RoomHandle,
-    log: LogSize,
-    compacting: Option<tokio::task::JoinHandle<()>>,
-    compacted: mpsc::Sender<Option<compaction::Compacted>>,
+    pub(super) handle: RoomHandle,
+    pub(super) log: LogSize,
+    pub(super) compacting: Option<tokio::task::JoinHandle<()>>,
+    pub(super) compacted: mpsc::Sender<Option<Compacted>>,
     /// Whether the registry knows that nobody is in the room. It does not at first: a room that
     /// has just been opened waits for whom it was opened for.
-    idle: bool,
-    /// The room goes as soon as everything is saved.
-    ending: bool,
+    pub(super) idle: bool,
+    /// When to leave memory, having been asked to: each further command puts it off a little, so
+    /// that many who come at once are all served by one opening.
+    unload_at: Option<tokio::time::Instant>,
+    /// Why the room goes as soon as everything is saved.
+    pub(super) ending: Option<Closing>,
     ended: bool,
-}
-
-/// How much there is to compact.
-#[derive(Debug, Clone, Copy, Default)]
-struct LogSize {
-    entries: usize,
-    bytes: usize,
-    snapshot_bytes: usize,
-    /// Entries that the last compaction could not merge, and so no reason for another one.
-    stuck: usize,
 }
 
 pub(super) fn spawn(
@@ -114,7 +77,7 @@ pub(super) fn spawn(
     let (save_events, saved) = mpsc::channel(2);
     let (compacted, compactions) = mpsc::channel(1);
     let room = Room {
-        log: stored.map(log_size).unwrap_or_default(),
+        log: stored.map(LogSize::of).unwrap_or_default(),
         written: stored.is_some(),
         registry,
         name,
@@ -129,20 +92,12 @@ pub(super) fn spawn(
         compacting: None,
         compacted,
         idle: false,
-        ending: false,
+        unload_at: None,
+        ending: None,
         ended: false,
     };
     room.show();
     tokio::spawn(room.run(commands, saved, compactions));
-}
-
-fn log_size(stored: &StoredDocument) -> LogSize {
-    LogSize {
-        entries: stored.log.len(),
-        bytes: stored.log.iter().map(|entry| entry.update.len()).sum(),
-        snapshot_bytes: stored.snapshot.as_ref().map_or(0, bytes::Bytes::len),
-        stuck: 0,
-    }
 }
 
 impl Room {
@@ -150,7 +105,7 @@ impl Room {
         mut self,
         mut commands: mpsc::Receiver<Command>,
         mut saved: mpsc::Receiver<SaveEvent>,
-        mut compactions: mpsc::Receiver<Option<compaction::Compacted>>,
+        mut compactions: mpsc::Receiver<Option<Compacted>>,
     ) {
         let mut others = self.registry.fanout.subscribe(&self.name);
         self.ask_others();
@@ -173,6 +128,13 @@ impl Room {
                         }
                         self.on_command(command);
                     }
+                    if let Some(at) = &mut self.unload_at {
+                        *at = tokio::time::Instant::now() + UNLOAD_PAUSE;
+                    }
+                }
+                () = until(self.unload_at) => {
+                    self.unload_at = None;
+                    self.unload();
                 }
             }
             if self.spoilt {
@@ -193,8 +155,11 @@ impl Room {
             return;
         }
         match command {
+            Command::Join(_, answer) if self.spoilt => {
+                let _ = answer.send(Err(JoinError::Refused(unreadable())));
+            }
             // What cannot be built is not shown: whoever asks finds the answer dropped.
-            Command::Join(..) | Command::Read(_) | Command::Apply(..) if self.spoilt => {}
+            Command::Read(_) | Command::Apply(..) if self.spoilt => {}
             Command::Join(member, answer) => {
                 let _ = answer.send(self.join(member));
             }
@@ -219,144 +184,9 @@ impl Room {
                 |member| member.grant.grant_id == grant,
                 &Closing::new(close::FORBIDDEN, "this link has been withdrawn"),
             ),
-            Command::Unload => self.unload(),
+            Command::Unload => self.unload_at = Some(tokio::time::Instant::now()),
             Command::End { closing, delete } => self.end(&closing, delete),
         }
-    }
-
-    fn join(&mut self, new: NewMember) -> Result<(), JoinError> {
-        if self.registry.is_revoked(&new.grant.grant_id) {
-            return Err(JoinError::Refused(Closing::new(
-                close::FORBIDDEN,
-                "this link has been withdrawn",
-            )));
-        }
-        let most = self.registry.limits.members_per_room;
-        if self.members.len() >= most {
-            return Err(JoinError::Refused(Closing::new(
-                close::TRY_LATER,
-                format!("this file is open {most} times, which is the most there may be"),
-            )));
-        }
-        let outbox = new.outbox;
-        outbox.joined(self.handle.mailbox.clone());
-        let mut member = Member {
-            grant: new.grant,
-            joined: Instant::now(),
-            asked: VecDeque::new(),
-            asked_missing: false,
-            echoes: 0,
-            echo_lost: false,
-            outbox,
-        };
-        let framing = member.outbox.framing();
-        if let Some(frame) = framing.authenticated(member.grant.role) {
-            member.outbox.push_kept(frame);
-        }
-        if *framing == Framing::Yws {
-            // Hocuspocus clients are asked when they ask.
-            self.ask(&mut member, true);
-        }
-        let states = self.presence.all();
-        if !states.is_empty() {
-            let update = awareness::encode(&states);
-            member
-                .outbox
-                .push(member.outbox.framing().awareness(&update));
-        }
-        if let Some(error) = self.saver.failure()
-            && let Some(frame) = framing_of(&member).stateless(&not_saved(&error.to_string()))
-        {
-            member.outbox.push_kept(frame);
-        }
-        self.members.insert(member.outbox.member(), member);
-        self.idle = false;
-        self.registry.room_in_use(&self.name, &self.handle);
-        Ok(())
-    }
-
-    fn leave(&mut self, id: MemberId) {
-        if self.members.remove(&id).is_none() {
-            return;
-        }
-        let gone = self.presence.leave(id, Instant::now());
-        self.tell_awareness(&gone, true);
-        self.tell_idle();
-    }
-
-    /// Once nobody is in the room and everything is saved, it may be unloaded.
-    fn tell_idle(&mut self) {
-        if self.members.is_empty() && self.saver.is_clean() {
-            self.show();
-            self.idle = true;
-            self.registry.room_idle(&self.name, &self.handle);
-        }
-    }
-
-    /// Ends one member.
-    pub(super) fn remove(&mut self, id: MemberId, closing: Closing) {
-        if let Some(member) = self.members.get(&id) {
-            member.outbox.close(closing);
-            self.leave(id);
-        }
-    }
-
-    fn remove_members(&mut self, which: impl Fn(&Member) -> bool, closing: &Closing) {
-        let gone: Vec<MemberId> = self
-            .members
-            .iter()
-            .filter(|(_, member)| which(member))
-            .map(|(&id, _)| id)
-            .collect();
-        for id in gone {
-            self.remove(id, closing.clone());
-        }
-    }
-
-    fn on_tick(&mut self) {
-        let now = Instant::now();
-        let timeout = self.registry.limits.awareness_timeout;
-        let gone = self.presence.expire(now, timeout);
-        self.tell_awareness(&gone, true);
-        let time = SystemTime::now();
-        self.remove_members(
-            |member| member.grant.expires_at.is_some_and(|end| end <= time),
-            &Closing::new(close::UNAUTHORIZED, "this link has expired"),
-        );
-        self.tell_idle();
-    }
-
-    /// Sends awareness entries to every member, and to the other nodes where they are this one's.
-    pub(super) fn tell_awareness(&mut self, entries: &[AwarenessEntry], own: bool) {
-        if entries.is_empty() {
-            return;
-        }
-        let update = awareness::encode(entries);
-        let mut shared = Shared::new(|framing: &Framing| framing.awareness(&update));
-        for member in self.members.values() {
-            member.outbox.push(shared.frame(member.outbox.framing()));
-        }
-        if own {
-            self.publish(Message::Awareness(update.into()));
-        }
-    }
-
-    fn tell_changed(&mut self, documents: &[DocumentId]) {
-        for part in documents.chunks(HINT_IDS) {
-            self.tell_text(&Hint::Changed(part.to_vec()).to_json());
-        }
-    }
-
-    pub(super) fn tell_text(&mut self, text: &str) {
-        for member in self.members.values() {
-            if let Some(frame) = member.outbox.framing().stateless(text) {
-                member.outbox.push_kept(frame);
-            }
-        }
-    }
-
-    pub(super) fn publish(&self, message: Message) {
-        self.registry.fanout.publish(&self.name, message);
     }
 
     fn on_save_event(&mut self, event: SaveEvent) {
@@ -440,57 +270,11 @@ impl Room {
         }
     }
 
-    fn compact_when_due(&mut self) {
-        let limits = &self.registry.limits;
-        let fresh = self.log.entries.saturating_sub(self.log.stuck);
-        let due = fresh >= limits.compact_entries
-            || (self.log.bytes >= limits.compact_bytes
-                && self.log.bytes > self.log.snapshot_bytes
-                && fresh > 1);
-        if due && self.compacting.is_none() {
-            self.compact();
-        }
-    }
-
-    fn compact(&mut self) {
-        let (registry, name) = (self.registry.clone(), self.name.clone());
-        let compacted = self.compacted.clone();
-        self.compacting = Some(tokio::spawn(async move {
-            let result = registry.compact(&name).await;
-            // The room may have been unloaded meanwhile.
-            let _ = compacted.send(result).await;
-        }));
-    }
-
-    fn on_compacted(&mut self, compacted: Option<compaction::Compacted>) {
-        self.compacting = None;
-        match compacted {
-            Some(compacted) => {
-                let after = self.log.entries.saturating_sub(compacted.merged_entries);
-                self.log = LogSize {
-                    entries: after,
-                    bytes: 0,
-                    snapshot_bytes: compacted.snapshot_bytes,
-                    stuck: compacted.kept_entries,
-                };
-            }
-            // Another node did it, or it failed: wait for as much again.
-            None => {
-                self.log.stuck = self.log.entries;
-                self.log.bytes = 0;
-            }
-        }
-    }
-
     fn unload(&mut self) {
         if !self.members.is_empty() || !self.saver.is_clean() {
             return;
         }
-        let long = self.log.entries.saturating_sub(self.log.stuck) > 32;
-        if long && self.compacting.is_none() {
-            // Compaction needs the store only, so the room need not wait for it.
-            self.compact();
-        }
+        self.compact_before_going();
         self.registry.forget(&self.name, &self.handle);
         self.ended = true;
     }
@@ -501,12 +285,12 @@ impl Room {
             self.registry.unsaved_less(self.saver.give_up());
             self.registry.saving_works(&self.name);
         }
-        self.ending = true;
+        self.ending = Some(closing.clone());
         self.end_when_clean();
     }
 
     fn end_when_clean(&mut self) {
-        if self.ending && self.saver.is_clean() {
+        if self.ending.is_some() && self.saver.is_clean() {
             self.registry.forget(&self.name, &self.handle);
             self.ended = true;
         }
@@ -518,17 +302,18 @@ impl Room {
         match self.registry.load(&self.name).await {
             Ok((mut document, _)) => {
                 for update in self.saver.unsaved() {
-                    if let Err(error) = document.apply(update, crate::document::Wanted::AsSent) {
+                    if let Err(error) = document.apply(update, Wanted::AsSent) {
                         tracing::error!(room = %self.name, %error, "an accepted update does not apply");
                     }
                 }
                 self.document = document;
                 self.spoilt = false;
+                self.ask_others();
             }
             Err(error) => {
                 tracing::error!(room = %self.name, %error, "a spoilt document cannot be built again");
                 // Nobody is served anything until it can be; the members come back.
-                self.remove_members(|_| true, &Closing::new(close::TRY_LATER, error.to_string()));
+                self.remove_members(|_| true, &unreadable());
                 // Nor is the store asked for it in a tight circle.
                 tokio::time::sleep(REBUILD_PAUSE).await;
             }
@@ -536,7 +321,7 @@ impl Room {
     }
 
     /// Shows the room's figures.
-    fn show(&self) {
+    pub(super) fn show(&self) {
         let stats = &self.handle.stats;
         stats.members.store(self.members.len(), Ordering::Relaxed);
         let encoded = self.document.encoded_bytes() + self.document.held_bytes();
@@ -557,7 +342,7 @@ impl Room {
         update: bytes::Bytes,
         answer: tokio::sync::oneshot::Sender<Result<(), RoomError>>,
     ) {
-        match self.take_update(None, &update, crate::document::Wanted::OnlyNew) {
+        match self.take_update(None, &update, Wanted::OnlyNew) {
             Ok(_) => self.wait(Waiter::Caller(answer)),
             Err(error) => {
                 let _ = answer.send(Err(error));
@@ -567,10 +352,7 @@ impl Room {
 
     /// Tells the other nodes what this one has, so that they send what it lacks.
     fn ask_others(&self) {
-        let vector = {
-            use yrs::updates::encoder::Encode;
-            self.document.doc().transact().state_vector().encode_v1()
-        };
+        let vector = self.document.state_vector();
         self.publish(Message::StateVector(vector.into()));
         let own = self.presence.own();
         if !own.is_empty() {
@@ -579,11 +361,18 @@ impl Room {
     }
 }
 
-fn framing_of(member: &Member) -> &Framing {
-    member.outbox.framing()
+async fn until(time: Option<tokio::time::Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn unreadable() -> Closing {
+    Closing::new(close::TRY_LATER, "the document cannot be read at present")
 }
 
 /// The text that Hocuspocus members get while saving fails.
-fn not_saved(reason: &str) -> String {
+pub(super) fn not_saved(reason: &str) -> String {
     serde_json::json!({ "saved": false, "reason": reason }).to_string()
 }

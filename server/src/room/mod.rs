@@ -5,9 +5,12 @@
 
 mod actor;
 mod framing;
+mod log;
+mod members;
 mod outbox;
 mod presence;
 mod saver;
+mod socket_queue;
 mod sync;
 
 use std::sync::Arc;
@@ -20,7 +23,8 @@ use tutti_protocol::ids::{DocumentId, RoomName};
 use yrs::{Doc, StateVector};
 
 pub use framing::Framing;
-pub use outbox::{Closing, Outbox, SocketQueue, Take, Wake};
+pub use outbox::{Outbox, Take};
+pub use socket_queue::{Closing, SocketQueue, Wake};
 
 use crate::document::Document;
 use crate::rooms::{Registry, RoomError};
@@ -82,6 +86,9 @@ pub enum ClientMessage {
     QueryAwareness,
 }
 
+/// What is run on a document; gets `false` for one that was never written to.
+pub type Read = Box<dyn FnOnce(&Doc, bool) + Send>;
+
 /// What a room can be told.
 pub enum Command {
     /// Somebody comes.
@@ -94,8 +101,8 @@ pub enum Command {
     Hear(MemberId, ClientMessage),
     /// A member's socket can take the answer that is due.
     Answer(MemberId),
-    /// Runs something on the document; gets `false` for one that was never written to.
-    Read(Box<dyn FnOnce(&Doc, bool) + Send>),
+    /// Runs something on the document.
+    Read(Read),
     /// Writes; answered when it is durable.
     Apply(Bytes, oneshot::Sender<Result<(), RoomError>>),
     /// Answered when everything so far is durable.
@@ -152,6 +159,11 @@ impl RoomHandle {
     /// Waits until the room has gone.
     pub(crate) async fn ended(&self) {
         self.mailbox.closed().await;
+    }
+
+    /// Whether the room's task runs.
+    pub(crate) fn is_alive(&self) -> bool {
+        !self.mailbox.is_closed()
     }
 
     /// Tells this opening of the room from a later one.

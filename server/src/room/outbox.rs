@@ -10,33 +10,14 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bytes::Bytes;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::mpsc;
 use yrs::StateVector;
 
 use super::framing::Framing;
-use super::{Command, MemberId};
+use super::{Closing, Command, MemberId, SocketQueue};
 
 /// Texts may wait up to this many bytes before the socket is given up.
 const TEXT_BYTES: usize = 512 * 1024;
-
-/// Why a member or its socket has to go.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Closing {
-    /// The WebSocket close code.
-    pub code: u16,
-    /// For a person.
-    pub reason: String,
-}
-
-impl Closing {
-    /// A code and its reason.
-    pub fn new(code: u16, reason: impl Into<String>) -> Self {
-        Self {
-            code,
-            reason: reason.into(),
-        }
-    }
-}
 
 /// One member's outbox.
 pub struct Outbox {
@@ -67,6 +48,8 @@ struct State {
     /// A Step1 that has not been answered yet.
     asked: Option<Asked>,
     behind: bool,
+    /// Whether a first Step1 has been answered.
+    started: bool,
     /// Whether the room has been told to make an answer.
     requested: bool,
     /// Whether the outbox stands in its socket's queue.
@@ -158,6 +141,14 @@ impl Outbox {
         let _ = self.room.set(room);
     }
 
+    /// Queues an edit of somebody else's. Before its first Step1 is answered a member gets none:
+    /// they may build on what it does not have yet, and the answer will hold them.
+    pub(super) fn push_edit(self: &Arc<Self>, frame: Bytes) {
+        if self.state().started {
+            self.push(frame);
+        }
+    }
+
     /// Queues what can be made again. `false` when it, or what waited before it, was thrown away.
     pub(super) fn push(self: &Arc<Self>, frame: Bytes) -> bool {
         let mut kept = true;
@@ -238,6 +229,7 @@ impl Outbox {
             state.answer_state = Some(state_vector);
             state.asked = None;
             state.behind = false;
+            state.started = true;
             state.requested = false;
         });
     }
@@ -320,92 +312,133 @@ impl Outbox {
     }
 }
 
-/// The outboxes of one socket that have something to send, and the socket's end.
-#[derive(Default)]
-pub struct SocketQueue {
-    ready: Mutex<VecDeque<Arc<Outbox>>>,
-    closing: OnceLock<Closing>,
-    probed: Mutex<bool>,
-    wake: Notify,
-    closed: Notify,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::room::Wake;
 
-/// What a socket's writer wakes up for.
-pub enum Wake {
-    /// This outbox has something.
-    Outbox(Arc<Outbox>),
-    /// Find out at once whether the peer lives.
-    Probe,
-    /// Close.
-    Close(Closing),
-}
-
-impl SocketQueue {
-    fn put(&self, outbox: Arc<Outbox>) {
-        self.ready
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push_back(outbox);
-        self.wake.notify_one();
+    fn outbox(framing: Framing) -> Arc<Outbox> {
+        Outbox::new(MemberId(1), framing, 100, Arc::default())
     }
 
-    /// Puts an outbox back that has more.
-    pub fn again(&self, outbox: Arc<Outbox>) {
-        self.put(outbox);
+    fn frame(byte: u8, len: usize) -> Bytes {
+        vec![byte; len].into()
     }
 
-    /// Ends the socket; the first reason stands.
-    pub fn close(&self, closing: Closing) {
-        let _ = self.closing.set(closing);
-        self.wake.notify_one();
-        self.closed.notify_waiters();
+    fn knows(clock: u32) -> StateVector {
+        [(yrs::ClientID::new(1), clock)].into_iter().collect()
     }
 
-    /// Why the socket ends, once it does.
-    pub fn closing(&self) -> Option<&Closing> {
-        self.closing.get()
-    }
-
-    /// Waits until the socket is to end.
-    pub async fn closed(&self) {
-        let mut notified = std::pin::pin!(self.closed.notified());
-        // Registered before looking, so that no close falls between.
-        notified.as_mut().enable();
-        if self.closing.get().is_none() {
-            notified.await;
+    #[tokio::test]
+    async fn frames_come_out_in_order_and_wake_the_socket_once() {
+        let outbox = outbox(Framing::Yws);
+        for byte in 0..3 {
+            assert!(outbox.push(frame(byte, 1)));
         }
+        let Wake::Outbox(ready) = outbox.socket().next().await else {
+            panic!()
+        };
+        for byte in 0..3 {
+            assert_eq!(ready.take(), Take::Frame(frame(byte, 1)));
+        }
+        assert_eq!(ready.take(), Take::Empty);
+        assert!(outbox.socket().try_next().is_none());
+        outbox.push(frame(9, 1));
+        assert!(matches!(outbox.socket().try_next(), Some(Wake::Outbox(_))));
     }
 
-    /// Asks for a sign of life: somebody else claims what this connection owns.
-    pub fn probe(&self) {
-        *self.probed.lock().unwrap_or_else(PoisonError::into_inner) = true;
-        self.wake.notify_one();
+    #[test]
+    fn one_that_reads_too_slowly_is_brought_up_to_date_instead() {
+        let outbox = outbox(Framing::Hocuspocus("p/d".into()));
+        outbox.asked(knows(3), false);
+        outbox.answer([frame(1, 5)], knows(7));
+        assert_eq!(outbox.take(), Take::Frame(frame(1, 5)));
+        outbox.acknowledge(true);
+        outbox.push_kept(frame(2, 10));
+        assert!(outbox.push(frame(3, 60)));
+        assert!(!outbox.push(frame(4, 60)));
+        // Whatever comes now costs nothing.
+        for _ in 0..1_000 {
+            assert!(!outbox.push(frame(5, 60)));
+        }
+        assert_eq!(outbox.waiting_bytes(), 10);
+
+        // What cannot be made again is still there; then the room is asked, once.
+        assert_eq!(outbox.take(), Take::Frame(frame(2, 10)));
+        assert!(
+            matches!(outbox.take(), Take::Frame(_)),
+            "an acknowledgement"
+        );
+        assert_eq!(outbox.take(), Take::Behind);
+        assert_eq!(outbox.take(), Take::Empty);
+        let due = outbox.due().unwrap();
+        assert!(due.behind && due.asked.is_none());
+        // What has been sent counts as known.
+        assert_eq!(due.known, knows(7));
+
+        // A large answer is not thrown away for its size by what follows.
+        outbox.answer([frame(6, 1_000)], knows(9));
+        assert!(outbox.push(frame(7, 60)));
+        assert!(!outbox.push(frame(7, 60)));
+        assert_eq!(outbox.take(), Take::Frame(frame(6, 1_000)));
+        assert_eq!(outbox.take(), Take::Behind);
+        assert_eq!(outbox.due().unwrap().known, knows(9));
     }
 
-    /// What is to be done now, if anything.
-    pub fn try_next(&self) -> Option<Wake> {
-        if let Some(closing) = self.closing.get() {
-            return Some(Wake::Close(closing.clone()));
-        }
-        let mut probed = self.probed.lock().unwrap_or_else(PoisonError::into_inner);
-        if std::mem::take(&mut *probed) {
-            return Some(Wake::Probe);
-        }
-        drop(probed);
-        self.ready
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .pop_front()
-            .map(Wake::Outbox)
+    #[test]
+    fn edits_begin_with_the_first_answer() {
+        let outbox = outbox(Framing::Yws);
+        outbox.push_edit(frame(1, 1));
+        assert_eq!(outbox.take(), Take::Empty);
+        outbox.asked(knows(0), false);
+        outbox.push_edit(frame(2, 1));
+        outbox.answer([frame(3, 1)], knows(2));
+        outbox.push_edit(frame(4, 1));
+        assert_eq!(outbox.take(), Take::Frame(frame(3, 1)));
+        assert_eq!(outbox.take(), Take::Frame(frame(4, 1)));
     }
 
-    /// Waits for the next thing to do. For one waiter, the socket's writer.
-    pub async fn next(&self) -> Wake {
-        loop {
-            if let Some(wake) = self.try_next() {
-                return wake;
-            }
-            self.wake.notified().await;
+    #[test]
+    fn an_answer_that_was_not_sent_is_not_known() {
+        let outbox = outbox(Framing::Yws);
+        outbox.asked(knows(3), false);
+        outbox.answer([frame(1, 5)], knows(7));
+        // A second question before the first answer has gone out.
+        outbox.asked(knows(4), true);
+        assert!(outbox.due().is_none(), "one answer at a time");
+        assert_eq!(outbox.take(), Take::Frame(frame(1, 5)));
+        let due = outbox.due().unwrap();
+        assert_eq!(
+            (due.known, due.asked),
+            (knows(4), Some(Asked { and_ask: true }))
+        );
+    }
+
+    #[test]
+    fn the_last_words_come_before_the_end_and_nothing_after() {
+        let outbox = outbox(Framing::Yws);
+        outbox.push(frame(1, 1));
+        outbox.push_kept(frame(2, 1));
+        let closing = Closing::new(4403, "withdrawn");
+        outbox.close(closing.clone());
+        outbox.close(Closing::new(1000, "later"));
+        outbox.push(frame(3, 1));
+        outbox.push_kept(frame(4, 1));
+        assert!(outbox.is_closed());
+        assert_eq!(outbox.take(), Take::Frame(frame(2, 1)));
+        assert_eq!(outbox.take(), Take::Closed(closing));
+    }
+
+    #[tokio::test]
+    async fn texts_that_nobody_reads_end_the_socket() {
+        let outbox = outbox(Framing::Yws);
+        for _ in 0..=TEXT_BYTES / 1_000 {
+            outbox.push_kept(frame(1, 1_000));
         }
+        let Wake::Close(closing) = outbox.socket().next().await else {
+            panic!()
+        };
+        assert_eq!(closing.code, tutti_protocol::close::TRY_LATER);
+        outbox.socket().closed().await;
     }
 }

@@ -7,8 +7,9 @@ use tutti_protocol::role::Role;
 use tutti_protocol::sync::SyncMessage;
 use yrs::{ReadTxn, StateVector, Transact};
 
-use super::actor::{Member, Room};
+use super::actor::Room;
 use super::framing::Shared;
+use super::members::Member;
 use super::saver::Waiter;
 use super::{ClientMessage, Closing, Framing, MemberId};
 use crate::document::{ApplyError, Change, Wanted};
@@ -177,7 +178,9 @@ impl Room {
         let mut shared = Shared::new(|framing: &Framing| framing.sync(SyncMessage::Update(update)));
         for (id, member) in &self.members {
             if Some(*id) != except {
-                member.outbox.push(shared.frame(member.outbox.framing()));
+                member
+                    .outbox
+                    .push_edit(shared.frame(member.outbox.framing()));
             }
         }
     }

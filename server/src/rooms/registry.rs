@@ -137,12 +137,14 @@ impl Registry {
             }
             let (answer, opened) = oneshot::channel();
             match slots.rooms.get_mut(name) {
-                Some(Slot::Open(handle)) => {
+                Some(Slot::Open(handle)) if handle.is_alive() => {
                     metrics::counter!("tutti_room_opens_total", "from" => "memory").increment(1);
                     return Ok(handle.clone());
                 }
                 Some(Slot::Opening(waiting)) => waiting.push(answer),
-                None => {
+                // A room takes itself out of the books before it ends; one that is still there
+                // without a task has failed, and is opened anew.
+                Some(Slot::Open(_)) | None => {
                     metrics::counter!("tutti_room_opens_total", "from" => "store").increment(1);
                     slots
                         .rooms

@@ -176,9 +176,9 @@ async fn loading_and_unloading_keeps_memory_bounded() {
             }
         }
     };
-    cycle(100).await;
+    cycle(50).await;
     let before = resident();
-    cycle(400).await;
+    cycle(150).await;
     let grown = resident().saturating_sub(before);
     // A leaked document of this kind would be some hundred kilobytes each time.
     assert!(grown < 16 * 1024 * 1024, "grown by {grown} bytes");

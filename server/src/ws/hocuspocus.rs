@@ -125,6 +125,18 @@ enum SessionState {
         frames: Vec<Bytes>,
     },
     In(RoomHandle),
+    /// Refused, or turned out by the room. A stock provider goes on sending its edits; they are
+    /// not kept for a token that may never come.
+    Out,
+}
+
+impl SessionState {
+    fn waiting_bytes(&self) -> usize {
+        match self {
+            Self::Waiting { frames, .. } => frames.iter().map(Bytes::len).sum(),
+            Self::In(_) | Self::Out => 0,
+        }
+    }
 }
 
 /// What came of a token.
@@ -159,9 +171,10 @@ impl Connection {
                 format!("a room's name with its session may have {ADDRESS_BYTES} bytes at most"),
             ));
         }
-        let session = self.sessions.get(address);
-        if session.is_some_and(|session| session.outbox.is_closed()) {
-            self.remove(address);
+        if let Some(session) = self.sessions.get_mut(address)
+            && session.outbox.is_closed()
+        {
+            session.state = SessionState::Out;
         }
         match self.sessions.get(address).map(|session| &session.state) {
             Some(SessionState::In(room)) => {
@@ -169,6 +182,14 @@ impl Connection {
                 self.pass_on(&frame, room).await
             }
             Some(SessionState::Waiting { .. }) => self.hold(&frame),
+            Some(SessionState::Out) => {
+                let decoded = decode(&frame)?;
+                if matches!(decoded.message, Message::Token { .. } | Message::Close(_)) {
+                    self.remove(decoded.address);
+                    return self.begin(&frame);
+                }
+                Ok(())
+            }
             None => self.begin(&frame),
         }
     }
@@ -176,9 +197,10 @@ impl Connection {
     /// The first frame of an address.
     fn begin(&mut self, frame: &Bytes) -> Result<(), Closing> {
         let decoded = decode(frame)?;
-        if matches!(decoded.message, Message::Close(_)) {
-            return Ok(());
-        }
+        let refusal = match decoded.message {
+            Message::Close(_) => return Ok(()),
+            _ => self.refusal(decoded.address),
+        };
         let address: Arc<str> = decoded.address.into();
         let outbox = Outbox::new(
             MemberId::next(),
@@ -186,29 +208,34 @@ impl Connection {
             self.limits.outbox_bytes,
             self.shared.queue.clone(),
         );
-        if let Err(error) = room_name(&address).parse::<RoomName>() {
-            return self.refuse(&outbox, &error.to_string());
+        if let Some(reason) = refusal {
+            // Said once, to the token; what else a provider sends beside it is passed over.
+            return match decoded.message {
+                Message::Token { .. } => self.refuse(&outbox, &reason),
+                _ => Ok(()),
+            };
+        }
+        let state = SessionState::Waiting {
+            asked: false,
+            frames: Vec::new(),
+        };
+        self.sessions.insert(address, Session { outbox, state });
+        self.hold(frame)
+    }
+
+    /// Why an address cannot be a session's.
+    fn refusal(&mut self, address: &str) -> Option<String> {
+        if let Err(error) = room_name(address).parse::<RoomName>() {
+            return Some(error.to_string());
         }
         let most = self.limits.rooms_per_socket;
         if self.sessions.len() >= most {
-            self.sessions
-                .retain(|_, session| !session.outbox.is_closed());
+            self.sessions.retain(|_, session| {
+                !session.outbox.is_closed() && !matches!(session.state, SessionState::Out)
+            });
         }
-        if self.sessions.len() >= most {
-            let reason = format!("this connection is in {most} rooms, which is the most it may");
-            return self.refuse(&outbox, &reason);
-        }
-        self.sessions.insert(
-            address,
-            Session {
-                outbox,
-                state: SessionState::Waiting {
-                    asked: false,
-                    frames: Vec::new(),
-                },
-            },
-        );
-        self.hold(frame)
+        (self.sessions.len() >= most)
+            .then(|| format!("this connection is in {most} rooms, which is the most it may"))
     }
 
     /// A frame of a session that is not in its room yet.
@@ -221,12 +248,7 @@ impl Connection {
             return Ok(());
         };
         match decoded.message {
-            Message::Close(_) => {
-                session
-                    .outbox
-                    .close(Closing::new(1000, "left before it was let in"));
-                self.remove(decoded.address);
-            }
+            Message::Close(_) => self.remove(decoded.address),
             Message::Token { token, version } => {
                 if version.is_some() {
                     self.shared.understands_ping.store(true, Ordering::Relaxed);
@@ -297,7 +319,8 @@ impl Connection {
             Err(Failure::Socket(closing)) => Err(closing),
             Err(Failure::Refused(reason)) => {
                 let outbox = session.outbox.clone();
-                self.remove(&joined.address);
+                let before = std::mem::replace(&mut session.state, SessionState::Out);
+                self.waiting_bytes -= before.waiting_bytes();
                 self.refuse(&outbox, &reason)
             }
         }
@@ -394,10 +417,8 @@ impl Connection {
     }
 
     fn remove(&mut self, address: &str) {
-        if let Some(session) = self.sessions.remove(address)
-            && let SessionState::Waiting { frames, .. } = session.state
-        {
-            self.waiting_bytes -= frames.iter().map(Bytes::len).sum::<usize>();
+        if let Some(session) = self.sessions.remove(address) {
+            self.waiting_bytes -= session.state.waiting_bytes();
         }
     }
 

@@ -348,11 +348,6 @@ impl Client {
             .map(str::to_owned)
             .collect()
     }
-
-    /// One frame, if it comes in time.
-    pub(crate) async fn step_within(&mut self, time: Duration) -> Option<bool> {
-        tokio::time::timeout(time, self.step()).await.ok()
-    }
 }
 
 impl Client {

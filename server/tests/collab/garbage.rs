@@ -8,12 +8,17 @@ use tutti_protocol::sync::SyncMessage;
 use crate::client::{Client, doc, state};
 use crate::server::{EDITOR, Server};
 
+#[allow(clippy::print_stdout, reason = "a failed run must be repeatable")]
+fn print_seed(seed: u64) {
+    println!("SEED={seed}");
+}
+
 fn seed() -> u64 {
     let seed = std::env::var("SEED")
         .ok()
         .and_then(|seed| seed.parse().ok());
     let seed = seed.unwrap_or_else(|| fastrand::u64(..));
-    println!("SEED={seed}");
+    print_seed(seed);
     seed
 }
 
@@ -132,4 +137,44 @@ async fn damaged_frames_of_every_kind_trouble_nobody_else() {
         .until("echo", |client| !client.updates.is_empty())
         .await;
     assert!(server.text("p/d").await.contains("alive"));
+}
+
+/// An update that decodes and whose integration fails half way: its second item claims to lie
+/// within its first, which is a text.
+fn spoiling() -> Vec<u8> {
+    let mut update = vec![1, 2, 1, 0];
+    update.extend([4, 1]);
+    update.var_str("content");
+    update.var_str("half ");
+    update.extend([4, 0, 1, 0]);
+    update.var_str("way");
+    update.push(0);
+    update
+}
+
+#[tokio::test]
+async fn an_update_that_breaks_the_document_costs_its_sender_only() {
+    let server = Server::start().await;
+    let mut witness = Client::hocuspocus(&server, "p/d", EDITOR, doc()).await;
+    witness.push("precious").await;
+    witness.until_saved().await;
+    for round in 0..5 {
+        // Not stored yet when the document has to be built again.
+        let blocker = server.raw();
+        blocker.execute_batch("BEGIN IMMEDIATE").unwrap();
+        witness.push(&format!(" {round}")).await;
+        witness.settle().await;
+        let mut eve = Client::yws(&server, "p/d", EDITOR, doc()).await;
+        eve.until_synced().await;
+        eve.send_update(&spoiling()).await;
+        let (code, reason) = eve.until_closed().await;
+        assert_eq!(code, close::BAD_FRAME);
+        assert!(reason.contains("cannot be integrated"), "{reason}");
+        blocker.execute_batch("COMMIT").unwrap();
+        witness.push("!").await;
+        witness.until_saved().await;
+        assert_eq!(server.text("p/d").await, witness.text());
+        assert_eq!(server.text_after_kill("p/d").await, witness.text());
+    }
+    assert_eq!(witness.text(), "precious 0! 1! 2! 3! 4!");
 }

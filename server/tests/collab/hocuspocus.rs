@@ -137,3 +137,25 @@ async fn a_connection_pings_and_is_answered() {
     let answer = ada.socket.next().await.unwrap().unwrap();
     assert_eq!(answer.into_data()[..], [10]);
 }
+
+#[tokio::test]
+async fn who_was_refused_may_go_on_talking_without_harm_and_try_again() {
+    let limits = Limits {
+        pending_join_bytes: 10_000,
+        auth_failures_per_socket: 3,
+        ..Limits::default()
+    };
+    let server = Server::with(limits).await;
+    let mut ada = Client::hocuspocus(&server, "p/d", "wrong", doc()).await;
+    ada.until("denied", |client| client.denied.is_some()).await;
+    // A stock provider sends its edits whether it was let in or not.
+    for _ in 0..10 {
+        ada.push(&"x".repeat(2_000)).await;
+    }
+    for _ in 0..10 {
+        ada.say_to("p/bad name", Message::Stateless("x")).await;
+    }
+    ada.join(EDITOR).await;
+    ada.until_saved().await;
+    assert_eq!(server.text("p/d").await.len(), 20_000);
+}

@@ -1,5 +1,7 @@
 //! Both WebSocket endpoints through real sockets, on a real store.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod auth;
 mod awareness;
 mod client;
