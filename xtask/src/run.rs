@@ -14,6 +14,8 @@ use serde_json::Value;
 use crate::command;
 use crate::tools::{cargo, repository, target};
 
+const README: &str = include_str!("../../README.md");
+
 /// What `cargo xtask run` is told.
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -184,23 +186,52 @@ fn share(dir: &Path, server: &str) -> Result<String> {
 
 /// What the newcomer does next.
 fn invitation(dir: &Path, link: &str, seconds: f64) -> String {
-    let tutti = target().join("debug/tutti");
-    let (dir, tutti) = (dir.display(), tutti.display());
+    let binaries = target().join("debug");
+    let set_ups = ["Neovim", "Helix", "Emacs"].map(set_up).concat();
     format!(
         "
-{dir} is shared, {seconds:.1} s after the start. Everyone with this link can edit.
+{dir} is shared, {seconds:.1} s after the start. Everyone who has this link can edit:
 
-  in a browser     {link}
-  in an editor     {tutti} join '{link}' NEW-DIRECTORY
-                   then open a file of that directory
+  {link}
 
-  Neovim           vim.lsp.start {{ name = 'tutti', cmd = {{ '{tutti}', 'lsp' }}, root_dir = vim.fs.root(0, '.tutti') }}
-  Helix            [language-server.tutti]
-                   command = \"{tutti}\"
-                   args = [\"lsp\"]
-  Emacs            (add-to-list 'eglot-server-programs '(prog-mode \"{tutti}\" \"lsp\"))
-  more             editor-plugins/README.md
+Open it in a browser. Or join in an editor, in another terminal:
 
-Ctrl-C stops the server."
+  export PATH={binaries}:$PATH
+  tutti join '{link}' my-copy
+
+and open a file of my-copy. The editor needs these lines once:
+{set_ups}
+Ctrl-C stops the server.",
+        dir = dir.display(),
+        binaries = binaries.display(),
     )
+}
+
+/// An editor's set-up as README has it: the text beneath its heading, indented.
+fn set_up(editor: &str) -> String {
+    let section = README
+        .split("\n### ")
+        .find_map(|section| section.strip_prefix(editor))
+        .and_then(|section| section.split("\n#").next())
+        .unwrap_or_default();
+    let lines = section
+        .lines()
+        .filter(|line| !line.is_empty() && !line.starts_with("```"))
+        .map(|line| format!("    {line}\n"))
+        .collect::<String>();
+    format!("\n  {editor}\n{lines}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::set_up;
+
+    #[test]
+    fn every_editors_lines_are_found() {
+        assert!(set_up("Neovim").contains("vim.lsp.start("));
+        assert!(set_up("Helix").contains("language-server.tutti = "));
+        let emacs = set_up("Emacs");
+        assert!(emacs.contains("(require 'eglot)"));
+        assert!(!emacs.contains("VS Code"));
+    }
 }

@@ -104,6 +104,9 @@ fn nextest(filter: &str) -> Result<std::process::Command> {
         "-E",
         filter,
     ])?;
-    nextest.env("TUTTI_TEST_TOOLS", directory()?);
+    nextest
+        .env("TUTTI_TEST_TOOLS", directory()?)
+        // An error says what was expected and what was there; where it was made adds pages.
+        .env("RUST_LIB_BACKTRACE", "0");
     Ok(nextest)
 }
