@@ -14,58 +14,77 @@ pub(crate) struct Kind {
     /// What the editor says of itself in `clientInfo`.
     pub(crate) client_name: &'static str,
     /// What becomes of an edit that comes too late.
-    pub staleness: Staleness,
+    pub(crate) staleness: Staleness,
     /// Says yes to an edit that it skips.
-    pub lies: bool,
+    pub(crate) lies: bool,
     /// How long it waits for a pause before it reports; 0: every change at once.
-    pub debounce_ms: u64,
+    pub(crate) debounce_ms: u64,
     /// Whether a person who goes on typing puts the report off.
-    pub debounce_restarts: bool,
+    pub(crate) debounce_restarts: bool,
     /// Versions step by one; else they skip.
-    pub consecutive: bool,
+    pub(crate) consecutive: bool,
     /// Adds a newline to every text.
-    pub keeps_newline: bool,
+    pub(crate) keeps_newline: bool,
     /// Reports may overtake each other.
-    pub reorders: bool,
+    pub(crate) reorders: bool,
     /// Answers before it reports the edit.
-    pub answers_first: bool,
+    pub(crate) answers_first: bool,
 }
 
-/// The editors that the simulation knows.
-pub(crate) fn kinds() -> Vec<Kind> {
-    let well_behaved = Kind {
-        client_name: "Visual Studio Code",
-        staleness: Staleness::Refused,
-        lies: false,
-        debounce_ms: 0,
-        debounce_restarts: false,
-        consecutive: true,
-        keeps_newline: false,
-        reorders: false,
-        answers_first: true,
-    };
+const WELL_BEHAVED: Kind = Kind {
+    client_name: "Visual Studio Code",
+    staleness: Staleness::Refused,
+    lies: false,
+    debounce_ms: 0,
+    debounce_restarts: false,
+    consecutive: true,
+    keeps_newline: false,
+    reorders: false,
+    answers_first: true,
+};
+
+/// Editors that refuse an edit for a text they have left, skip it, or carry it over: with them
+/// every character comes out exactly.
+pub(crate) fn exact() -> Vec<Kind> {
     vec![
-        well_behaved.clone(),
+        WELL_BEHAVED,
+        // Merges what was typed in 150 ms with an edit of ours, and says yes to one it skips.
         Kind {
             client_name: "Neovim",
             lies: true,
             debounce_ms: 150,
             consecutive: false,
             keeps_newline: true,
-            ..well_behaved.clone()
+            ..WELL_BEHAVED
         },
         Kind {
             client_name: "helix",
             reorders: true,
             answers_first: false,
-            ..well_behaved.clone()
+            ..WELL_BEHAVED
         },
+        Kind {
+            client_name: "Zed",
+            staleness: Staleness::Rebased,
+            ..WELL_BEHAVED
+        },
+        Kind {
+            client_name: "a stranger",
+            answers_first: false,
+            ..WELL_BEHAVED
+        },
+    ]
+}
+
+/// Editors that apply an edit to text the server does not know yet.
+pub(crate) fn inexact() -> Vec<Kind> {
+    vec![
         Kind {
             client_name: "Emacs",
             staleness: Staleness::UnsentApplied,
             debounce_ms: 500,
             debounce_restarts: true,
-            ..well_behaved.clone()
+            ..WELL_BEHAVED
         },
         Kind {
             client_name: "kak-lsp",
@@ -74,17 +93,7 @@ pub(crate) fn kinds() -> Vec<Kind> {
             debounce_restarts: true,
             consecutive: false,
             keeps_newline: true,
-            ..well_behaved.clone()
-        },
-        Kind {
-            client_name: "Zed",
-            staleness: Staleness::Rebased,
-            ..well_behaved.clone()
-        },
-        Kind {
-            client_name: "a stranger",
-            answers_first: false,
-            ..well_behaved
+            ..WELL_BEHAVED
         },
     ]
 }
@@ -104,12 +113,12 @@ pub(crate) enum ToServer {
 
 /// An editor with one open document.
 pub(crate) struct Editor {
-    pub kind: Kind,
-    pub dialect: Dialect,
-    pub encoding: Encoding,
+    pub(crate) kind: Kind,
+    pub(crate) dialect: Dialect,
+    pub(crate) encoding: Encoding,
     /// What is on the screen.
-    pub buffer: Rope,
-    pub caret: usize,
+    pub(crate) buffer: Rope,
+    pub(crate) caret: usize,
     /// Counts up with every change of the buffer.
     tick: i32,
     /// The text that was opened.
@@ -118,12 +127,12 @@ pub(crate) struct Editor {
     reported: Rope,
     reported_version: i32,
     /// When what the server does not know yet is reported.
-    pub flush_at: Option<u64>,
+    pub(crate) flush_at: Option<u64>,
     /// The newest versions with the change that led on from each, for editors that rebase.
     history: Vec<(i32, Patch)>,
     /// Characters that a person typed and that an edit of the server took away before they were
     /// ever reported: no server can know of them.
-    pub swallowed: HashSet<char>,
+    pub(crate) swallowed: HashSet<char>,
     /// Characters that others typed and a person deleted before the editor, whose yes may be
     /// untrue, ever reported them: to the server that looks as if they had never arrived, so they
     /// may come back.
@@ -131,7 +140,7 @@ pub(crate) struct Editor {
     /// Characters that this editor's person typed.
     typed: HashSet<char>,
     /// Characters that a person has deleted.
-    pub deleted: HashSet<char>,
+    pub(crate) deleted: HashSet<char>,
 }
 
 impl Editor {

@@ -37,10 +37,10 @@ enum Message {
 }
 
 pub(crate) struct User {
-    pub editor: Editor,
-    pub document: Document,
+    pub(crate) editor: Editor,
+    pub(crate) document: Document,
     /// Runs of characters that this person typed one behind the other.
-    pub runs: Vec<Vec<char>>,
+    pub(crate) runs: Vec<Vec<char>>,
     next_char: u32,
     /// Which connection to the server is the current one; `None` while cut off.
     connection: Option<u32>,
@@ -52,16 +52,16 @@ pub(crate) struct User {
 
 pub(crate) struct World {
     rng: Rng,
-    pub now: u64,
+    now: u64,
     queue: BinaryHeap<Reverse<(u64, u64, usize)>>,
     messages: HashMap<u64, Message>,
     sent: u64,
-    pub server: Replica,
-    pub users: Vec<User>,
+    pub(crate) server: Replica,
+    pub(crate) users: Vec<User>,
     /// Until when people act.
     until: u64,
-    pub steps: u64,
-    pub trace: VecDeque<String>,
+    pub(crate) steps: u64,
+    pub(crate) trace: VecDeque<String>,
 }
 
 impl World {
@@ -190,18 +190,18 @@ impl World {
                 match editor.flush_at {
                     Some(at) if at <= self.now => {
                         let report = editor.flush();
-                        self.from_editor(user, report.into_iter().collect());
+                        self.editor_says(user, report.into_iter().collect());
                     }
                     Some(at) => self.post(at - self.now, user, Message::Flush),
                     None => {}
                 }
             }
-            Message::Tick => self.to_engine(user, Event::Tick),
+            Message::Tick => self.engine_hears(user, Event::Tick),
             Message::ToEngine(ToServer::Changed { version, changes }) => {
-                self.to_engine(user, Event::Changed { version, changes });
+                self.engine_hears(user, Event::Changed { version, changes });
             }
             Message::ToEngine(ToServer::Answered { edit, answer }) => {
-                self.to_engine(user, Event::Answered { edit, answer });
+                self.engine_hears(user, Event::Answered { edit, answer });
             }
             Message::ToEditor {
                 edit,
@@ -211,7 +211,7 @@ impl World {
                 let reports = self.users[user]
                     .editor
                     .apply(edit, version, &edits, self.now);
-                self.from_editor(user, reports);
+                self.editor_says(user, reports);
             }
             Message::ToServer(connection, update) => {
                 if self.users[user].connection == Some(connection) {
@@ -220,7 +220,7 @@ impl World {
             }
             Message::ToBridge(connection, update) => {
                 if self.users[user].connection == Some(connection) {
-                    self.to_engine(user, Event::Remote { update });
+                    self.engine_hears(user, Event::Remote { update });
                 }
             }
             Message::Cut => {
@@ -274,11 +274,11 @@ impl World {
                 editor.type_text(&typed.into_iter().collect::<String>(), now)
             }
         };
-        self.from_editor(user, reports);
+        self.editor_says(user, reports);
         self.post(pause, user, Message::Act);
     }
 
-    fn from_editor(&mut self, user: usize, reports: Vec<ToServer>) {
+    fn editor_says(&mut self, user: usize, reports: Vec<ToServer>) {
         for report in reports {
             let is_change = matches!(report, ToServer::Changed { .. });
             let message = Message::ToEngine(report);
@@ -295,7 +295,7 @@ impl World {
         }
     }
 
-    fn to_engine(&mut self, user: usize, event: Event) {
+    fn engine_hears(&mut self, user: usize, event: Event) {
         let effects = self.users[user].document.handle(event, Millis(self.now));
         for effect in effects {
             match effect {
