@@ -37,6 +37,8 @@ pub struct Dialect {
     pub consecutive_versions: bool,
     /// What becomes of an edit that comes too late.
     pub staleness: Staleness,
+    /// Version 0 is taken for no version: until the first change an edit is never turned down.
+    pub version_0_is_unchecked: bool,
     /// Whether an answer of yes means that the next change shows the edit.
     pub yes_is_certain: bool,
     /// A final newline cannot be taken away, and is added to every text.
@@ -53,6 +55,7 @@ const CAUTIOUS: Dialect = Dialect {
     sync: SyncKind::Full,
     consecutive_versions: false,
     staleness: Staleness::Applied,
+    version_0_is_unchecked: false,
     yes_is_certain: false,
     keeps_final_newline: false,
     sends_lf: false,
@@ -65,8 +68,8 @@ const KNOWN: &[(&str, Dialect)] = &[
         "neovim",
         Dialect {
             name: "Neovim",
-            // Refused by its changedtick, except before its first change (version 0).
             staleness: Staleness::Refused,
+            version_0_is_unchecked: true,
             keeps_final_newline: true,
             ..CAUTIOUS
         },
@@ -147,6 +150,15 @@ impl Dialect {
             .iter()
             .find(|(part, _)| name.contains(part))
             .map_or(CAUTIOUS, |(_, dialect)| dialect.clone())
+    }
+
+    /// Whether an edit for `version` may be applied at places that have moved.
+    pub fn may_misplace(&self, version: i32) -> bool {
+        match self.staleness {
+            Staleness::Refused => version == 0 && self.version_0_is_unchecked,
+            Staleness::UnsentApplied | Staleness::Applied => true,
+            Staleness::Rebased => false,
+        }
     }
 
     /// Whether an edit for a version that the editor has left is turned down.

@@ -21,6 +21,9 @@ pub(crate) struct Expected {
     pub(crate) raw: Vec<TextEdit>,
     /// Whether the person has typed since it was sent.
     pub(crate) overtaken: bool,
+    /// Whether the editor applies an edit that comes too late at places that have moved. Else what
+    /// is new elsewhere is never ours, however much it looks like it.
+    pub(crate) may_fall: bool,
     /// Whether the editor said yes.
     pub(crate) accepted: bool,
     /// Whether the edit must be in this change: the editor said yes, and its yes is certain.
@@ -86,24 +89,8 @@ pub(crate) fn explain(
             consider(cost, Explanation::Ours { edit: edit.clone() });
         }
     }
-    if let Some((typed, fallen)) = before_stale(shown, next, &expected.raw, encoding) {
-        let cost = diff(shown, &typed).cost();
-        consider(cost, Explanation::Stale { typed, fallen });
-    }
-    for typed in parts_of(shown, next) {
-        let Some(fallen) = raw_patch(&typed, &expected.raw, encoding) else {
-            continue;
-        };
-        let behind = diff(&landed(&typed, &fallen), next).cost();
-        // Where it did not come out just so, only a certain yes tells that the edit fell at all.
-        if behind == 0 || (expected.certain && expected.overtaken) {
-            let cost = diff(shown, &typed).cost() + behind;
-            consider(cost, Explanation::Stale { typed, fallen });
-        }
-    }
-    if expected.accepted {
-        for (typed, fallen) in fallen_anywhere(shown, next, &expected.raw) {
-            let cost = diff(shown, &typed).cost();
+    if expected.may_fall {
+        for (cost, typed, fallen) in falls(shown, next, expected, encoding) {
             consider(cost, Explanation::Stale { typed, fallen });
         }
     }
@@ -116,10 +103,47 @@ fn landed(text: &Rope, patch: &Patch) -> Rope {
     text
 }
 
+/// The ways in which our edit may have fallen on moved places: what it costs the person, the text
+/// that they had typed before, and the edit as it fell.
+fn falls(
+    shown: &Rope,
+    next: &Rope,
+    expected: &Expected,
+    encoding: Encoding,
+) -> Vec<(usize, Rope, Patch)> {
+    let mut found = Vec::new();
+    if let Some((typed, fallen)) = before_stale(shown, next, &expected.raw, encoding) {
+        found.push((0, typed, fallen));
+    }
+    for typed in parts_of(shown, next) {
+        let Some(fallen) = raw_patch(&typed, &expected.raw, encoding) else {
+            continue;
+        };
+        let behind = diff(&landed(&typed, &fallen), next).cost();
+        // Where it did not come out just so, only a certain yes tells that the edit fell at all.
+        if behind == 0 || (expected.certain && expected.overtaken) {
+            found.push((behind, typed, fallen));
+        }
+    }
+    if expected.accepted {
+        let anywhere = fallen_anywhere(shown, next, &expected.raw);
+        found.extend(
+            anywhere
+                .into_iter()
+                .map(|(typed, fallen)| (0, typed, fallen)),
+        );
+    }
+    for (cost, typed, _) in &mut found {
+        *cost += diff(shown, typed).cost();
+    }
+    found
+}
+
 /// What became of the characters that an edit of ours inserted.
 #[derive(Debug, Clone, Copy, Default)]
 struct Fate {
-    /// How many are still there; white space is left out, since people type it everywhere.
+    /// How many are still there, beside each other. A letter by itself proves nothing, nor does
+    /// white space: people type those everywhere.
     survivors: usize,
     /// How many are gone.
     deleted: usize,
@@ -131,14 +155,17 @@ fn fate(ours: &Patch, typed: &Patch) -> Fate {
     let mut shift = 0isize;
     for splice in ours.splices() {
         let start = (splice.at as isize + shift) as usize;
-        let mut length = 0;
-        for (at, c) in (start..).zip(splice.insert.chars()) {
-            let is_gone = typed.splices().iter().any(|s| s.at <= at && at < s.end());
-            fate.deleted += usize::from(is_gone);
-            fate.survivors += usize::from(!is_gone && !c.is_whitespace());
-            length += 1;
+        let letters: Vec<char> = splice.insert.chars().collect();
+        let is_gone = |at: usize| typed.splices().iter().any(|s| s.at <= at && at < s.end());
+        let fates: Vec<bool> = (start..start + letters.len()).map(is_gone).collect();
+        fate.deleted += fates.iter().filter(|gone| **gone).count();
+        let runs = letters.iter().zip(&fates).collect::<Vec<_>>();
+        for run in runs.split(|(letter, gone)| **gone || letter.is_whitespace()) {
+            if run.len() > 1 || letters.len() == 1 {
+                fate.survivors += run.len();
+            }
         }
-        shift += length - splice.delete as isize;
+        shift += letters.len() as isize - splice.delete as isize;
     }
     fate
 }
@@ -302,6 +329,7 @@ mod tests {
             edit: [edit.clone(), edit],
             raw,
             overtaken: false,
+            may_fall: true,
             accepted: false,
             certain: false,
         };
@@ -353,6 +381,16 @@ mod tests {
             explained("one\n«two\n»three\n", "", "xyz\ntwo\nthree\n"),
             stale("xyz\none\ntwo\nthree\n")
         );
+    }
+
+    #[test]
+    fn the_same_letter_elsewhere_is_the_persons() {
+        let (shown, mut expected) = expected("one\ntw«»o\n", "a");
+        expected.may_fall = false;
+        expected.accepted = true;
+        let next = Rope::from_str("onea\ntwo\n");
+        let explained = explain(&shown, &next, &expected, Encoding::Utf16);
+        assert_eq!(explained, Explanation::User);
     }
 
     #[test]
