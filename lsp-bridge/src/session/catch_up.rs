@@ -116,6 +116,12 @@ impl Project {
         };
         match closed.step {
             Step::Lingering(_) | Step::Settling => {}
+            // Nothing is known of this text, which is not the same as an empty one: it must not
+            // reach the file. Each new connection brings every document up to date again.
+            Step::Syncing if offline && !room.complete => {
+                self.rooms.remove(document);
+                self.outbox.send(Command::Leave(document.clone()));
+            }
             // Offline, the mirror gets what there is, and again once it is more.
             Step::Syncing if level || (offline && closed.touched) => {
                 closed.step = Step::Settling;
@@ -124,7 +130,6 @@ impl Project {
                 self.disk.give(Task::Settle(document.clone(), state));
             }
             Step::Syncing => {}
-            // Each new connection brings every document up to date again.
             Step::Leaving if level || offline => {
                 let state = closed.replica.state();
                 self.rooms.remove(document);

@@ -19,7 +19,7 @@ impl Project {
                 changes,
             } => self.mirror_ready(owner, index, changes),
             News::Failed(error) => {
-                self.ready = true;
+                self.now_ready();
                 self.progress.end("not connected");
                 self.tell_once(Severity::Error, &error.to_string());
             }
@@ -51,11 +51,11 @@ impl Project {
                 Err(error) => tracing::error!(error, "the stored index is damaged"),
             }
         }
-        self.ready = true;
         self.outbox.send(Command::Join {
             document: DocumentId::index(),
             state_vector: self.index.state_vector(),
         });
+        self.now_ready();
     }
 
     pub(super) fn mirror_effects(&mut self, effects: Vec<Effect>) {

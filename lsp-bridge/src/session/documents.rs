@@ -70,14 +70,39 @@ pub(super) struct Unlisted {
 /// its file follows the project.
 const LINGER_MS: u64 = 500;
 
+/// What the editor tells of a file.
+pub(super) enum Told {
+    /// `didOpen`, with what followed before this project was there.
+    Opened(String, Tracked),
+    Changed(lsp::Change),
+    Saved(lsp::Save),
+    Closed(lsp::Close),
+}
+
 impl Project {
-    pub(super) fn did_open(&mut self, open: lsp::Open) {
-        let lsp::OpenedDocument { uri, version, text } = open.text_document;
-        self.opened(uri, Tracked::opened(text, version.unwrap_or(0)));
+    /// Takes in what the editor tells, once it is known which files are documents.
+    pub(super) fn told(&mut self, told: Told) {
+        if !self.ready {
+            return self.early.push(told);
+        }
+        match told {
+            Told::Opened(uri, tracked) => self.opened(uri, tracked),
+            Told::Changed(change) => self.did_change(change),
+            Told::Saved(save) => self.did_save(save),
+            Told::Closed(close) => self.closed(&close.text_document.uri),
+        }
+    }
+
+    /// The stored index has been loaded, or never will be.
+    pub(super) fn now_ready(&mut self) {
+        self.ready = true;
+        for told in std::mem::take(&mut self.early) {
+            self.told(told);
+        }
     }
 
     /// The editor shows a file, and reported this of it.
-    pub(super) fn opened(&mut self, uri: String, tracked: Tracked) {
+    fn opened(&mut self, uri: String, tracked: Tracked) {
         // Emacs opens twice: the second text replaces the first.
         if self.places.contains_key(&uri) {
             self.closed(&uri);
@@ -248,7 +273,7 @@ impl Project {
         }
     }
 
-    pub(super) fn did_change(&mut self, change: lsp::Change) {
+    fn did_change(&mut self, change: lsp::Change) {
         let uri = change.text_document.uri;
         let version = change.text_document.version;
         let changes: Vec<Change> = change.content_changes.into_iter().map(Into::into).collect();
@@ -293,7 +318,7 @@ impl Project {
         self.hints_changed();
     }
 
-    pub(super) fn did_save(&mut self, save: lsp::Save) {
+    fn did_save(&mut self, save: lsp::Save) {
         let uri = save.text_document.uri;
         match self.places.get(&uri).cloned() {
             Some(Place::Document(document)) => match self.opening.get_mut(&document) {
@@ -326,10 +351,6 @@ impl Project {
         self.perform(document, effects);
     }
 
-    pub(super) fn did_close(&mut self, close: &lsp::Close) {
-        self.closed(&close.text_document.uri);
-    }
-
     fn closed(&mut self, uri: &str) {
         self.unlisted.remove(uri);
         let Some(Place::Document(document)) = self.places.remove(uri) else {
@@ -343,6 +364,8 @@ impl Project {
 
     /// Nobody shows the document any more.
     fn close_document(&mut self, document: &DocumentId) {
+        // A late answer must not be taken for one to an edit of the next document.
+        self.asked.retain(|_, (asked, _)| asked != document);
         let linger = Step::Lingering(self.clock.after(LINGER_MS));
         let store_at = self.clock.after(STORE_MS);
         if let Some(room) = self.rooms.get_mut(document) {

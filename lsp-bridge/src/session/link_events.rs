@@ -135,8 +135,9 @@ impl Project {
         } else {
             return;
         };
-        if update != EMPTY_UPDATE {
-            saved.sent_diff();
+        match update == EMPTY_UPDATE {
+            true => saved.nothing_missing(),
+            false => saved.sent_diff(),
         }
         self.outbox.send(Command::Diff {
             document: document.clone(),
@@ -233,11 +234,9 @@ impl Project {
                 "the server does not let you into this project ({reason}); ask for a new link and run `tutti join LINK`"
             ));
         }
-        let is_open = self
-            .rooms
-            .get(document)
-            .is_some_and(|room| room.open().is_some());
-        if is_open {
+        let room = self.rooms.get(document);
+        let is_open = room.is_some_and(|room| room.open().is_some());
+        if is_open || self.opening.contains_key(document) {
             let path = self.name_of(document);
             self.tell_once(
                 Severity::Warning,
@@ -246,7 +245,6 @@ impl Project {
         } else {
             tracing::warn!(%document, reason, "the server does not let us in");
             self.rooms.remove(document);
-            self.opening.remove(document);
         }
     }
 

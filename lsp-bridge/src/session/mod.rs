@@ -43,6 +43,7 @@ use crate::lsp::{
     initialize_result, read,
 };
 use commands::{COMMANDS, Done};
+use documents::Told;
 use project::{Input, Project};
 pub(crate) use setup::FindSetup;
 use tracked::Tracked;
@@ -234,14 +235,19 @@ impl Session {
         let Some(project) = &mut self.project else {
             return self.outside(method, params);
         };
-        match method {
-            "textDocument/didOpen" => taken(read(method, params).map(|p| project.did_open(p))),
-            "textDocument/didChange" => taken(read(method, params).map(|p| project.did_change(p))),
-            "textDocument/didSave" => taken(read(method, params).map(|p| project.did_save(p))),
-            "textDocument/didClose" => {
-                taken(read(method, params).map(|p| project.did_close(&p)));
-            }
-            _ => {}
+        let told = match method {
+            "textDocument/didOpen" => read(method, params).map(|open: Open| {
+                let (uri, tracked) = Tracked::open(open);
+                Told::Opened(uri, tracked)
+            }),
+            "textDocument/didChange" => read(method, params).map(Told::Changed),
+            "textDocument/didSave" => read(method, params).map(Told::Saved),
+            "textDocument/didClose" => read(method, params).map(Told::Closed),
+            _ => return,
+        };
+        // Parameters that are not understood have been logged; there is nobody to answer.
+        if let Ok(told) = told {
+            project.told(told);
         }
         project.start_waiting();
     }
@@ -258,7 +264,7 @@ impl Session {
                     .project
                     .insert(Project::start(setup, abilities, client));
                 for (uri, tracked) in self.outside.drain() {
-                    project.opened(uri, tracked);
+                    project.told(Told::Opened(uri, tracked));
                 }
             }
             Ok(None) => tracing::info!("not in a shared project"),
@@ -268,27 +274,29 @@ impl Session {
 
     /// Outside of a project nothing is done; the texts are remembered in case it is shared.
     fn outside(&mut self, method: &str, params: Value) {
-        match method {
-            "textDocument/didOpen" => taken(read(method, params).map(|open: Open| {
-                let document = open.text_document;
-                let tracked = Tracked::opened(document.text, document.version.unwrap_or(0));
-                self.outside.insert(document.uri, tracked);
-            })),
-            "textDocument/didChange" => taken(read(method, params).map(|change: Change| {
+        let understood = match method {
+            "textDocument/didOpen" => read(method, params).map(|open: Open| {
+                let (uri, tracked) = Tracked::open(open);
+                self.outside.insert(uri, tracked);
+            }),
+            "textDocument/didChange" => read(method, params).map(|change: Change| {
                 if let Some(tracked) = self.outside.get_mut(&change.text_document.uri) {
                     let changes = change.content_changes.into_iter().map(Into::into);
                     tracked.changed(change.text_document.version, changes.collect());
                 }
-            })),
-            "textDocument/didSave" => taken(read(method, params).map(|save: Save| {
+            }),
+            "textDocument/didSave" => read(method, params).map(|save: Save| {
                 if let Some(tracked) = self.outside.get_mut(&save.text_document.uri) {
                     tracked.saved(save.text);
                 }
-            })),
-            "textDocument/didClose" => taken(read(method, params).map(|close: Close| {
+            }),
+            "textDocument/didClose" => read(method, params).map(|close: Close| {
                 self.outside.remove(&close.text_document.uri);
-            })),
-            _ => {}
+            }),
+            _ => Ok(()),
+        };
+        if understood.is_err() {
+            tracing::debug!(method, "outside of a project");
         }
     }
 
@@ -310,9 +318,6 @@ impl Session {
         }
     }
 }
-
-/// Parameters that are not understood have been logged; there is nobody to answer.
-fn taken(_: Result<(), RpcError>) {}
 
 /// Answers; an editor that has gone does not hear it.
 fn answer(reply: Reply, result: Result<Value, RpcError>) {

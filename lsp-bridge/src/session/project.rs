@@ -16,7 +16,7 @@ use tutti_protocol::role::Role;
 
 use super::clock::Clock;
 use super::disk::{Disk, News, Task};
-use super::documents::{Opening, Place, Unlisted};
+use super::documents::{Opening, Place, Told, Unlisted};
 use super::index::Index;
 use super::outbox::Outbox;
 use super::people::People;
@@ -66,6 +66,8 @@ pub(super) struct Project {
     pub(super) owner: bool,
     /// The mirror has been opened and the stored index loaded, or neither will ever be.
     pub(super) ready: bool,
+    /// What the editor told before that.
+    pub(super) early: Vec<Told>,
     pub(super) connection: Connection,
     /// What the token allows; an editor's until the server says otherwise.
     pub(super) role: Role,
@@ -144,6 +146,7 @@ impl Project {
             disk_changes: None,
             owner: false,
             ready: false,
+            early: Vec::new(),
             connection: Connection::Offline,
             role: Role::Editor,
             index: Index::new(new_client_id()),

@@ -19,6 +19,11 @@ impl Saved {
         self.unconfirmed = self.unconfirmed.max(1);
     }
 
+    /// The server has said that it has all that we have.
+    pub(super) fn nothing_missing(&mut self) {
+        self.unconfirmed = 0;
+    }
+
     /// The link has told.
     pub(super) fn told(&mut self, unconfirmed: u32, commanded: u64) {
         self.unconfirmed = unconfirmed;

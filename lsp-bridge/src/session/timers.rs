@@ -87,6 +87,9 @@ impl Project {
             return;
         };
         room.store_at = None;
+        if !room.complete {
+            return;
+        }
         room.stored_unsaved = !room.saved.all();
         self.disk.give(Task::Persist {
             document: document.clone(),

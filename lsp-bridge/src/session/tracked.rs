@@ -3,6 +3,7 @@
 use tutti_engine::Change;
 
 use super::documents::Report;
+use crate::lsp;
 
 /// How many reports are kept of one file. Beyond it its text is unknown until it is saved, which
 /// is also when a new file gets its document.
@@ -39,6 +40,12 @@ impl Tracked {
             version,
             known: Known::new(text, version),
         }
+    }
+
+    /// From a `didOpen`: the file's name, and what is known of it.
+    pub(super) fn open(open: lsp::Open) -> (String, Self) {
+        let lsp::OpenedDocument { uri, version, text } = open.text_document;
+        (uri, Self::opened(text, version.unwrap_or(0)))
     }
 
     pub(super) fn changed(&mut self, version: Option<i32>, mut changes: Vec<Change>) {

@@ -158,3 +158,35 @@ async fn progress_has_an_ending() {
     hub.accept_again();
     ada.until(kind("end")).await;
 }
+
+#[tokio::test]
+async fn a_text_that_is_not_known_is_not_an_empty_one() {
+    let hub = Hub::start().await;
+    let ada = Editor::start(&hub, &[("a", "one\n"), ("b", "b\n")]).await;
+    eventually(|| hub.texts() == ["b\n", "one\n"]).await;
+    let (_, files) = ada.quit().await;
+    let root = files.path().join("work");
+    // The replica of `a` is gone; the index is not.
+    for entry in std::fs::read_dir(root.join(".tutti/state")).unwrap() {
+        let path = entry.unwrap().path();
+        let stored = std::fs::read(&path).unwrap_or_default();
+        if stored.windows(4).any(|bytes| bytes == b"one\n") {
+            std::fs::remove_file(path).unwrap();
+        }
+    }
+    std::fs::write(root.join("a"), "precious\n").unwrap();
+    hub.cut(false);
+    let mut ada = Editor::start_in(files, json!({})).await;
+    ada.open("b").await;
+    ada.type_at("b", 0, 1, "!").await;
+    ada.close("b").await;
+    // What was to be done about `a` has been done before.
+    on_disk(&root.join("b"), "b!\n").await;
+    on_disk(&root.join("a"), "precious\n").await;
+    hub.accept_again();
+    on_disk(&root.join("a"), "one\n").await;
+    eventually(|| hub.texts() == ["b!\n", "one\n"]).await;
+    let kept = std::fs::read_dir(root.join(".tutti/recovered")).unwrap();
+    let texts = kept.map(|entry| std::fs::read_to_string(entry.unwrap().path()).unwrap());
+    assert!(texts.into_iter().any(|text| text == "precious\n"));
+}
