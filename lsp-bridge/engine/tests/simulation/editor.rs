@@ -133,10 +133,10 @@ pub(crate) struct Editor {
     /// Characters that a person typed and that an edit of the server took away before they were
     /// ever reported: no server can know of them.
     pub(crate) swallowed: HashSet<char>,
-    /// Characters that others typed and a person deleted before the editor, whose yes may be
-    /// untrue, ever reported them: to the server that looks as if they had never arrived, so they
-    /// may come back.
-    pub(crate) unseen: HashSet<char>,
+    /// Characters of an edit of the server of which a person deleted a part before the editor,
+    /// whose yes may be untrue, ever reported it: that looks as if it had never arrived. They may
+    /// come back, or come twice.
+    pub(crate) doubtful: HashSet<char>,
     /// Characters that this editor's person typed.
     typed: HashSet<char>,
     /// Characters that a person has deleted.
@@ -162,7 +162,7 @@ impl Editor {
             flush_at: None,
             history: Vec::new(),
             swallowed: HashSet::new(),
-            unseen: HashSet::new(),
+            doubtful: HashSet::new(),
             typed: HashSet::new(),
             deleted: HashSet::new(),
         }
@@ -181,13 +181,11 @@ impl Editor {
         let room = self.buffer.len_chars() - usize::from(self.kind.keeps_newline);
         let count = count.min(room.saturating_sub(self.caret));
         let gone = self.buffer.slice(self.caret..self.caret + count);
+        self.deleted.extend(gone.chars());
         let known: HashSet<char> = self.reported.chars().collect();
-        for c in gone.chars() {
-            if self.kind.lies && !known.contains(&c) && !self.typed.contains(&c) {
-                self.unseen.insert(c);
-            } else {
-                self.deleted.insert(c);
-            }
+        let is_unseen = |c: &char| !known.contains(c) && !self.typed.contains(c);
+        if self.kind.lies && gone.chars().any(|c| is_unseen(&c)) {
+            self.doubtful.extend(self.buffer.chars().filter(is_unseen));
         }
         self.change(&Patch::single(self.caret, count, ""), now, true)
     }

@@ -48,6 +48,9 @@ fn simulate(seed: u64, kinds: &[Kind], is_traced: bool) -> Result<(u64, Verdict)
             println!("{line}");
         }
         println!("server {:?}", world.server.text());
+        for (number, user) in world.users.iter().enumerate() {
+            println!("user {number}: {:?}", user.editor.kind);
+        }
     }
     result
         .map(|verdict| (world.steps, verdict))

@@ -28,8 +28,8 @@ pub(crate) fn judge(world: &World) -> Verdict {
     }
     let deleted = everyone(world, |user| &user.editor.deleted);
     let swallowed = everyone(world, |user| &user.editor.swallowed);
-    let unseen = everyone(world, |user| &user.editor.unseen);
-    let may_lack = |c: &char| deleted.contains(c) || swallowed.contains(c) || unseen.contains(c);
+    let doubtful = everyone(world, |user| &user.editor.doubtful);
+    let may_lack = |c: &char| deleted.contains(c) || swallowed.contains(c);
     let mut faults = Vec::new();
     for (number, user) in world.users.iter().enumerate() {
         for run in &user.runs {
@@ -37,6 +37,7 @@ pub(crate) fn judge(world: &World) -> Verdict {
             for c in run {
                 match places.get(c).map(Vec::as_slice).unwrap_or_default() {
                     [] if may_lack(c) => {}
+                    [_, ..] if doubtful.contains(c) => {}
                     [] => faults.push(format!("{c} of user {number} is lost")),
                     [_, _, ..] => faults.push(format!("{c} of user {number} is doubled")),
                     [_] if deleted.contains(c) => {
