@@ -43,20 +43,10 @@ const WELL_BEHAVED: Kind = Kind {
     answers_first: true,
 };
 
-/// Editors that refuse an edit for a text they have left, skip it, or carry it over: with them
-/// every character comes out exactly.
-pub(crate) fn exact() -> Vec<Kind> {
+/// Editors that refuse an edit for a text they have left, or carry it over.
+pub(crate) fn honest() -> Vec<Kind> {
     vec![
         WELL_BEHAVED,
-        // Merges what was typed in 150 ms with an edit of ours, and says yes to one it skips.
-        Kind {
-            client_name: "Neovim",
-            lies: true,
-            debounce_ms: 150,
-            consecutive: false,
-            keeps_newline: true,
-            ..WELL_BEHAVED
-        },
         Kind {
             client_name: "helix",
             reorders: true,
@@ -68,34 +58,50 @@ pub(crate) fn exact() -> Vec<Kind> {
             staleness: Staleness::Rebased,
             ..WELL_BEHAVED
         },
+        // Nothing is known of it, so it is asked for whole texts; it merges what was typed.
         Kind {
             client_name: "a stranger",
+            debounce_ms: 80,
             answers_first: false,
             ..WELL_BEHAVED
         },
     ]
 }
 
-/// Editors that apply an edit to text the server does not know yet.
-pub(crate) fn inexact() -> Vec<Kind> {
-    vec![
-        Kind {
-            client_name: "Emacs",
-            staleness: Staleness::UnsentApplied,
-            debounce_ms: 500,
-            debounce_restarts: true,
-            ..WELL_BEHAVED
-        },
-        Kind {
-            client_name: "kak-lsp",
-            staleness: Staleness::Applied,
-            debounce_ms: 50,
-            debounce_restarts: true,
-            consecutive: false,
-            keeps_newline: true,
-            ..WELL_BEHAVED
-        },
-    ]
+/// Merges what was typed in 150 ms with an edit of ours, and says yes to one that it skips.
+pub(crate) fn neovim() -> Kind {
+    Kind {
+        client_name: "Neovim",
+        lies: true,
+        debounce_ms: 150,
+        consecutive: false,
+        keeps_newline: true,
+        ..WELL_BEHAVED
+    }
+}
+
+/// Waits for a pause, and applies an edit to what it has not reported yet.
+pub(crate) fn emacs() -> Kind {
+    Kind {
+        client_name: "Emacs",
+        staleness: Staleness::UnsentApplied,
+        debounce_ms: 500,
+        debounce_restarts: true,
+        ..WELL_BEHAVED
+    }
+}
+
+/// Applies every edit, to whatever text it has by then.
+pub(crate) fn kakoune() -> Kind {
+    Kind {
+        client_name: "kak-lsp",
+        staleness: Staleness::Applied,
+        debounce_ms: 50,
+        debounce_restarts: true,
+        consecutive: false,
+        keeps_newline: true,
+        ..WELL_BEHAVED
+    }
 }
 
 /// What an editor sends to its language server.
@@ -134,7 +140,7 @@ pub(crate) struct Editor {
     /// ever reported: no server can know of them.
     pub(crate) swallowed: HashSet<char>,
     /// Characters of an edit of the server of which a person deleted a part before the editor,
-    /// whose yes may be untrue, ever reported it: that looks as if it had never arrived. They may
+    /// whose yes the engine does not trust, ever reported it: that looks as if it had never arrived. They may
     /// come back, or come twice.
     pub(crate) doubtful: HashSet<char>,
     /// Characters that this editor's person typed.
@@ -184,7 +190,7 @@ impl Editor {
         self.deleted.extend(gone.chars());
         let known: HashSet<char> = self.reported.chars().collect();
         let is_unseen = |c: &char| !known.contains(c) && !self.typed.contains(c);
-        if self.kind.lies && gone.chars().any(|c| is_unseen(&c)) {
+        if !self.dialect.yes_is_certain && gone.chars().any(|c| is_unseen(&c)) {
             self.doubtful.extend(self.buffer.chars().filter(is_unseen));
         }
         self.change(&Patch::single(self.caret, count, ""), now, true)

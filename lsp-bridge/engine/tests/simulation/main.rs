@@ -14,7 +14,7 @@ mod world;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use editor::{Kind, exact, inexact};
+use editor::{Kind, emacs, honest, kakoune, neovim};
 use oracle::{Verdict, judge};
 use world::World;
 
@@ -113,23 +113,33 @@ fn chosen(kinds: Vec<Kind>) -> Vec<Kind> {
 }
 
 #[test]
-fn editors_that_can_refuse_together() {
-    run(&exact(), 0);
-}
-
-#[test]
-fn each_editor_that_can_refuse_among_itself() {
-    for kind in chosen(exact()) {
+fn each_honest_editor_among_itself() {
+    for kind in chosen(honest()) {
         run(&[kind], 0);
     }
 }
 
+#[test]
+fn honest_editors_together() {
+    run(&honest(), 0);
+}
+
+/// Neovim says yes to an edit that it skips, so now and then its person's typing leaves in doubt
+/// whether an edit came. One fault in fifty seeds is the most that this may cost.
+#[test]
+fn neovim_among_honest_editors() {
+    run(&[neovim()], SEEDS as usize / 50);
+    let mut everyone = honest();
+    everyone.push(neovim());
+    run(&everyone, SEEDS as usize / 50);
+}
+
 /// Emacs and Kakoune apply an edit at places that keys not yet reported have moved, and nobody can
-/// tell what such an edit hit. They reach one text with everyone, always; now and then a character
-/// is doubled or a deletion undone. This keeps that number from growing unnoticed.
+/// tell for sure what such an edit hit. They reach one text with everyone, always; now and then a
+/// character is doubled or a deletion undone. This keeps that number from growing unnoticed.
 #[test]
 fn editors_that_cannot_refuse() {
-    for kind in chosen(inexact()) {
-        run(&[kind], 4 * SEEDS as usize);
+    for kind in chosen(vec![emacs(), kakoune()]) {
+        run(&[kind], SEEDS as usize);
     }
 }
