@@ -44,6 +44,17 @@ impl Project {
             Event::Interrupted { document, reason } => {
                 tracing::info!(%document, reason, "interrupted by the server");
                 self.away(&document);
+                if self
+                    .rooms
+                    .get(&document)
+                    .is_some_and(|room| room.open().is_some())
+                {
+                    let path = self.name_of(&document);
+                    self.tell_once(
+                        Severity::Warning,
+                        &format!("{path} is not in step for now, edits are kept here: {reason}"),
+                    );
+                }
             }
             Event::Denied { document, reason } => self.denied(&document, &reason),
         }
