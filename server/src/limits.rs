@@ -57,6 +57,8 @@ pub struct Limits {
     pub compact_bytes: usize,
     /// How long the WebSocket peer may take to answer a ping before it is taken for dead.
     pub pong_timeout: Duration,
+    /// The same where another connection claims what this one owns.
+    pub probe_timeout: Duration,
     /// A member hears something at least this often (stock clients give up after 30 s).
     pub keep_alive: Duration,
     /// How long shutdown waits for the store.
@@ -92,6 +94,7 @@ impl Default for Limits {
             compact_entries: 500,
             compact_bytes: 256 * 1024,
             pong_timeout: Duration::from_secs(30),
+            probe_timeout: Duration::from_secs(3),
             keep_alive: Duration::from_secs(20),
             shutdown_timeout: Duration::from_secs(10),
         }

@@ -85,6 +85,8 @@ impl Presence {
                     if !newer && !removes {
                         continue;
                     }
+                    // It lives; whoever claimed to be it only repeated what it had heard.
+                    self.claims.remove(&entry.client);
                 }
                 Some(shown) => {
                     if owned == 0 && !entry.is_removal() && entry.clock >= shown.entry.clock {
@@ -345,6 +347,17 @@ mod tests {
         let next = entry(1, 6, "{}");
         let heard = room.says(again, 2, 4, std::slice::from_ref(&next));
         assert_eq!(heard.relay, [next]);
+    }
+
+    #[test]
+    fn a_claim_is_void_once_its_owner_shows_itself() {
+        let mut room = Room::new();
+        room.says(ADA, 0, 0, &[entry(1, 4, "{}")]);
+        // One who shows nothing itself and repeats what it hears, as y-websocket does.
+        assert_eq!(room.says(BO, 1, 1, &[entry(1, 4, "{}")]).probe, Some(ADA));
+        room.says(ADA, 0, 2, &[entry(1, 5, "{}")]);
+        let gone = room.presence.leave(ADA, room.at(3));
+        assert_eq!(gone, [entry(1, 5, "null")]);
     }
 
     #[test]

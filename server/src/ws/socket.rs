@@ -17,9 +17,6 @@ use crate::room::{Closing, Framing, Outbox, SocketQueue, Take, Wake};
 /// Frames taken from one outbox before the next one has its turn.
 const FRAMES_AT_ONCE: usize = 16;
 
-/// How long a peer may take to answer when somebody else claims what its connection owns.
-const PROBE_TIMEOUT: Duration = Duration::from_secs(3);
-
 /// How long the last message, and the peer's answer to a close, may take.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -49,13 +46,21 @@ impl Shared {
         })
     }
 
-    fn heard(&self) {
-        let now = self.started.elapsed().as_millis() as u64;
-        self.heard_ms.store(now, Ordering::Relaxed);
+    fn now_ms(&self) -> u64 {
+        self.started.elapsed().as_millis() as u64
     }
 
-    fn heard_at(&self) -> Instant {
-        self.started + Duration::from_millis(self.heard_ms.load(Ordering::Relaxed))
+    fn heard(&self) {
+        self.heard_ms.store(self.now_ms(), Ordering::Relaxed);
+    }
+
+    fn silent_ms(&self) -> u64 {
+        let heard = self.heard_ms.load(Ordering::Relaxed);
+        self.now_ms().saturating_sub(heard)
+    }
+
+    fn was_heard_since(&self, ms: u64) -> bool {
+        self.heard_ms.load(Ordering::Relaxed) >= ms
     }
 }
 
@@ -66,7 +71,8 @@ pub(super) struct Writer {
     limits: Limits,
     last_message: Instant,
     last_ping: Instant,
-    probe_until: Option<Instant>,
+    /// Since when, in the shared milliseconds, and until when a sign of life is waited for.
+    probe: Option<(u64, Instant)>,
     /// Whose framing a sign of life is put in.
     last_outbox: Option<Arc<Outbox>>,
 }
@@ -87,7 +93,7 @@ impl Writer {
             limits,
             last_message: now,
             last_ping: now,
-            probe_until: None,
+            probe: None,
             last_outbox: None,
         }
     }
@@ -122,9 +128,10 @@ impl Writer {
                 Wake::Close(closing) => return self.close(closing).await,
                 Wake::Outbox(outbox) => self.serve(outbox).await?,
                 Wake::Probe => {
+                    let until = Instant::now() + self.limits.probe_timeout;
+                    self.probe = Some((self.shared.now_ms(), until));
+                    next_look = next_look.min(until);
                     self.ping().await?;
-                    self.probe_until = Some(Instant::now() + PROBE_TIMEOUT);
-                    next_look = next_look.min(Instant::now() + PROBE_TIMEOUT);
                 }
             }
         }
@@ -173,16 +180,17 @@ impl Writer {
 
     async fn look_after_peer(&mut self) -> Result<(), Dead> {
         let now = Instant::now();
-        let heard = self.shared.heard_at();
-        if let Some(until) = self.probe_until
+        if let Some((since, until)) = self.probe
             && now >= until
         {
-            self.probe_until = None;
-            if heard + PROBE_TIMEOUT < until {
+            self.probe = None;
+            if !self.shared.was_heard_since(since) {
+                tracing::debug!("a probed peer does not answer");
                 return Err(Dead);
             }
         }
-        if now.duration_since(heard) > self.limits.pong_timeout {
+        if u128::from(self.shared.silent_ms()) > self.limits.pong_timeout.as_millis() {
+            tracing::debug!("a peer does not answer pings");
             return Err(Dead);
         }
         if now.duration_since(self.last_ping) >= self.limits.pong_timeout / 3 {
@@ -233,7 +241,7 @@ impl Writer {
         let feed = self.sink.feed(message);
         match tokio::time::timeout(self.limits.write_timeout, feed).await {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) => Err(Dead),
+            Ok(Err(error)) => Err(broken(&error)),
             Err(_) => Err(too_slow()),
         }
     }
@@ -241,7 +249,7 @@ impl Writer {
     async fn flush(&mut self) -> Result<(), Dead> {
         match tokio::time::timeout(self.limits.write_timeout, self.sink.flush()).await {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) => Err(Dead),
+            Ok(Err(error)) => Err(broken(&error)),
             Err(_) => Err(too_slow()),
         }
     }
@@ -258,7 +266,13 @@ impl Writer {
     }
 }
 
+fn broken(error: &axum::Error) -> Dead {
+    tracing::debug!(%error, "a connection broke");
+    Dead
+}
+
 fn too_slow() -> Dead {
+    tracing::debug!("a peer reads too slowly");
     metrics::counter!("tutti_slow_members_dropped_total").increment(1);
     Dead
 }

@@ -85,6 +85,34 @@ async fn who_reconnects_before_the_old_connection_is_found_dead_is_seen() {
 }
 
 #[tokio::test]
+async fn who_is_asked_for_a_sign_of_life_and_gives_it_is_left_alone() {
+    let limits = Limits {
+        probe_timeout: Duration::from_millis(50),
+        ..Limits::default()
+    };
+    let server = Server::with(limits).await;
+    for round in 0..20 {
+        let mut ada = Client::yws(&server, "p/d", EDITOR, doc()).await;
+        ada.until_synced().await;
+        ada.show(&[state(1, 1, "Ada")]).await;
+        ada.until("seen", |client| names(client) == [1]).await;
+        let mut echo = Client::yws(&server, "p/d", EDITOR, doc()).await;
+        echo.show(&[state(1, 1, "Ada")]).await;
+        echo.until_synced().await;
+        // Reading answers the ping; the time that the answer may take passes meanwhile.
+        let waiting = async {
+            loop {
+                ada.until(&format!("round {round}"), |client| client.closed.is_some())
+                    .await;
+            }
+        };
+        let time = Duration::from_millis(120);
+        assert!(tokio::time::timeout(time, waiting).await.is_err());
+        assert!(ada.closed.is_none(), "round {round}");
+    }
+}
+
+#[tokio::test]
 async fn a_dead_peer_is_found_and_its_state_goes() {
     let limits = Limits {
         pong_timeout: Duration::from_millis(600),
