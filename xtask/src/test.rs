@@ -20,8 +20,15 @@ pub(crate) fn test() -> Result<()> {
     steps.step("setup", setup::setup);
     quick(&mut steps);
     steps.step("documentation", || {
-        run(cargo(&["doc", "--workspace", "--no-deps", "--quiet"])?
-            .env("RUSTDOCFLAGS", "--deny warnings"))
+        // It is for those who work on the code, so it tells of private items too.
+        run(cargo(&[
+            "doc",
+            "--workspace",
+            "--no-deps",
+            "--document-private-items",
+            "--quiet",
+        ])?
+        .env("RUSTDOCFLAGS", "--deny warnings"))
     });
     steps.step("cargo-deny", || {
         run(&mut cargo(&[
