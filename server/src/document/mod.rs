@@ -23,6 +23,11 @@ use crate::update::{Clocks, Contents, ScanError, ScannedUpdate, Split, scan};
 /// The server never edits, so its documents may share an id.
 const SERVER_CLIENT: u64 = 0;
 
+/// What a document takes in memory: something at all, and as measured for each of its items with
+/// yrs 0.28 (1.0 MB for 5,000 single characters at random places).
+const RESIDENT_AT_LEAST: usize = 8 * 1024;
+const RESIDENT_PER_ITEM: usize = 200;
+
 /// A document and the updates that wait for their predecessors.
 pub struct Document {
     doc: Doc,
@@ -30,6 +35,7 @@ pub struct Document {
     held: Vec<Held>,
     held_bytes: usize,
     encoded_bytes: usize,
+    items: usize,
 }
 
 struct Held {
@@ -83,6 +89,7 @@ impl Default for Document {
             held: Vec::new(),
             held_bytes: 0,
             encoded_bytes: 0,
+            items: 0,
         }
     }
 }
@@ -109,6 +116,10 @@ impl Document {
         let scanned = scan(update)?;
         // Decoded before anything changes: the scan does not know every rule of the decoder.
         let decoded = decode(update)?;
+        self.items += scanned
+            .structs()
+            .filter(|(client, piece)| piece.is_item(*client))
+            .count();
         let skips = scanned.structs().any(|(_, piece)| piece.skip);
         let (first, held) = match scanned.split(&mut self.clocks) {
             Split::Ready => (decoded, None),
@@ -207,6 +218,11 @@ impl Document {
     pub fn measure(&mut self) -> usize {
         self.encoded_bytes = self.diff(&StateVector::default()).len();
         self.encoded_bytes
+    }
+
+    /// An estimate of the memory the document takes, in bytes.
+    pub fn resident_bytes(&self) -> usize {
+        RESIDENT_AT_LEAST + self.items * RESIDENT_PER_ITEM + self.encoded_bytes + self.held_bytes
     }
 
     /// The bytes of what waits for predecessors.

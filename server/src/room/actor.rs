@@ -33,10 +33,6 @@ const UNLOAD_PAUSE: Duration = Duration::from_millis(5);
 /// Between tries of building a spoilt document again.
 const REBUILD_PAUSE: Duration = Duration::from_millis(500);
 
-/// An estimate of memory per encoded byte, measured on texts written character by character.
-const RESIDENT_PER_ENCODED: usize = 6;
-const RESIDENT_AT_LEAST: usize = 8 * 1024;
-
 pub(super) struct Room {
     pub(super) registry: Arc<Registry>,
     pub(super) name: RoomName,
@@ -324,10 +320,9 @@ impl Room {
     pub(super) fn show(&self) {
         let stats = &self.handle.stats;
         stats.members.store(self.members.len(), Ordering::Relaxed);
-        let encoded = self.document.encoded_bytes() + self.document.held_bytes();
         let resident = match self.ended {
             true => 0,
-            false => RESIDENT_AT_LEAST + encoded * RESIDENT_PER_ENCODED,
+            false => self.document.resident_bytes(),
         };
         let before = stats.resident_bytes.swap(resident, Ordering::Relaxed);
         self.registry.resident_changed(before, resident);

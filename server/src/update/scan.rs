@@ -52,6 +52,15 @@ impl Piece {
     pub fn end(&self) -> u32 {
         self.clock + self.len
     }
+
+    /// Whether it takes memory of its own; typing on at the end of one's own text does not.
+    pub fn is_item(&self, client: u64) -> bool {
+        let continues = self
+            .clock
+            .checked_sub(1)
+            .is_some_and(|last| self.needs[0] == Some((client, last)));
+        !self.skip && !continues
+    }
 }
 
 impl ScannedUpdate<'_> {

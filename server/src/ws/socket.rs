@@ -255,6 +255,8 @@ impl Writer {
     }
 
     async fn close(&mut self, closing: Closing) -> Result<(), Dead> {
+        let code = closing.code.to_string();
+        metrics::counter!("tutti_sockets_closed_total", "code" => code).increment(1);
         let frame = CloseFrame {
             code: closing.code,
             reason: shorten(&closing.reason).into(),
