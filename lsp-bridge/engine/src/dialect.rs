@@ -41,6 +41,9 @@ pub struct Dialect {
     pub version_0_is_unchecked: bool,
     /// Whether an answer of yes means that the next change shows the edit.
     pub yes_is_certain: bool,
+    /// One report may hold the person's typing and an edit of ours. Else an edit that landed is
+    /// reported by itself, just as it was asked for.
+    pub merges_changes: bool,
     /// A final newline cannot be taken away, and is added to every text.
     pub keeps_final_newline: bool,
     /// Line ends are sent as `\n` whatever the file has.
@@ -57,6 +60,7 @@ const CAUTIOUS: Dialect = Dialect {
     staleness: Staleness::Applied,
     version_0_is_unchecked: false,
     yes_is_certain: false,
+    merges_changes: true,
     keeps_final_newline: false,
     sends_lf: false,
     one_edit_a_request: true,
@@ -82,6 +86,7 @@ const KNOWN: &[(&str, Dialect)] = &[
             consecutive_versions: true,
             staleness: Staleness::Refused,
             yes_is_certain: true,
+            merges_changes: false,
             one_edit_a_request: false,
             ..CAUTIOUS
         },
@@ -109,6 +114,7 @@ const KNOWN: &[(&str, Dialect)] = &[
             name: "Zed",
             sync: SyncKind::Incremental,
             staleness: Staleness::Rebased,
+            merges_changes: false,
             one_edit_a_request: false,
             ..CAUTIOUS
         },
@@ -138,6 +144,7 @@ const VS_CODE: Dialect = Dialect {
     sync: SyncKind::Incremental,
     staleness: Staleness::Refused,
     yes_is_certain: true,
+    merges_changes: false,
     one_edit_a_request: false,
     ..CAUTIOUS
 };

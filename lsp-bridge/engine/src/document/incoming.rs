@@ -37,6 +37,7 @@ impl Document {
             edit: flight.edit.clone(),
             raw: flight.raw.clone(),
             overtaken: flight.overtaken,
+            may_merge: self.dialect.merges_changes,
             may_fall: self.dialect.may_misplace(flight.version),
             accepted,
             certain: accepted && self.dialect.yes_is_certain,

@@ -58,14 +58,17 @@ pub(crate) fn honest() -> Vec<Kind> {
             staleness: Staleness::Rebased,
             ..WELL_BEHAVED
         },
-        // Nothing is known of it, so it is asked for whole texts; it merges what was typed.
-        Kind {
-            client_name: "a stranger",
-            debounce_ms: 80,
-            answers_first: false,
-            ..WELL_BEHAVED
-        },
     ]
+}
+
+/// Nothing is known of it, so its answers prove nothing; it merges what was typed in 80 ms.
+pub(crate) fn stranger() -> Kind {
+    Kind {
+        client_name: "a stranger",
+        debounce_ms: 80,
+        answers_first: false,
+        ..WELL_BEHAVED
+    }
 }
 
 /// Merges what was typed in 150 ms with an edit of ours, and says yes to one that it skips.

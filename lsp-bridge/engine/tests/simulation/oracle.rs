@@ -45,6 +45,7 @@ pub(crate) fn judge(world: &World) -> Verdict {
                     }
                     [at] if last > Some(*at) => {
                         faults.push(format!("{c} of user {number} is out of order"));
+                        last = Some(*at);
                     }
                     [at] => last = Some(*at),
                 }
