@@ -1,6 +1,6 @@
 //! Yjs updates, read before yrs sees them.
 //!
-//! [`scan`] walks an update without building anything: a frame that claims huge counts, nests
+//! [`scan()`] walks an update without building anything: a frame that claims huge counts, nests
 //! without end or overflows a clock is refused before a decoder allocates for it. It also finds
 //! what each struct depends on, so that [`ScannedUpdate::split`] can tell what can be integrated
 //! from what has to wait. A document that only ever integrates the former never has holes, and so

@@ -61,9 +61,9 @@ fn simulate(seed: u64, kinds: &[Kind], is_traced: bool) -> Result<(u64, Verdict)
         })
 }
 
-/// Runs the seeds that are asked for. With `most_faults` characters or fewer gone wrong in all,
-/// they pass; a seed without one text never does. The first that fails runs again with its trace.
-fn run(kinds: &[Kind], most_faults: usize) {
+/// Runs the seeds that are asked for. Up to `most_faulty` seeds in which characters went wrong pass;
+/// a seed without one text never does. The first that fails runs again with its trace.
+fn run(kinds: &[Kind], most_faulty: usize) {
     let first = number("SEED");
     let count = number("SEEDS").unwrap_or(if first.is_some() { 1 } else { SEEDS });
     let first = first.unwrap_or(0);
@@ -90,7 +90,7 @@ fn run(kinds: &[Kind], most_faults: usize) {
         faults.len()
     );
     let failed = divergences.keys().chain(faults.keys()).next().copied();
-    if let Some(seed) = failed.filter(|_| total > most_faults || !divergences.is_empty()) {
+    if let Some(seed) = failed.filter(|_| faults.len() > most_faulty || !divergences.is_empty()) {
         let _ = simulate(seed, kinds, true);
         for (seed, reason) in &divergences {
             println!("SEED={seed}: {reason}");
@@ -125,8 +125,8 @@ fn honest_editors_together() {
 }
 
 /// Neovim says yes to an edit that it skips, and of a stranger's yes nothing is known: now and then
-/// their person's typing leaves in doubt whether an edit came. One fault in fifty seeds is the most
-/// that this may cost.
+/// their person's typing leaves in doubt whether an edit came. One seed in fifty is the most that this
+/// may cost.
 #[test]
 fn editors_whose_yes_proves_nothing() {
     let most = (SEEDS / 50) as usize;
@@ -144,6 +144,6 @@ fn editors_whose_yes_proves_nothing() {
 #[test]
 fn editors_that_cannot_refuse() {
     for kind in chosen(vec![emacs(), kakoune()]) {
-        run(&[kind], SEEDS as usize);
+        run(&[kind], SEEDS as usize / 2);
     }
 }
