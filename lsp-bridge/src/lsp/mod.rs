@@ -2,7 +2,7 @@
 //! them.
 //!
 //! tower-lsp polls handlers concurrently, and answers overtake notifications. So nothing here is
-//! a handler: [`wire`] turns each message into an [`Inbound`] while it is being read and pushes
+//! a handler: [`mod@wire`] turns each message into an [`Inbound`] while it is being read and pushes
 //! it into one channel, which one task reads. That task asks the editor things through
 //! [`Client`] and never awaits an answer: answers come through the same channel.
 
