@@ -1,4 +1,4 @@
-//! A room: one document, and who is in it. One task owns all of it ([`actor`]).
+//! A room: one document, and who is in it. One task owns all of it (`actor.rs`).
 //!
 //! Everybody else holds a [`RoomHandle`] and sends it a [`Command`]; answers come back by oneshot.
 //! The room never waits for a socket: what it has to say goes into each member's [`Outbox`].

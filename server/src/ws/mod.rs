@@ -1,8 +1,8 @@
-//! The WebSocket endpoints: [`yjs`] (`GET /ws/{project}/{doc}`) and [`hocuspocus`] (`GET /collab`).
+//! The WebSocket endpoints: `yjs.rs` (`GET /ws/{project}/{doc}`) and `hocuspocus.rs` (`GET /collab`).
 //!
 //! They turn bytes into typed messages for a room and a room's frames into bytes. Who may do what
 //! is asked of an [`Authorize`]. Each socket has a task that reads and one that writes
-//! ([`socket`]).
+//! (`socket.rs`).
 
 mod address;
 mod auth;
