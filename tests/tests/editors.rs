@@ -149,6 +149,47 @@ fn emacs() -> Result<()> {
     both_ways(Kind::Emacs)
 }
 
+/// Someone types from the first moment on and never pauses, while another types too. Editors that wait for a pause
+/// report nothing for as long as that lasts: Neovim before its first report, Emacs always.
+fn without_a_pause(kind: Kind) -> Result<()> {
+    let mut scene = scene(kind, TEXT)?;
+    scene.editor.type_behind("return 1")?;
+    std::thread::scope(|scope| -> Result<()> {
+        let editor = &scene.editor;
+        let typist = scope.spawn(move || editor.type_text(&"0123456789".repeat(9), PACE));
+        while !typist.is_finished() {
+            scene.other.append("# more\n")?;
+            scene.other.receive(4 * PACE)?;
+        }
+        typist.join().expect("the typist does not panic")
+    })?;
+    let more = scene.other.typed().concat();
+    let expected = TEXT.replacen(
+        "return 1",
+        &format!("return 1{}", "0123456789".repeat(9)),
+        1,
+    ) + &more;
+    scene.server_holds(&expected)?;
+    scene.editor.escape()?;
+    scene.editor.holds(&expected)?;
+    scene.other.holds(&expected)
+}
+
+#[test]
+fn neovim_without_a_pause() -> Result<()> {
+    without_a_pause(Kind::Neovim)
+}
+
+#[test]
+fn helix_without_a_pause() -> Result<()> {
+    without_a_pause(Kind::Helix)
+}
+
+#[test]
+fn emacs_without_a_pause() -> Result<()> {
+    without_a_pause(Kind::Emacs)
+}
+
 /// Outside a shared project the set-up lines do nothing that one would notice.
 fn silent_outside(kind: Kind) -> Result<()> {
     let person = Person::new("Ada")?;

@@ -5,6 +5,14 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
+/// Whose summary is counted. A runner may quote another's: nextest prints what a failed test's own harness said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Runner {
+    Nextest,
+    Rustdoc,
+    Vitest,
+}
+
 /// How many tests passed and failed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
@@ -14,7 +22,7 @@ pub(crate) struct Tally {
 
 impl Tally {
     /// Runs a test runner, shows what it prints, and adds up its summary lines.
-    pub(crate) fn run(&mut self, command: &mut Command) -> Result<()> {
+    pub(crate) fn run(&mut self, runner: Runner, command: &mut Command) -> Result<()> {
         let program = command.get_program().to_string_lossy().into_owned();
         let (reader, writer) = std::io::pipe()?;
         command
@@ -31,7 +39,7 @@ impl Tally {
             let line = line?;
             out.write_all(&line)?;
             out.write_all(b"\n")?;
-            self.add(&String::from_utf8_lossy(&line));
+            self.add(runner, &String::from_utf8_lossy(&line));
         }
         let status = child.wait()?;
         if !status.success() {
@@ -40,17 +48,17 @@ impl Tally {
         Ok(())
     }
 
-    /// Adds one line of output if it is the summary of nextest, of rustdoc's tests or of vitest.
-    fn add(&mut self, line: &str) {
+    /// Adds one line of output if it is the runner's summary.
+    fn add(&mut self, runner: Runner, line: &str) {
         let line = plain(line);
         let line = line.trim();
-        let counts = if line.starts_with("Summary [") {
-            line.split_once("tests run:")
-                .or_else(|| line.split_once("test run:"))
-        } else if line.starts_with("test result:") {
-            line.split_once('.')
-        } else {
-            line.strip_prefix("Tests ").map(|counts| ("", counts))
+        let counts = match runner {
+            Runner::Nextest if line.starts_with("Summary [") => line
+                .split_once("tests run:")
+                .or_else(|| line.split_once("test run:")),
+            Runner::Rustdoc if line.starts_with("test result:") => line.split_once('.'),
+            Runner::Vitest => line.strip_prefix("Tests ").map(|counts| ("", counts)),
+            _ => None,
         };
         let Some((_, counts)) = counts else { return };
         let mut words = counts
@@ -63,8 +71,7 @@ impl Tally {
             };
             match *kind {
                 "passed" => self.passed += number,
-                "failed" => self.failed += number,
-                "timed" => self.failed += number,
+                "failed" | "timed" => self.failed += number,
                 _ => {}
             }
         }
@@ -86,40 +93,33 @@ fn plain(line: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::Tally;
+    use super::{Runner, Tally};
 
-    fn tally(line: &str) -> (u64, u64) {
+    fn tally(runner: Runner, line: &str) -> (u64, u64) {
         let mut tally = Tally::default();
-        tally.add(line);
+        tally.add(runner, line);
         (tally.passed, tally.failed)
     }
 
     #[test]
     fn each_runners_summary_is_counted() {
-        assert_eq!(
-            tally(
-                "     Summary [   2.1s] 12 tests run: 10 passed (1 slow), 1 failed, 1 timed out, 3 skipped"
-            ),
-            (10, 2)
-        );
-        assert_eq!(
-            tally("     Summary [   0.1s] 1 test run: 1 passed, 0 skipped"),
-            (1, 0)
-        );
-        assert_eq!(
-            tally("test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out"),
-            (3, 0)
-        );
-        assert_eq!(
-            tally(
-                "\u{1b}[2m      Tests \u{1b}[22m \u{1b}[31m1 failed\u{1b}[39m | \u{1b}[32m7 passed\u{1b}[39m (8)"
-            ),
-            (7, 1)
-        );
+        let line = "     Summary [   2.1s] 12 tests run: 10 passed (1 slow), 1 failed, 1 timed out, 3 skipped";
+        assert_eq!(tally(Runner::Nextest, line), (10, 2));
+        let line = "     Summary [   0.1s] 1 test run: 1 passed, 0 skipped";
+        assert_eq!(tally(Runner::Nextest, line), (1, 0));
+        let line = "test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out";
+        assert_eq!(tally(Runner::Rustdoc, line), (3, 0));
+        let line = "\u{1b}[2m      Tests \u{1b}[22m \u{1b}[31m1 failed\u{1b}[39m | \u{1b}[32m7 passed\u{1b}[39m (8)";
+        assert_eq!(tally(Runner::Vitest, line), (7, 1));
     }
 
     #[test]
     fn other_lines_are_not() {
-        assert_eq!(tally("  PASS [   0.005s] tutti-engine 9 passed"), (0, 0));
+        let line = "    test result: FAILED. 0 passed; 1 failed; 0 ignored; 0 measured";
+        assert_eq!(tally(Runner::Nextest, line), (0, 0));
+        assert_eq!(
+            tally(Runner::Nextest, "  PASS [   0.005s] tutti-engine 9 passed"),
+            (0, 0)
+        );
     }
 }

@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 
 use crate::command::run;
 use crate::steps::Steps;
-use crate::tally::Tally;
+use crate::tally::{Runner, Tally};
 use crate::tools::{cargo, directory, npm};
 use crate::{setup, tidy};
 
@@ -44,18 +44,31 @@ pub(crate) fn test() -> Result<()> {
             "sources",
         ])?)
     });
-    steps.step("web client tests", || tally.run(&mut npm(WEB, &["test"])));
+    steps.step("web client tests", || {
+        tally.run(Runner::Vitest, &mut npm(WEB, &["test"]))
+    });
     steps.step("build", build);
     steps.step("documentation tests", || {
-        tally.run(&mut cargo(&["test", "--workspace", "--doc", "--quiet"])?)
+        tally.run(
+            Runner::Rustdoc,
+            &mut cargo(&["test", "--workspace", "--doc", "--quiet"])?,
+        )
     });
     steps.step("tests", || {
-        tally.run(&mut nextest(&format!("not ({EDITORS} | {WHOLE_WAY})"))?)
+        tally.run(
+            Runner::Nextest,
+            &mut nextest(&format!("not ({EDITORS} | {WHOLE_WAY})"))?,
+        )
     });
     steps.step("tests in real time", || {
-        tally.run(nextest(EDITORS)?.args(["--test-threads", "1"]))
+        tally.run(
+            Runner::Nextest,
+            nextest(EDITORS)?.args(["--test-threads", "1"]),
+        )
     });
-    steps.step("the whole way", || tally.run(&mut nextest(WHOLE_WAY)?));
+    steps.step("the whole way", || {
+        tally.run(Runner::Nextest, &mut nextest(WHOLE_WAY)?)
+    });
 
     let closed = steps.close();
     println!("{} passed, {} failed", tally.passed, tally.failed);
