@@ -37,9 +37,10 @@ pub struct Dialect {
     pub consecutive_versions: bool,
     /// What becomes of an edit that comes too late.
     pub staleness: Staleness,
-    /// Version 0 is taken for no version: until the first change an edit is never turned down.
+    /// Version 0 is taken for no version: until the first change no edit is turned down, and yes is
+    /// certain.
     pub version_0_is_unchecked: bool,
-    /// Whether an answer of yes means that the next change shows the edit.
+    /// Whether an answer of yes means that the next change shows the edit, however late it comes.
     pub yes_is_certain: bool,
     /// One report may hold the person's typing and an edit of ours. Else an edit that landed is
     /// reported by itself, just as it was asked for.
@@ -157,6 +158,11 @@ impl Dialect {
             .iter()
             .find(|(part, _)| name.contains(part))
             .map_or(CAUTIOUS, |(_, dialect)| dialect.clone())
+    }
+
+    /// Whether a yes to an edit for `version` means that the next change shows the edit.
+    pub fn means_yes(&self, version: i32) -> bool {
+        self.yes_is_certain || (self.version_0_is_unchecked && version == 0)
     }
 
     /// Whether an edit for `version` may be applied at places that have moved.

@@ -86,7 +86,8 @@ impl Document {
             }
             Answer::Applied => {
                 flight.accepted = true;
-                flight.deadline = (!self.dialect.yes_is_certain).then(|| now.after(ECHO_MS));
+                let is_certain = self.dialect.means_yes(flight.version);
+                flight.deadline = (!is_certain).then(|| now.after(ECHO_MS));
             }
             Answer::Refused { .. } | Answer::Failed { .. } => self.refused(now),
         }

@@ -40,7 +40,7 @@ impl Document {
             may_merge: self.dialect.merges_changes,
             may_fall: self.dialect.may_misplace(flight.version),
             accepted,
-            certain: accepted && self.dialect.yes_is_certain,
+            certain: accepted && self.dialect.means_yes(flight.version),
         };
         match explain(&self.shown, &next, &expected, self.encoding) {
             Explanation::User => {

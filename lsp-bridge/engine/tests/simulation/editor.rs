@@ -21,6 +21,8 @@ pub(crate) struct Kind {
     pub(crate) debounce_ms: u64,
     /// Whether a person who goes on typing puts the report off.
     pub(crate) debounce_restarts: bool,
+    /// Until the first report every key puts it off, and no version is checked.
+    pub(crate) starts_late: bool,
     /// Versions step by one; else they skip.
     pub(crate) consecutive: bool,
     /// Adds a newline to every text.
@@ -37,6 +39,7 @@ const WELL_BEHAVED: Kind = Kind {
     lies: false,
     debounce_ms: 0,
     debounce_restarts: false,
+    starts_late: false,
     consecutive: true,
     keeps_newline: false,
     reorders: false,
@@ -77,6 +80,7 @@ pub(crate) fn neovim() -> Kind {
         client_name: "Neovim",
         lies: true,
         debounce_ms: 150,
+        starts_late: true,
         consecutive: false,
         keeps_newline: true,
         ..WELL_BEHAVED
@@ -193,7 +197,7 @@ impl Editor {
         self.deleted.extend(gone.chars());
         let known: HashSet<char> = self.reported.chars().collect();
         let is_unseen = |c: &char| !known.contains(c) && !self.typed.contains(c);
-        if !self.dialect.yes_is_certain && gone.chars().any(|c| is_unseen(&c)) {
+        if !self.dialect.means_yes(self.reported_version) && gone.chars().any(|c| is_unseen(&c)) {
             self.doubtful.extend(self.buffer.chars().filter(is_unseen));
         }
         self.change(&Patch::single(self.caret, count, ""), now, true)
@@ -215,7 +219,9 @@ impl Editor {
         if self.kind.debounce_ms == 0 {
             return vec![self.report_splices(&before, patch)];
         }
-        if self.flush_at.is_none() || (typed && self.kind.debounce_restarts) {
+        let is_starting = self.kind.starts_late && self.reported_version == 0;
+        let restarts = self.kind.debounce_restarts || is_starting;
+        if self.flush_at.is_none() || (typed && restarts) {
             self.flush_at = Some(now + self.kind.debounce_ms);
         }
         Vec::new()
@@ -297,6 +303,8 @@ impl Editor {
             Staleness::UnsentApplied => version != self.reported_version,
             Staleness::Applied | Staleness::Rebased => false,
         };
+        let is_unchecked = self.kind.starts_late && version == 0 && self.reported_version == 0;
+        let is_stale = is_stale && !is_unchecked;
         if is_stale {
             let answer = if self.kind.lies {
                 Answer::Applied
