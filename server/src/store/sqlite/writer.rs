@@ -52,12 +52,6 @@ impl Writer {
         Ok(Self { jobs })
     }
 
-    /// Jobs that wait behind the one under way.
-    #[cfg(test)]
-    pub(super) fn waiting(&self) -> usize {
-        self.jobs.max_capacity() - self.jobs.capacity()
-    }
-
     async fn ask<T>(&self, job: impl FnOnce(Answer<T>) -> Job) -> Result<T, StoreError> {
         let ended = || StoreError::Unavailable("the store's thread has ended".to_owned());
         let (answer, result) = oneshot::channel();
