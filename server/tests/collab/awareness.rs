@@ -72,7 +72,20 @@ async fn who_reconnects_before_the_old_connection_is_found_dead_is_seen() {
     // Stock clients come back with the clock they had.
     awake.show(&[state(1, 5, "Ada, awake")]).await;
     awake.until_synced().await;
-    let awake = tokio::spawn(async move { while awake.step().await {} });
+    // And they renew their state now and then, with the next clock.
+    let awake = tokio::spawn(async move {
+        let mut renewal = tokio::time::interval(Duration::from_secs(2));
+        let mut clock = 5;
+        loop {
+            tokio::select! {
+                more = awake.step() => if !more { break },
+                _ = renewal.tick() => {
+                    clock += 1;
+                    awake.show(&[state(1, clock, "Ada, awake")]).await;
+                }
+            }
+        }
+    });
     witness
         .until("awake", |client| {
             client
