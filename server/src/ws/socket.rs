@@ -127,6 +127,8 @@ impl Writer {
             match wake {
                 Wake::Close(closing) => return self.close(closing).await,
                 Wake::Outbox(outbox) => self.serve(outbox).await?,
+                // Another claim does not put off the end of a probe that is under way.
+                Wake::Probe if self.probe.is_some() => {}
                 Wake::Probe => {
                     let until = Instant::now() + self.limits.probe_timeout;
                     self.probe = Some((self.shared.now_ms(), until));
