@@ -2,25 +2,16 @@
 
 use ropey::Rope;
 
+use super::form::Form;
 use super::{Document, Effect, Millis};
 use crate::diff::diff;
 use crate::patch::Patch;
-use crate::position::{Change, Encoding, locate};
+use crate::position::{Change, locate};
 
 /// How many changes may wait for one that has not come.
 const MOST_EARLY: usize = 64;
 /// How long they wait.
 pub(super) const EARLY_MS: u64 = 1_000;
-
-/// The text with `\n` as line end, if the file's lines end with `\r\n`. In other files a `\r` is
-/// text.
-pub(super) fn normalise(text: &str, crlf: bool) -> String {
-    if crlf {
-        text.replace("\r\n", "\n")
-    } else {
-        text.to_owned()
-    }
-}
 
 /// What changes do to a text.
 pub(super) struct Replayed {
@@ -33,22 +24,22 @@ pub(super) struct Replayed {
 }
 
 /// Replays `changes` on `text`.
-pub(super) fn replay(text: &Rope, changes: &[Change], encoding: Encoding, crlf: bool) -> Replayed {
+pub(super) fn replay(text: &Rope, changes: &[Change], form: Form) -> Replayed {
     let mut out = Replayed {
         text: text.clone(),
         patches: Vec::new(),
         drifted: false,
     };
     for change in changes {
-        let new = normalise(&change.text, crlf);
+        let change = form.change(change);
         let patch = match change.range {
-            None => diff(&out.text, &Rope::from_str(&new)),
+            None => diff(&out.text, &Rope::from_str(&change.text)),
             Some(range) => {
-                let start = locate(&out.text, range.start, encoding);
-                let end = locate(&out.text, range.end, encoding);
+                let start = locate(&out.text, range.start, form.encoding());
+                let end = locate(&out.text, range.end, form.encoding());
                 out.drifted |= !start.exact || !end.exact || end.at < start.at;
                 let (from, to) = (start.at.min(end.at), start.at.max(end.at));
-                Patch::single(from, to - from, new)
+                Patch::single(from, to - from, change.text)
             }
         };
         if !patch.is_empty() {

@@ -3,7 +3,7 @@
 use ropey::Rope;
 
 use super::alignment::Alignment;
-use super::changes::{EARLY_MS, normalise, replay};
+use super::changes::{EARLY_MS, replay};
 use super::{Document, Effect, Millis, ends_with_newline, same_text};
 use crate::diff::diff;
 use crate::explain::{Expected, Explanation, explain};
@@ -13,7 +13,8 @@ use crate::position::Change;
 impl Document {
     /// The next report in order: the person's change, the landing of ours, or both.
     pub(super) fn reported(&mut self, version: i32, changes: &[Change], effects: &mut Vec<Effect>) {
-        let replayed = replay(&self.shown, changes, self.encoding, self.crlf);
+        self.newline_from_disk(changes);
+        let replayed = replay(&self.shown, changes, self.form);
         self.version = version;
         self.retry.text_changed();
         if replayed.drifted {
@@ -42,7 +43,7 @@ impl Document {
             accepted,
             certain: accepted && self.dialect.means_yes(flight.version),
         };
-        match explain(&self.shown, &next, &expected, self.encoding) {
+        match explain(&self.shown, &next, &expected, self.form.encoding()) {
             Explanation::User => {
                 for patch in patches {
                     self.user(patch, effects);
@@ -122,6 +123,30 @@ impl Document {
         effects.push(Effect::Send { update });
     }
 
+    /// Neovim adds the newline that a file lacks when it saves, and shows it from then on. Where the
+    /// shared text has it already, that is no change of the person's.
+    fn newline_from_disk(&mut self, changes: &[Change]) {
+        let [Change { range: None, text }] = changes else {
+            return;
+        };
+        let shows = ends_with_newline(&self.shown);
+        let has = ends_with_newline(self.editor.rope());
+        let is_alike = same_text(&self.shown, self.editor.rope(), self.keeps_newline());
+        if !shows && has && is_alike && text.ends_with('\n') {
+            self.shown.insert_char(self.shown.len_chars(), '\n');
+            self.alignment = Alignment::Same;
+        }
+    }
+
+    /// Somebody has taken away the byte-order mark, which this editor never showed.
+    fn bom_has_gone(&mut self) {
+        if self.form.hides_first() && self.main.rope().chars().next() != self.shown.chars().next() {
+            self.form = self.form.without_bom();
+            self.shown.remove(0..1);
+            self.alignment = Alignment::between(&self.shown, self.editor.rope());
+        }
+    }
+
     /// An editor that puts a newline behind every text shows one that the shared text lacks. When
     /// the person writes behind it, it becomes part of the text.
     fn make_newline_real(&mut self, splice: &Splice, effects: &mut Vec<Effect>) {
@@ -152,9 +177,9 @@ impl Document {
         let Some(text) = text else { return };
         // Every editor sends its changes before its save; what still waits will not come.
         self.take_early(effects);
-        let text = Rope::from_str(&normalise(&text, self.crlf));
+        let text = Rope::from_str(&self.form.whole(&text));
         let kept = self.keeps_newline();
-        if same_text(&text, &self.shown, kept) || same_text(&self.shown, &text, kept) {
+        if same_text(&text, &self.shown, kept) {
             return;
         }
         self.tell_drift(effects);
@@ -170,6 +195,7 @@ impl Document {
     pub(super) fn remote(&mut self, update: &[u8], effects: &mut Vec<Effect>) {
         match self.main.apply(update) {
             Ok(patch) => {
+                self.bom_has_gone();
                 self.ahead = match self.ahead.take() {
                     Some(known) if known.is_empty() => Some(patch),
                     _ => None,

@@ -24,6 +24,7 @@
 mod alignment;
 mod changes;
 mod flight;
+mod form;
 mod incoming;
 mod outgoing;
 
@@ -38,6 +39,7 @@ use crate::position::{Change, Encoding, Position, TextEdit, locate, position};
 use crate::replica::Replica;
 use alignment::Alignment;
 use flight::{Flight, Retry};
+use form::Form;
 
 /// Milliseconds since any fixed start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -159,9 +161,8 @@ pub struct Document {
     editor: Replica,
     shown: Rope,
     version: i32,
-    encoding: Encoding,
+    form: Form,
     dialect: Dialect,
-    crlf: bool,
     /// How `shown` and `editor` correspond.
     alignment: Alignment,
     /// What `main` holds and `editor` does not (with an edit under way: will not when it has
@@ -188,7 +189,14 @@ impl Document {
         now: Millis,
     ) -> (Self, Vec<Effect>) {
         let mut effects = Vec::new();
-        let shown = Rope::from_str(&changes::normalise(&opened.text, opened.eol_crlf));
+        let form = Form::of(
+            &opened.text,
+            main.rope().chars().next(),
+            opened.eol_crlf,
+            opened.dialect.sends_lf,
+            opened.encoding,
+        );
+        let shown = Rope::from_str(&form.whole(&opened.text));
         let kept = opened.dialect.keeps_final_newline;
         let editor = match base {
             Some(base) if !same_text(&shown, main.rope(), kept) => base.fork(opened.user),
@@ -220,9 +228,8 @@ impl Document {
             editor,
             shown,
             version: opened.version,
-            encoding: opened.encoding,
+            form,
             dialect: opened.dialect,
-            crlf: opened.eol_crlf,
             flight: None,
             retry: Retry::default(),
             next_edit: 0,
@@ -280,7 +287,8 @@ impl Document {
 
     /// Where a place that the editor shows lies in the shared text, in UTF-16 units.
     pub fn to_shared(&self, place: Position) -> u32 {
-        let at = locate(&self.shown, place, self.encoding).at;
+        let place = self.form.place_from_editor(place);
+        let at = locate(&self.shown, place, self.form.encoding()).at;
         let at = carry(&self.shown, self.main.rope(), at);
         self.main.rope().char_to_utf16_cu(at) as u32
     }
@@ -290,7 +298,8 @@ impl Document {
         let main = self.main.rope();
         let at = main.utf16_cu_to_char((units as usize).min(main.len_utf16_cu()));
         let at = carry(main, &self.shown, at);
-        position(&self.shown, at, self.encoding)
+        self.form
+            .place_for_editor(position(&self.shown, at, self.form.encoding()))
     }
 
     fn keeps_newline(&self) -> bool {
@@ -309,14 +318,16 @@ impl Document {
     }
 }
 
-/// Whether `shown` is all that an editor can show of `text`. `but_newline`: it puts a newline behind
-/// a text that has none.
+/// Whether `shown` is all that an editor can show of `text`. `but_newline`: a final newline more or
+/// less is not its to say.
 fn same_text(shown: &Rope, text: &Rope, but_newline: bool) -> bool {
-    shown == text
-        || but_newline
-            && !ends_with_newline(text)
-            && ends_with_newline(shown)
-            && shown.slice(..shown.len_chars() - 1) == *text
+    let is_longer = |longer: &Rope, shorter: &Rope| {
+        longer.len_chars() == shorter.len_chars() + 1
+            && ends_with_newline(longer)
+            && !ends_with_newline(shorter)
+            && longer.slice(..shorter.len_chars()) == *shorter
+    };
+    shown == text || but_newline && (is_longer(shown, text) || is_longer(text, shown))
 }
 
 fn ends_with_newline(text: &Rope) -> bool {
@@ -328,3 +339,6 @@ fn carry(from: &Rope, to: &Rope, at: usize) -> usize {
     let caret = Patch::single(at, 0, "|").rebase(&diff(from, to), Side::After);
     caret.splices().first().map_or(at, |splice| splice.at)
 }
+
+#[cfg(test)]
+mod tests;

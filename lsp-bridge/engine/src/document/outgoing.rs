@@ -83,7 +83,10 @@ impl Document {
         effects.push(Effect::Edit {
             edit: id,
             version: self.version,
-            edits: raw,
+            edits: raw
+                .iter()
+                .map(|edit| self.form.edit_for_editor(edit))
+                .collect(),
         });
     }
 
@@ -92,6 +95,10 @@ impl Document {
     /// They are those that `update` makes there: so each character keeps its identity, and carets
     /// beside it stay. A comparison of texts might take one letter for another that looks the same.
     fn way_to_main(&self, update: &[u8]) -> Patch {
+        if self.shown.len_chars() < self.editor.rope().len_chars() {
+            // The replica ends with a newline that the editor does not show.
+            return self.reachable(Patch::default(), self.main.rope());
+        }
         let known = self.ahead.clone().unwrap_or_else(|| {
             self.editor
                 .preview(update)
@@ -103,17 +110,25 @@ impl Document {
     /// `patch`, if it leads to what the editor can show of `text`; else, where a final newline that
     /// the editor insists on stands in the way, one that does.
     fn reachable(&self, patch: Patch, text: &Rope) -> Patch {
-        let mut reached = self.shown.clone();
-        patch.apply(&mut reached);
-        let is_short = self.keeps_newline() && !ends_with_newline(&reached);
-        if !is_short && same_text(&reached, text, self.keeps_newline()) {
+        if !self.keeps_newline() {
             return patch;
         }
         let mut target = text.clone();
-        if self.keeps_newline() && !ends_with_newline(&target) {
-            target.insert_char(target.len_chars(), '\n');
+        match (ends_with_newline(&self.shown), ends_with_newline(text)) {
+            (true, false) => target.insert_char(target.len_chars(), '\n'),
+            // Neovim, with a file that lacks it: it adds one when it saves.
+            (false, true) if self.shown.len_chars() > 0 => {
+                target.remove(target.len_chars() - 1..);
+            }
+            _ => {}
         }
-        diff(&self.shown, &target)
+        let mut reached = self.shown.clone();
+        patch.apply(&mut reached);
+        if reached == target {
+            patch
+        } else {
+            diff(&self.shown, &target)
+        }
     }
 
     /// The editor shows everything; its replica may lack what left no trace in the text.
@@ -128,23 +143,17 @@ impl Document {
         self.alignment = alignment.landed(&nothing, &merged, &self.shown, self.editor.rope());
     }
 
+    /// A patch of what is shown as edits of the shared text's form.
     fn as_edits(&self, patch: &Patch) -> Vec<TextEdit> {
-        let place = |at| position(&self.shown, at, self.encoding);
-        patch
-            .splices()
-            .iter()
-            .map(|splice| TextEdit {
-                range: Range {
-                    start: place(splice.at),
-                    end: place(splice.end()),
-                },
-                new_text: if self.crlf && !self.dialect.sends_lf {
-                    splice.insert.replace('\n', "\r\n")
-                } else {
-                    splice.insert.clone()
-                },
-            })
-            .collect()
+        let place = |at| position(&self.shown, at, self.form.encoding());
+        let edit = |splice: &Splice| TextEdit {
+            range: Range {
+                start: place(splice.at),
+                end: place(splice.end()),
+            },
+            new_text: splice.insert.clone(),
+        };
+        patch.splices().iter().map(edit).collect()
     }
 }
 

@@ -1,0 +1,128 @@
+//! How an editor writes down the text it shows: line ends, and a byte-order mark that it hides.
+//!
+//! In the shared text a line ends with `\n`, and a byte-order mark is its first character.
+
+use crate::position::{Change, Encoding, Position, Range, TextEdit};
+
+/// The mark that some files begin with.
+const BOM: char = '\u{feff}';
+
+/// How this editor and this file write the text.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Form {
+    /// The file's lines end with `\r\n`. In other files a `\r` is text.
+    crlf: bool,
+    /// Line ends go to the editor as `\n` whatever the file has.
+    sends_lf: bool,
+    /// The text begins with a byte-order mark that the editor keeps to itself.
+    hides_bom: bool,
+    encoding: Encoding,
+}
+
+impl Form {
+    /// The form in which an editor opened `text`, whose shared text begins with `first`.
+    pub(super) fn of(
+        text: &str,
+        first: Option<char>,
+        crlf: bool,
+        sends_lf: bool,
+        encoding: Encoding,
+    ) -> Self {
+        Self {
+            crlf,
+            sends_lf,
+            hides_bom: first == Some(BOM) && !text.starts_with(BOM),
+            encoding,
+        }
+    }
+
+    pub(super) fn encoding(self) -> Encoding {
+        self.encoding
+    }
+
+    /// A whole text from the editor.
+    pub(super) fn whole(self, text: &str) -> String {
+        let part = self.part(text);
+        if self.hides_bom && !part.starts_with(BOM) {
+            format!("{BOM}{part}")
+        } else {
+            part
+        }
+    }
+
+    /// A part of a text from the editor.
+    fn part(self, text: &str) -> String {
+        if self.crlf {
+            text.replace("\r\n", "\n")
+        } else {
+            text.to_owned()
+        }
+    }
+
+    /// A change from the editor.
+    pub(super) fn change(self, change: &Change) -> Change {
+        match change.range {
+            None => Change {
+                range: None,
+                text: self.whole(&change.text),
+            },
+            Some(range) => Change {
+                range: Some(Range {
+                    start: self.place_from_editor(range.start),
+                    end: self.place_from_editor(range.end),
+                }),
+                text: self.part(&change.text),
+            },
+        }
+    }
+
+    /// An edit for the editor.
+    pub(super) fn edit_for_editor(self, edit: &TextEdit) -> TextEdit {
+        TextEdit {
+            range: Range {
+                start: self.place_for_editor(edit.range.start),
+                end: self.place_for_editor(edit.range.end),
+            },
+            new_text: if self.crlf && !self.sends_lf {
+                edit.new_text.replace('\n', "\r\n")
+            } else {
+                edit.new_text.clone()
+            },
+        }
+    }
+
+    /// A place named by the editor.
+    pub(super) fn place_from_editor(self, mut place: Position) -> Position {
+        if place.line == 0 {
+            place.character += self.hidden();
+        }
+        place
+    }
+
+    /// A place for the editor.
+    pub(super) fn place_for_editor(self, mut place: Position) -> Position {
+        if place.line == 0 {
+            place.character = place.character.saturating_sub(self.hidden());
+        }
+        place
+    }
+
+    /// Whether the text's first character is not the editor's.
+    pub(super) fn hides_first(self) -> bool {
+        self.hides_bom
+    }
+
+    /// The shared text has lost the mark.
+    pub(super) fn without_bom(mut self) -> Self {
+        self.hides_bom = false;
+        self
+    }
+
+    fn hidden(self) -> u32 {
+        match (self.hides_bom, self.encoding) {
+            (false, _) => 0,
+            (true, Encoding::Utf8) => BOM.len_utf8() as u32,
+            (true, Encoding::Utf16 | Encoding::Utf32) => 1,
+        }
+    }
+}
