@@ -2,6 +2,7 @@
 
 use tutti_protocol::ids::DocumentId;
 use tutti_protocol::index::Eol;
+use tutti_protocol::path::ProjectPath;
 
 use super::effect::{Effect, Notice};
 use super::state::{Base, BaseFile, Record, hash};
@@ -69,12 +70,20 @@ impl Mirror {
         }
     }
 
-    /// The editor has written the file; `state` is what its text was in the document's terms. What
-    /// the disk holds beyond it (a final newline, a formatter's work) counts as another program's.
-    pub fn editor_saved(&mut self, document: &DocumentId, state: &[u8]) -> Result<(), MirrorError> {
-        let (Some(Ok(path)), true) = (self.shown.get(document).cloned(), self.is_owner()) else {
+    /// The editor has written the file at `path`; `state` is what its text was in the document's
+    /// terms. What the disk holds beyond it (a final newline, a formatter's work) counts as another
+    /// program's.
+    ///
+    /// The path is the editor's: a file that was renamed while it is open is written where it was.
+    pub fn editor_saved(
+        &mut self,
+        document: &DocumentId,
+        path: ProjectPath,
+        state: &[u8],
+    ) -> Result<(), MirrorError> {
+        if !self.is_owner() || self.path_of(document).is_none() {
             return Ok(());
-        };
+        }
         let record = self.load(document)?;
         let entry = self.entries.as_ref().and_then(|e| e.get(document));
         let (eol, listed_executable) = entry.map_or((Eol::Lf, false), |e| (e.eol, e.executable));

@@ -16,7 +16,7 @@
 //! disk       watch(), files_changed(changes) as DiskChanges::next() tells; and once
 //!                                            Changes::everything() after the first index_changed
 //! editor     opened(doc) / closed(doc)       an open file is the editor's: neither read nor written
-//!            editor_saved(doc, state)        with the editor's replica at its didSave
+//!            editor_saved(doc, path, state)  with the editor's replica at its didSave
 //! replicas   persist(doc, state, unsaved)    some time after each change, and on confirmation
 //! ```
 //!

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use tokio::sync::mpsc;
 use tutti_protocol::ids::DocumentId;
 use tutti_protocol::index::FileEntry;
+use tutti_protocol::path::ProjectPath;
 
 use crate::mirror::{Changes, DiskChanges, Effect, Mirror, MirrorError, Settled, Stored};
 
@@ -20,7 +21,7 @@ pub(super) enum Task {
     Settle(DocumentId, Vec<u8>),
     Opened(DocumentId),
     Closed(DocumentId),
-    EditorSaved(DocumentId, Vec<u8>),
+    EditorSaved(DocumentId, ProjectPath, Vec<u8>),
     Persist {
         document: DocumentId,
         state: Vec<u8>,
@@ -162,8 +163,8 @@ fn perform(mirror: &mut Mirror, task: Task) -> Result<Option<News>, MirrorError>
             return Ok(None);
         }
         Task::Closed(document) => mirror.closed(&document)?,
-        Task::EditorSaved(document, state) => {
-            mirror.editor_saved(&document, &state)?;
+        Task::EditorSaved(document, path, state) => {
+            mirror.editor_saved(&document, path, &state)?;
             return Ok(None);
         }
         Task::Persist {

@@ -347,7 +347,12 @@ impl Project {
         };
         let effects = open.document.handle(Event::Saved { text }, now);
         let state = state_shown(&open.document);
-        self.disk.give(Task::EditorSaved(document.clone(), state));
+        let uri = open.uri.clone();
+        // The name that the editor has for it may be older than the project's.
+        if let Some(path) = file_path(&uri).and_then(|path| self.project_path(&path)) {
+            let saved = Task::EditorSaved(document.clone(), path, state);
+            self.disk.give(saved);
+        }
         self.perform(document, effects);
     }
 

@@ -109,7 +109,8 @@ fn an_open_file_is_the_editors() {
     // The editor saves what it shows, and closes.
     let shown = hub.document(&a).fork(7).state();
     ada.write("a.txt", "1\n2\n");
-    ada.mirror.editor_saved(&a, &shown).unwrap();
+    let path = "a.txt".parse().unwrap();
+    ada.mirror.editor_saved(&a, path, &shown).unwrap();
     hub.edit("a.txt", "1\n2\n3\n");
     for id in [&a, &b] {
         let effects = ada.mirror.closed(id).unwrap();
@@ -119,6 +120,38 @@ fn an_open_file_is_the_editors() {
     assert_eq!(hub.text("a.txt"), "1\n2\n3\n");
     assert!(!ada.has("b.txt"));
     assert!(ada.recovered().is_empty(), "{:?}", ada.told);
+}
+
+#[test]
+fn a_file_that_is_renamed_while_it_is_open_stays_one_file() {
+    for ends_before_it_closes in [false, true] {
+        let mut hub = Hub::new();
+        let mut ada = Here::with(&[("d.txt", b"1\n")]);
+        ada.sync(&mut hub);
+        let id = hub.id("d.txt");
+        ada.mirror.opened(&id).unwrap();
+        hub.rename("d.txt", "d2.txt");
+        ada.sync(&mut hub);
+        // The editor goes on to write the name that it opened.
+        hub.edit("d2.txt", "1\n2\n");
+        ada.write("d.txt", "1\n2\n");
+        let shown = hub.document(&id).fork(7).state();
+        let path = "d.txt".parse().unwrap();
+        ada.mirror.editor_saved(&id, path, &shown).unwrap();
+        ada.sync(&mut hub);
+        if ends_before_it_closes {
+            ada = ada.restart(|_| ());
+        } else {
+            let effects = ada.mirror.closed(&id).unwrap();
+            ada.carry_out(effects, &mut hub);
+        }
+        ada.sync(&mut hub);
+        let files = BTreeMap::from([("d2.txt".to_owned(), b"1\n2\n".to_vec())]);
+        assert_eq!(ada.files(), files);
+        assert_eq!(hub.entries().keys().collect::<Vec<_>>(), [&id]);
+        assert_eq!(hub.text("d2.txt"), "1\n2\n");
+        assert!(ada.recovered().is_empty(), "{:?}", ada.told);
+    }
 }
 
 #[test]
