@@ -1,6 +1,7 @@
 import type { HocuspocusProviderWebsocket } from '@hocuspocus/provider';
 import { addFile, FILES_ROOT, readEntries, removeFiles, renameFiles, shownFiles, type ShownFile } from '../lib/files';
 import { cleanName, freeColour, type Peer, randomId, readUser, rememberName, samePerson, type User } from '../lib/person';
+import { Hearing } from './hearing';
 import type { Keep } from './keep';
 import { Room } from './room';
 import { openSocket } from './socket';
@@ -51,6 +52,7 @@ export class Session {
     presence: (room: Room) => this.#presence(room),
     edited: (room: Room, update: Uint8Array) => this.keep.hold(room.name, update),
   };
+  readonly #hearing = new Hearing();
   #wasOnline = false;
   #closeReason = '';
   #unsaved = 0;
@@ -72,6 +74,9 @@ export class Session {
       ledgers: () => [...this.#rooms.values()].map((room) => room.ledger),
       ledger: (roomName) => this.#rooms.get(roomName.slice(this.project.length + 1))?.ledger,
       changed: () => this.#updateStatus(),
+      heard: () => {
+        if (this.#hearing.heard(Date.now())) this.#updateStatus();
+      },
       closed: (reason) => {
         this.#closeReason = reason;
       },
@@ -82,7 +87,8 @@ export class Session {
     // Edits that an earlier page left behind go to the server whether or not their file is opened.
     for (const name of keep.rooms) this.#join(name.slice(project.length + 1));
     window.addEventListener('pagehide', this.#flush);
-    window.addEventListener('online', this.#connectNow);
+    window.addEventListener('offline', this.#networkGone);
+    window.addEventListener('online', this.#networkBack);
     window.addEventListener('pageshow', this.#shownAgain);
     document.addEventListener('visibilitychange', this.#connectNow);
     void this.#socket.connect();
@@ -163,7 +169,8 @@ export class Session {
 
   destroy(): void {
     window.removeEventListener('pagehide', this.#flush);
-    window.removeEventListener('online', this.#connectNow);
+    window.removeEventListener('offline', this.#networkGone);
+    window.removeEventListener('online', this.#networkBack);
     window.removeEventListener('pageshow', this.#shownAgain);
     document.removeEventListener('visibilitychange', this.#connectNow);
     clearInterval(this.#ticker);
@@ -186,6 +193,17 @@ export class Session {
   #connectNow = () => {
     if (document.visibilityState === 'hidden') return this.#flush();
     if (this.#socket.shouldConnect && this.#socket.status === 'disconnected') void this.#socket.connect();
+  };
+
+  #networkGone = () => {
+    this.#hearing.networkGone();
+    this.#updateStatus();
+  };
+
+  /** A connection of before may never find out that it is dead. */
+  #networkBack = () => {
+    if (this.#hearing.lost && this.#socket.status === 'connected') this.reconnect();
+    else this.#connectNow();
   };
 
   /** The provider takes our presence away when the page is hidden for the back button's cache. */
@@ -327,20 +345,22 @@ export class Session {
     this.#unsaved = unsaved;
     if (this.denied) refusal ??= this.denied;
     const joined = (this.#index?.joined ?? false) && !this.open?.room.dropped;
-    const online = this.#socket.status === 'connected' && joined;
-    if (online) this.#closeReason = '';
+    const connected = this.#socket.status === 'connected' && joined;
+    if (connected) this.#closeReason = '';
     if (this.#closeReason && unsaved > 0) refusal ??= this.#closeReason;
+    const waitingMs = now - this.#progressAt;
+    this.#hearing.check(now, waitingMs);
     const next = statusOf({
-      online,
+      online: connected && !this.#hearing.lost,
       wasOnline: this.#wasOnline,
       unsaved,
-      waitingMs: now - this.#progressAt,
+      waitingMs,
       ...(refusal === undefined ? {} : { refusal }),
     });
     if (next.state !== this.status.state || next.text !== this.status.text || next.unsaved !== this.status.unsaved) {
       this.status = next;
     }
-    if (next.state === 'saving' && now - this.#progressAt > STUCK_MS) {
+    if (connected && unsaved > 0 && next.state !== 'error' && waitingMs > STUCK_MS) {
       this.#progressAt = now;
       this.reconnect();
     }

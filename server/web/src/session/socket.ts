@@ -8,6 +8,8 @@ export interface SocketOwner {
   ledger(roomName: string): Ledger | undefined;
   /** The connection, or what has been acknowledged over it, has changed. */
   changed(): void;
+  /** The server has said something. */
+  heard(): void;
   /** The connection is gone: the server's reason where it will not take what we sent, else nothing. */
   closed(reason: string): void;
 }
@@ -31,6 +33,7 @@ export function openSocket(url: string, owner: SocketOwner): HocuspocusProviderW
         else if (kind === 'step2') ledger?.sentStep2();
         else ledger?.sentUpdate();
       },
+      heard: () => owner.heard(),
       received: (event) => {
         if (event.kind !== 'status') return;
         owner.ledger(event.room)?.acknowledged(event.applied);

@@ -11,7 +11,7 @@ export interface Status {
 }
 
 export interface StatusFacts {
-  /** The socket is open and the index room has let us in. */
+  /** The socket is open, the server is heard on it, and the index room has let us in. */
   online: boolean;
   /** It has been online before. */
   wasOnline: boolean;

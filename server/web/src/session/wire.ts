@@ -38,6 +38,8 @@ export function readLedgerEvent(frame: Uint8Array): LedgerEvent | undefined {
 export interface WireWatcher {
   opened(): void;
   sent(event: LedgerEvent): void;
+  /** A message of any kind came, ahead of what it says. */
+  heard(): void;
   received(event: LedgerEvent): void;
 }
 
@@ -48,6 +50,7 @@ export function watchedSocket(watcher: WireWatcher): typeof WebSocket {
       super(url, protocols);
       watcher.opened();
       this.addEventListener('message', (message: MessageEvent) => {
+        watcher.heard();
         if (!(message.data instanceof ArrayBuffer)) return;
         const event = readLedgerEvent(new Uint8Array(message.data));
         if (event) watcher.received(event);
