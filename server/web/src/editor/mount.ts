@@ -21,6 +21,7 @@ import * as Y from 'yjs';
 import type { User } from '../lib/person';
 import { ownWay, showCaretOf } from './follow';
 import { languageOf, loadLanguage } from './language';
+import { caretNames } from './names';
 import { checkedAwareness } from './presence';
 import { theme } from './theme';
 
@@ -62,6 +63,7 @@ export function mountEditor(options: EditorOptions): Editor {
   const language = new Compartment();
   const writing = new Compartment();
   const undoManager = new Y.UndoManager(text);
+  const people = checkedAwareness(awareness);
   let path = options.path;
   let following: User | undefined;
 
@@ -78,7 +80,8 @@ export function mountEditor(options: EditorOptions): Editor {
         language.of([]),
         // A phone has no room to scroll sideways in.
         matchMedia('(max-width: 760px)').matches ? EditorView.lineWrapping : [],
-        yCollab(text, checkedAwareness(awareness), { undoManager }),
+        yCollab(text, people, { undoManager }),
+        caretNames(people),
         theme,
         ownWay(options.onOwnWay),
         EditorView.updateListener.of((update) => {

@@ -18,7 +18,7 @@ export interface Caret {
 export const CONTENT = 'content';
 
 /** The parts of Awareness that y-codemirror.next uses. */
-interface AwarenessView {
+export interface AwarenessView {
   doc: Y.Doc;
   on: Awareness['on'];
   off: Awareness['off'];

@@ -86,7 +86,7 @@ const look = EditorView.theme({
     borderRadius: '8px',
   },
   '.cm-yLineSelection': { padding: '0 16px 0 10px', margin: '0' },
-  // Others' carets: the name shows while they move, and on hover.
+  // Others' carets; the library shows the name on hover, names.ts when the caret moves.
   '.cm-ySelectionCaret': { borderLeftWidth: '1px', borderRightWidth: '1px' },
   '.cm-ySelectionInfo': {
     fontFamily: 'var(--sans)',
@@ -96,10 +96,7 @@ const look = EditorView.theme({
     padding: '1px 5px',
     borderRadius: '4px 4px 4px 0',
     pointerEvents: 'none',
-    opacity: '1',
-    animation: 'tutti-caret-name 6s forwards',
   },
-  '.cm-ySelectionCaret:hover > .cm-ySelectionInfo': { animation: 'none' },
 });
 
 export const theme: Extension = [look, syntaxHighlighting(highlighting)];
