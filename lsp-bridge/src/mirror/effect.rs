@@ -12,8 +12,8 @@ pub enum Effect {
     Index(IndexEdit),
     /// Bring the document up to date and then call [`super::Mirror::settle`]: take its open
     /// replica or [`super::Mirror::stored`], join its room, exchange, and wait until the server
-    /// has confirmed what it lacked. Offline: call `settle` with what there is, and again once
-    /// connected.
+    /// has confirmed what it lacked. Offline: call [`super::Mirror::settle_offline`] with what
+    /// there is, and `settle` once connected.
     Sync(DocumentId),
     /// Tell the person.
     Tell(Notice),

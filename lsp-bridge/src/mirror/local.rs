@@ -30,6 +30,8 @@ struct NewFile {
 struct News {
     created: Vec<NewFile>,
     deleted: Vec<DocumentId>,
+    /// Missing as well, and open in an editor.
+    missing_open: Vec<DocumentId>,
     changed: Vec<DocumentId>,
 }
 
@@ -56,10 +58,12 @@ impl Mirror {
                 self.left_alone.insert(file.path.to_string(), reason);
             }
             news.deleted.clear();
+            news.missing_open.clear();
         }
         self.pair_renames(&mut news, &mut effects)?;
         for document in news.deleted {
-            self.deleted_here(&document, &mut effects)?;
+            self.vanished.insert(document.clone());
+            effects.push(Effect::Sync(document));
         }
         for file in news.created {
             self.created_here(file, &mut effects)?;
@@ -180,6 +184,9 @@ impl Mirror {
         news: &mut News,
     ) -> Result<(), MirrorError> {
         if self.is_open(&document)? {
+            if matches!(self.tree.read(path), Found::Missing) {
+                news.missing_open.push(document);
+            }
             return Ok(());
         }
         let known = self.known.get(&document);
@@ -189,6 +196,7 @@ impl Mirror {
         match self.tree.read(path) {
             Found::Missing => news.deleted.push(document),
             Found::File(file) => {
+                self.vanished.remove(&document);
                 let same_mode = file.executable.is_none_or(|on| on == base.executable);
                 if hash(&file.bytes) != base.hash || !same_mode {
                     news.changed.push(document);
@@ -208,13 +216,20 @@ impl Mirror {
         effects: &mut Vec<Effect>,
     ) -> Result<(), MirrorError> {
         let mut left = Vec::new();
-        for document in std::mem::take(&mut news.deleted) {
+        let closed = std::mem::take(&mut news.deleted).into_iter();
+        let open = std::mem::take(&mut news.missing_open).into_iter();
+        let missing = closed
+            .map(|id| (id, false))
+            .chain(open.map(|id| (id, true)));
+        for (document, is_open) in missing {
             let known = self.known.get(&document);
             let Some(base) = known.and_then(|known| known.file.clone()) else {
                 continue;
             };
             let name = base.path.file_name();
-            let same = |file: &NewFile| file.hash == base.hash;
+            // Editors that save put the old text aside for a moment, as `name~` and the like.
+            let backup = |file: &NewFile| is_open && is_backup(&file.path, &base.path);
+            let same = |file: &NewFile| file.hash == base.hash && !backup(file);
             let created = &news.created;
             let found = created
                 .iter()
@@ -225,7 +240,8 @@ impl Mirror {
                     created.iter().position(told_apart)
                 });
             let Some(at) = found else {
-                left.push(document);
+                // An editor's file that is missing may be about to be written.
+                left.extend((!is_open).then_some(document));
                 continue;
             };
             let file = news.created.swap_remove(at);
@@ -241,7 +257,8 @@ impl Mirror {
         Ok(())
     }
 
-    fn deleted_here(
+    /// A file was deleted here, and nobody has changed its document since.
+    pub(super) fn deleted_here(
         &mut self,
         document: &DocumentId,
         effects: &mut Vec<Effect>,
@@ -254,6 +271,7 @@ impl Mirror {
         }
         self.forget(document)?;
         self.edit_index(IndexEdit::Remove(document.clone()), effects);
+        self.shown = index::visible(self.entries.get_or_insert_default());
         Ok(())
     }
 
@@ -283,6 +301,12 @@ impl Mirror {
         effects.push(Effect::Sync(document));
         Ok(())
     }
+}
+
+/// Whether `path` is a name that an editor makes up for what it keeps of `of`.
+fn is_backup(path: &ProjectPath, of: &ProjectPath) -> bool {
+    let (name, of) = (path.file_name(), of.file_name());
+    name.len() > of.len() && name.contains(of)
 }
 
 fn new_record(file: &NewFile) -> Record {

@@ -13,6 +13,7 @@
 //!            unsaved()                       documents that the server has not confirmed
 //! index      index_changed(entries)          after the first sync and each change, own ones too
 //! hint       settle(doc, state)              after syncing a closed document
+//!            settle_offline(doc, state)      the same without a connection
 //! disk       watch(), files_changed(changes) as DiskChanges::next() tells; and once
 //!                                            Changes::everything() after the first index_changed
 //! editor     opened(doc) / closed(doc)       an open file is the editor's: neither read nor written
@@ -132,6 +133,9 @@ pub struct Mirror {
     left_alone: BTreeMap<String, LeftAlone>,
     /// Listed documents that are not written here, with the path as it is shown.
     refused: BTreeMap<DocumentId, (String, LeftAlone)>,
+    /// Documents whose files were seen to be missing: whether they were deleted is decided with the
+    /// documents as the server has them.
+    vanished: HashSet<DocumentId>,
     /// Documents whose files were deleted here: a file that comes back is the same document.
     deleted: HashMap<ProjectPath, (DocumentId, Record)>,
 }
@@ -175,6 +179,7 @@ impl Mirror {
             with_guests: BTreeSet::new(),
             left_alone: BTreeMap::new(),
             refused: BTreeMap::new(),
+            vanished: HashSet::new(),
             deleted: HashMap::new(),
         };
         mirror.load_known()?;

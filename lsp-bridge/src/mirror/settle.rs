@@ -30,9 +30,23 @@ impl Mirror {
     /// Brings the file and its document together: what other programs wrote goes into the
     /// document, what others wrote goes into the file. `main` is the document's state.
     ///
-    /// Call it once the document is up to date with the server, or, offline, with what there is.
+    /// Call it once the document is up to date with the server.
     /// The state is stored on the way, in any case.
     pub fn settle(&mut self, document: &DocumentId, main: &[u8]) -> Result<Settled, MirrorError> {
+        let mut settled = self.settle_offline(document, main)?;
+        if self.vanished.remove(document) && self.is_still_missing(document, main)? {
+            self.deleted_here(document, &mut settled.effects)?;
+        }
+        Ok(settled)
+    }
+
+    /// [`Mirror::settle`] without a connection, with what there is. It deletes nothing from the
+    /// project: others may have written into a file that is missing here.
+    pub fn settle_offline(
+        &mut self,
+        document: &DocumentId,
+        main: &[u8],
+    ) -> Result<Settled, MirrorError> {
         let mut settled = Settled::default();
         let mut main = main.to_vec();
         for _ in 0..ATTEMPTS {
@@ -41,6 +55,20 @@ impl Mirror {
             }
         }
         Ok(settled)
+    }
+
+    /// Whether the file is missing and `main` has the text that it had.
+    fn is_still_missing(
+        &mut self,
+        document: &DocumentId,
+        main: &[u8],
+    ) -> Result<bool, MirrorError> {
+        let base = self.own_record(document)?.and_then(|record| record.base);
+        let (Some((path, _)), Some(base)) = (self.place(document)?, base) else {
+            return Ok(false);
+        };
+        let missing = path == base.file.path && matches!(self.tree.read(&path), Found::Missing);
+        Ok(missing && self.text_of(document, main)? == self.text_of(document, &base.state)?)
     }
 
     fn settle_once(
@@ -78,7 +106,7 @@ impl Mirror {
                 self.leave_alone(&mut subject, base, reason, settled)?
             }
             (Found::Missing, Some(base)) if self.is_unchanged(&subject, &base)? => {
-                // Deleted here; the watcher's turn decides on that.
+                // Deleted here, or about to be found elsewhere: the watcher's turn tells.
                 self.remember(&mut subject, Some(base))?;
                 Outcome::Done
             }

@@ -127,7 +127,11 @@ impl Project {
                 closed.step = Step::Settling;
                 closed.touched = false;
                 let state = closed.replica.state();
-                self.disk.give(Task::Settle(document.clone(), state));
+                self.disk.give(Task::Settle {
+                    document: document.clone(),
+                    state,
+                    level,
+                });
             }
             Step::Syncing => {}
             Step::Leaving if level || offline => {

@@ -18,7 +18,12 @@ pub(super) enum Task {
     Load(DocumentId),
     IndexChanged(BTreeMap<DocumentId, FileEntry>),
     FilesChanged(Changes),
-    Settle(DocumentId, Vec<u8>),
+    Settle {
+        document: DocumentId,
+        state: Vec<u8>,
+        /// Whether the server and this replica have all of each other.
+        level: bool,
+    },
     Opened(DocumentId),
     Closed(DocumentId),
     EditorSaved(DocumentId, ProjectPath, Vec<u8>),
@@ -154,8 +159,15 @@ fn perform(mirror: &mut Mirror, task: Task) -> Result<Option<News>, MirrorError>
         }
         Task::IndexChanged(entries) => mirror.index_changed(entries)?,
         Task::FilesChanged(changes) => mirror.files_changed(&changes)?,
-        Task::Settle(document, state) => {
-            let settled = mirror.settle(&document, &state)?;
+        Task::Settle {
+            document,
+            state,
+            level,
+        } => {
+            let settled = match level {
+                true => mirror.settle(&document, &state)?,
+                false => mirror.settle_offline(&document, &state)?,
+            };
             return Ok(Some(News::Settled(document, settled)));
         }
         Task::Opened(document) => {

@@ -76,6 +76,68 @@ fn a_deletion_here_loses_to_an_edit_there() {
 }
 
 #[test]
+fn a_file_that_is_missing_at_the_start_deletes_nothing_that_others_wrote() {
+    let mut hub = Hub::new();
+    let mut ada = Here::with(&[("a.txt", b"1\n"), ("b.txt", b"1\n")]);
+    ada.sync(&mut hub);
+    let (a, b) = (hub.id("a.txt"), hub.id("b.txt"));
+    let mut ada = ada.restart(|root| {
+        fs::remove_file(root.join("a.txt")).unwrap();
+        fs::remove_file(root.join("b.txt")).unwrap();
+    });
+    hub.edit("a.txt", "1\ntheirs\n");
+    // The files are looked at before anything has come from the server.
+    ada.mirror.index_changed(hub.entries()).unwrap();
+    let effects = ada.mirror.files_changed(&Changes::everything()).unwrap();
+    let asked = |id: &DocumentId| effects.contains(&Effect::Sync(id.clone()));
+    assert!(effects.len() == 2 && asked(&a) && asked(&b), "{effects:?}");
+    for id in [&a, &b] {
+        let stored = ada.mirror.stored(id).unwrap().unwrap();
+        let settled = ada.mirror.settle_offline(id, &stored.state).unwrap();
+        assert_eq!(
+            settled.effects,
+            [],
+            "nothing is deleted without a connection"
+        );
+    }
+    ada.carry_out(effects, &mut hub);
+    assert_eq!(hub.entries().keys().collect::<Vec<_>>(), [&a]);
+    assert_eq!(ada.read("a.txt"), "1\ntheirs\n");
+}
+
+#[test]
+fn a_file_that_is_moved_while_it_is_open_is_renamed() {
+    let mut hub = Hub::new();
+    let mut ada = Here::with(&[("a.txt", b"1\n")]);
+    ada.sync(&mut hub);
+    let id = hub.id("a.txt");
+    ada.mirror.opened(&id).unwrap();
+    hub.edit("a.txt", "1\ntheirs\n");
+    fs::rename(ada.path("a.txt"), ada.path("moved.txt")).unwrap();
+    ada.sync(&mut hub);
+    assert_eq!(hub.id("moved.txt"), id);
+    let effects = ada.mirror.closed(&id).unwrap();
+    ada.carry_out(effects, &mut hub);
+    let mut ada = ada.restart(|_| ());
+    ada.sync(&mut hub);
+    let files = BTreeMap::from([("moved.txt".to_owned(), b"1\ntheirs\n".to_vec())]);
+    assert_eq!(ada.files(), files);
+    assert_eq!(hub.entries().len(), 1);
+}
+
+#[test]
+fn an_editor_that_puts_the_old_text_aside_to_save_renames_nothing() {
+    let mut hub = Hub::new();
+    let mut ada = Here::with(&[("a.txt", b"1\n")]);
+    ada.sync(&mut hub);
+    let id = hub.id("a.txt");
+    ada.mirror.opened(&id).unwrap();
+    fs::rename(ada.path("a.txt"), ada.path("a.txt~")).unwrap();
+    ada.sync(&mut hub);
+    assert_eq!(hub.id("a.txt"), id);
+}
+
+#[test]
 fn a_torn_state_is_no_empty_document() {
     let mut hub = Hub::new();
     let mut ada = Here::with(&[("a.txt", b"1\n2\n")]);

@@ -1,7 +1,6 @@
 //! Files and documents follow each other.
 
 use super::*;
-use crate::mirror::IndexEdit;
 
 #[test]
 fn every_file_arrives_byte_for_byte() {
@@ -112,7 +111,7 @@ fn a_file_that_comes_back_is_the_same_document() {
     let id = hub.id("a.txt");
     fs::remove_file(ada.path("a.txt")).unwrap();
     let effects = ada.mirror.files_changed(&Changes::of(["a.txt"])).unwrap();
-    assert_eq!(effects, [Effect::Index(IndexEdit::Remove(id.clone()))]);
+    assert_eq!(effects, [Effect::Sync(id.clone())]);
     ada.carry_out(effects, &mut hub);
     assert!(hub.entries().is_empty());
     ada.write("a.txt", "1\n2\n3\n");
