@@ -108,8 +108,11 @@ impl Own {
         let Ok(update) = Update::decode_v1(update) else {
             return;
         };
-        let end = update.state_vector().get(&ClientID::new(shown.client));
-        if let Some(last) = end.checked_sub(1) {
+        // Not `Update::state_vector`: that knows only of updates that start at clock 0.
+        let typed = update.insertions(true);
+        let typed = typed.get(&ClientID::new(shown.client));
+        let end = typed.and_then(|ranges| ranges.iter().map(|(range, _)| range.end).max());
+        if let Some(last) = end.and_then(|end| end.checked_sub(1)) {
             let item = json!({ "client": shown.client, "clock": last });
             shown.caret = Some(json!({ "type": null, "tname": null, "item": item, "assoc": -1 }));
         }
@@ -164,14 +167,26 @@ mod tests {
         own.typed(&document, &delete);
         assert_eq!(state(&own.announce(&document).unwrap()), shown);
 
-        assert!(own.caret_at(&document, replica.doc(), 1));
-        assert!(!own.caret_at(&document, replica.doc(), 1));
+        // Every later change moves it as well: one letter at a time, and a replacement.
+        for (text, clock) in [("a😀c", 4), ("a😀cd", 5), ("xy😀cd", 7)] {
+            let update = replica.edit(text);
+            own.typed(&document, &update);
+            let moved = state(&own.announce(&document).unwrap());
+            assert_eq!(
+                moved["cursor"]["head"]["item"],
+                json!({ "client": 7, "clock": clock }),
+                "{text}"
+            );
+        }
+
+        assert!(own.caret_at(&document, replica.doc(), 2));
+        assert!(!own.caret_at(&document, replica.doc(), 2));
         let moved = state(&own.announce(&document).unwrap());
         assert_eq!(
             moved["cursor"]["anchor"]["item"],
             json!({ "client": 7, "clock": 1 })
         );
         let gone = awareness::decode(&own.leave(&document).unwrap()).unwrap();
-        assert!(gone[0].is_removal() && gone[0].clock == 4);
+        assert!(gone[0].is_removal() && gone[0].clock == 7);
     }
 }
