@@ -152,6 +152,15 @@ fn status_without_a_server_says_what_is_known() {
     ] {
         assert!(said.contains(part), "{part:?} is not in:\n{said}");
     }
+
+    for number in 0..50 {
+        fs::write(dir.path().join(format!("file{number}.txt")), "new\n").unwrap();
+    }
+    let output = person.tutti(dir.path(), &["status"]);
+    let said = String::from_utf8(output.stdout).unwrap();
+    for number in 0..50 {
+        assert!(said.contains(&format!("  file{number}.txt\n")), "{said}");
+    }
 }
 
 #[test]

@@ -8,9 +8,6 @@ use crate::credentials::Credentials;
 use crate::mirror::{LeftAlone, Survey, survey};
 use crate::project::Project;
 
-/// So many paths of a kind are named; the rest is counted.
-const SHOWN_PATHS: usize = 20;
-
 pub(super) fn run() -> anyhow::Result<()> {
     let project = Project::find(&current_dir()?)?;
     let access = Credentials::of_user()?.project(&project)?;
@@ -56,7 +53,9 @@ fn report(survey: &Survey) -> anyhow::Result<()> {
             return Ok(());
         }
         output::line(format_args!("{title}: {}", output::files(paths.len())))?;
-        named(paths)
+        paths
+            .iter()
+            .try_for_each(|path| output::line(format_args!("  {path}")))
     };
     list("Not yet confirmed by the server", &survey.unsaved)?;
     list("Changed here since the bridge last ran", &survey.changed)?;
@@ -69,16 +68,6 @@ fn report(survey: &Survey) -> anyhow::Result<()> {
     if survey.recovered > 0 {
         let count = output::files(survey.recovered);
         output::line(format_args!("Kept for you in .tutti/recovered: {count}"))?;
-    }
-    Ok(())
-}
-
-fn named(paths: &[String]) -> anyhow::Result<()> {
-    for path in paths.iter().take(SHOWN_PATHS) {
-        output::line(format_args!("  {path}"))?;
-    }
-    if paths.len() > SHOWN_PATHS {
-        output::line(format_args!("  … and {} more", paths.len() - SHOWN_PATHS))?;
     }
     Ok(())
 }
