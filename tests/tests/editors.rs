@@ -30,13 +30,18 @@ struct Scene {
 
 /// A shared directory, its file open in the editor, and someone else in the same file.
 fn scene(kind: Kind, text: &str) -> Result<Scene> {
+    scene_of(kind, FILE, text)
+}
+
+/// As [`scene`], with a file of this name.
+fn scene_of(kind: Kind, file: &str, text: &str) -> Result<Scene> {
     let server = Server::start()?;
     let person = Person::new("Ada")?;
     let dir = tempfile::tempdir()?;
-    project::write(dir.path(), &[(FILE, text), ("other.txt", "other\n")])?;
+    project::write(dir.path(), &[(file, text), ("other.txt", "other\n")])?;
     let project = person.share(dir.path(), &server)?;
     let rest = server.rest()?;
-    let document = rest.file_id(&project.id, FILE)?;
+    let document = rest.file_id(&project.id, file)?;
     let to = Target {
         server: &server.ws_url(),
         project: &project.id,
@@ -45,7 +50,7 @@ fn scene(kind: Kind, text: &str) -> Result<Scene> {
     };
     let other = Member::join(to, 77)?;
     // The person's home has to outlive the editor, and does so as a part of it.
-    let editor = Editor::open(kind, person, dir.path(), FILE)?;
+    let editor = Editor::open(kind, person, dir.path(), file)?;
     Ok(Scene {
         _server: server,
         rest,
@@ -147,6 +152,20 @@ fn helix() -> Result<()> {
 #[test]
 fn emacs() -> Result<()> {
     both_ways(Kind::Emacs)
+}
+
+/// Emacs has no mode of its own for such files, and eglot takes none without a mode.
+#[test]
+fn emacs_in_files_without_a_mode() -> Result<()> {
+    for file in ["metronome.rs", "LICENSE"] {
+        let mut scene = scene_of(Kind::Emacs, file, "one\ntwo\n")?;
+        scene.editor.type_behind("one")?;
+        scene.editor.type_text(" here", PACE)?;
+        scene.server_holds("one here\ntwo\n")?;
+        scene.other.append("three\n")?;
+        scene.editor.holds("one here\ntwo\nthree\n")?;
+    }
+    Ok(())
 }
 
 /// Someone types from the first moment on and never pauses, while another types too. Editors that wait for a pause
