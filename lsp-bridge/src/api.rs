@@ -23,7 +23,7 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 pub enum ApiError {
     /// Nobody answers.
     #[error(
-        "no Tutti server answers at {server} ({reason}): start one with `tutti-server`, or name yours with --server"
+        "no Tutti server answers at {server} ({reason}): start it with `tutti-server`, or try again later"
     )]
     NoServer {
         /// The address.
@@ -101,6 +101,16 @@ impl Api {
     /// Makes a further link.
     pub fn create_link(&self, id: &ProjectId, link: &NewLink) -> Result<CreatedLink, ApiError> {
         self.post(&format!("api/projects/{id}/links"), Some(link))
+    }
+
+    /// Whether anybody answers, whatever the token.
+    pub fn reach(&self) -> Result<(), ApiError> {
+        let answer = self.agent.get(self.url("healthz")).call();
+        let status = answer.map_err(|error| self.no_answer(&error))?.status();
+        match status.is_success() {
+            true => Ok(()),
+            false => Err(self.no_tutti(format!("it answers {status}"))),
+        }
     }
 
     fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ApiError> {

@@ -5,6 +5,7 @@
 )]
 
 use std::fs;
+use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -79,7 +80,7 @@ fn each_mistake_is_one_sentence_that_says_what_to_do() {
         (&["share", "missing"], &["missing cannot be shared"]),
         (
             &["share", "--server", &nowhere],
-            &["no token", "--token", "TUTTI_TOKEN"],
+            &["no Tutti server answers", &nowhere, "--server"],
         ),
         (
             &["share", "--server", &nowhere, "--token", "T"],
@@ -92,8 +93,45 @@ fn each_mistake_is_one_sentence_that_says_what_to_do() {
             assert!(said.contains(part), "{words:?} says: {said}");
         }
     }
+    let said = person.fails(dir.path(), &["join", &link]);
+    assert!(!said.contains("--server"), "join has no such flag: {said}");
     let written = fs::read_dir(dir.path()).unwrap().count();
     assert_eq!(written, 0, "the directory is left as it was");
+}
+
+/// A server that answers each request with this.
+fn answering(status: &'static str, body: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let _ = stream.read(&mut [0; 4096]);
+            let length = body.len();
+            let head = format!("HTTP/1.1 {status}\r\nconnection: close\r\n");
+            let _ = write!(stream, "{head}content-length: {length}\r\n\r\n{body}");
+        }
+    });
+    format!("http://{address}")
+}
+
+#[test]
+fn a_share_without_a_good_token_speaks_of_the_token() {
+    let person = Person::new();
+    let dir = tempfile::tempdir().unwrap();
+    let there = answering("200 OK", "ok\n");
+    let said = person.fails(dir.path(), &["share", "--server", &there]);
+    for part in ["no token for", "--token", "TUTTI_TOKEN"] {
+        assert!(said.contains(part), "{said}");
+    }
+    let refusing = answering(
+        "401 Unauthorized",
+        r#"{"type":"about:blank","title":"Unauthorized","status":401,"detail":"Ask for a new link."}"#,
+    );
+    let words = ["share", "--server", &refusing, "--token", "bad"];
+    let said = person.fails(dir.path(), &words);
+    assert!(said.contains("the token from --token"), "{said}");
+    assert!(!said.contains("link"), "{said}");
 }
 
 #[test]

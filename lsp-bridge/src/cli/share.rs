@@ -128,19 +128,25 @@ fn create(
         Some(server) => server.clone(),
         None => DEFAULT_SERVER.parse()?,
     };
-    let token = token::find(args.token.as_deref(), &server, credentials)?;
+    let token = token::find(args.token.as_deref(), &server, credentials).map_err(name_another)?;
     let name = match &args.name {
         Some(name) => name.clone(),
         None => directory_name(root),
     };
     let created = match Api::new(&server, &token.token).create_project(&name) {
-        Err(error @ (ApiError::Unauthorized(_) | ApiError::Forbidden(_))) => {
+        // The server's own words are for links.
+        Err(ApiError::Unauthorized(_)) => bail!(
+            "{server} does not know the token from {}: give the administrator's with --token or \
+             TUTTI_TOKEN (the server says at its first start in which file it lies)",
+            token.source
+        ),
+        Err(error @ ApiError::Forbidden(_)) => {
             return Err(anyhow::Error::new(error).context(format!(
                 "the token from {} does not let you share on {server}",
                 token.source
             )));
         }
-        created => created?,
+        created => created.map_err(|error| name_another(error.into()))?,
     };
     let link: ShareLink = created.editor_link.parse()?;
     let project = Project {
@@ -161,6 +167,16 @@ fn create(
     }
     project.begin()?;
     Ok((project, access))
+}
+
+/// Where no server answers, another one may be meant.
+fn name_another(error: anyhow::Error) -> anyhow::Error {
+    match error.downcast_ref() {
+        Some(ApiError::NoServer { .. }) => {
+            anyhow::anyhow!("{error}, or name another with --server")
+        }
+        _ => error,
+    }
 }
 
 /// The directory's own name, cut to what a project's name may be.

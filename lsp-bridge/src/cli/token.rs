@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use url::{Host, Url};
 
+use crate::api::Api;
 use crate::credentials::Credentials;
 
 /// A token and where it was found.
@@ -56,6 +57,8 @@ pub(super) fn find(
     {
         return Ok(found(&token, Source::AdminFile(path)));
     }
+    // A server that is not there is the first thing to know of.
+    Api::new(server, "").reach()?;
     anyhow::bail!(
         "no token for {server}: give the administrator's with --token or TUTTI_TOKEN (the server \
          says at its first start in which file it lies)"
