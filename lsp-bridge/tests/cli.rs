@@ -184,7 +184,7 @@ fn status_without_a_server_says_what_is_known() {
     let said = String::from_utf8(output.stdout).unwrap();
     for part in [
         "no access from here: run `tutti join LINK`",
-        "0 files followed",
+        "0 files in step with the project, 1 changed here",
         "Changed here since the bridge last ran: 1 file\n  new.txt\n",
         "Left alone: 1 file\n  image.png: it is not UTF-8 text\n",
     ] {

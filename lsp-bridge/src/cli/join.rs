@@ -210,7 +210,7 @@ async fn download(
     let written = write(&mut workspace, entries, condition).await;
     written.context("the project is not complete here; the same command goes on with it")?;
     workspace.tell_left_alone();
-    Ok(workspace.mirror.documents().count())
+    Ok(workspace.files_here())
 }
 
 async fn write(

@@ -209,5 +209,5 @@ async fn upload(project: &Project, access: &Access) -> anyhow::Result<usize> {
     effects.extend(workspace.mirror.files_changed(&Changes::everything())?);
     workspace.carry_out(effects, "Uploading").await?;
     workspace.tell_left_alone();
-    Ok(workspace.mirror.documents().count())
+    Ok(workspace.files_here())
 }

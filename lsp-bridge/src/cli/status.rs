@@ -45,8 +45,9 @@ fn report(survey: &Survey) -> anyhow::Result<()> {
     };
     output::line(format_args!("Bridge     {bridge}"))?;
     output::line(format_args!(
-        "Files      {} followed",
-        output::files(survey.followed)
+        "Files      {} in step with the project, {} changed here",
+        output::files(survey.followed),
+        survey.changed.len()
     ))?;
     let list = |title: &str, paths: &[String]| {
         if paths.is_empty() {

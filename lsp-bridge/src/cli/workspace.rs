@@ -1,6 +1,6 @@
 //! A directory on its way into or out of a project, for `share` and `join`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use anyhow::Context;
 use tutti_engine::Replica;
@@ -130,6 +130,12 @@ impl Workspace {
         Ok(())
     }
 
+    /// The number of files that are the same document here and in the project.
+    pub(super) fn files_here(&self) -> usize {
+        let left_alone = self.mirror.left_alone().map(|(path, _)| path).collect();
+        count_here(&self.index.entries(), &left_alone)
+    }
+
     /// Tells which files the mirror could not share or write.
     pub(super) fn tell_left_alone(&self) {
         let count = self.mirror.left_alone().count();
@@ -140,6 +146,14 @@ impl Workspace {
             ));
         }
     }
+}
+
+/// So many of the listed files have a place here and are not left alone.
+fn count_here(entries: &BTreeMap<DocumentId, FileEntry>, left_alone: &HashSet<&str>) -> usize {
+    let places = index::visible(entries).into_values().flatten();
+    places
+        .filter(|path| !left_alone.contains(path.to_string().as_str()))
+        .count()
 }
 
 /// What is still to be done.
@@ -207,5 +221,30 @@ pub(super) fn link_config(project: &Project, token: &str) -> link::Config {
         project: project.id.clone(),
         token: token.to_owned(),
         timing: link::Timing::default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tutti_protocol::index::Eol;
+
+    use super::*;
+
+    #[test]
+    fn files_that_are_left_alone_are_not_counted() {
+        let entry = |path: &str| FileEntry {
+            path: path.to_owned(),
+            eol: Eol::Lf,
+            executable: false,
+            created_at: 0,
+            created_by: String::new(),
+        };
+        let paths = ["a.txt", "b.txt", "../c.txt", ".git/config"];
+        let entries = (0..).zip(paths);
+        let entries = entries
+            .map(|(id, path)| (format!("d{id}").parse().unwrap(), entry(path)))
+            .collect();
+        assert_eq!(count_here(&entries, &HashSet::new()), 2);
+        assert_eq!(count_here(&entries, &HashSet::from(["b.txt"])), 1);
     }
 }
