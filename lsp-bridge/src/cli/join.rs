@@ -195,6 +195,7 @@ async fn download(
     let mut index = Index::new(None)?;
     index.sync(&mut transfer).await?;
     if condition == Condition::Unmerged {
+        transfer.close().await;
         return Err(refusal(&compare(&project.root, &index.entries())?, project));
     }
     fs::create_dir_all(&project.root)
@@ -210,7 +211,9 @@ async fn download(
     let written = write(&mut workspace, entries, condition).await;
     written.context("the project is not complete here; the same command goes on with it")?;
     workspace.tell_left_alone();
-    Ok(workspace.files_here())
+    let count = workspace.files_here();
+    workspace.close().await;
+    Ok(count)
 }
 
 async fn write(

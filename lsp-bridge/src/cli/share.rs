@@ -209,5 +209,7 @@ async fn upload(project: &Project, access: &Access) -> anyhow::Result<usize> {
     effects.extend(workspace.mirror.files_changed(&Changes::everything())?);
     workspace.carry_out(effects, "Uploading").await?;
     workspace.tell_left_alone();
-    Ok(workspace.files_here())
+    let count = workspace.files_here();
+    workspace.close().await;
+    Ok(count)
 }

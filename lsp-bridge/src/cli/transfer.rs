@@ -16,6 +16,8 @@ use crate::link::{self, Command, Event, Status};
 const AT_ONCE: usize = 64;
 /// A server that says nothing for this long is given up.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// So long the connection may take to close.
+const GOODBYE: Duration = Duration::from_secs(2);
 
 /// Where documents come from and go to.
 pub(super) trait Documents {
@@ -91,6 +93,20 @@ impl Transfer {
                 store.done(&document, room.replica)?;
                 self.outgoing.push_back(Command::Leave(document));
             }
+        }
+    }
+
+    /// Takes leave of the server, so that it does not find the connection broken.
+    pub(super) async fn close(self) {
+        let Self {
+            commands,
+            mut events,
+            ..
+        } = self;
+        drop(commands);
+        let ended = async { while events.recv().await.is_some() {} };
+        if tokio::time::timeout(GOODBYE, ended).await.is_err() {
+            tracing::debug!("the connection took too long to close");
         }
     }
 
@@ -215,5 +231,38 @@ impl Room {
 
     fn is_complete(&self) -> bool {
         self.synced && self.told && !self.unconfirmed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::StreamExt;
+    use tokio::net::TcpListener;
+    use tokio_tungstenite::accept_async;
+    use tokio_tungstenite::tungstenite::Message;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_server_is_told_of_the_end() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut transfer = Transfer::start(link::Config {
+            server: format!("http://{address}").parse().unwrap(),
+            project: "p".parse().unwrap(),
+            token: "secret".into(),
+            timing: link::Timing::default(),
+        });
+        let mut peer = accept_async(listener.accept().await.unwrap().0)
+            .await
+            .unwrap();
+        loop {
+            let event = transfer.events.recv().await.unwrap();
+            if event == Event::Status(Status::Connected) {
+                break;
+            }
+        }
+        let (end, ()) = tokio::join!(peer.next(), transfer.close());
+        assert!(matches!(end, Some(Ok(Message::Close(_)))), "{end:?}");
     }
 }

@@ -136,6 +136,11 @@ impl Workspace {
         count_here(&self.index.entries(), &left_alone)
     }
 
+    /// Takes leave of the server.
+    pub(super) async fn close(self) {
+        self.transfer.close().await;
+    }
+
     /// Tells which files the mirror could not share or write.
     pub(super) fn tell_left_alone(&self) {
         let count = self.mirror.left_alone().count();
