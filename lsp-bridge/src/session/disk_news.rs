@@ -68,7 +68,7 @@ impl Project {
         }
     }
 
-    fn edit_index(&mut self, edit: &IndexEdit) {
+    pub(super) fn edit_index(&mut self, edit: &IndexEdit) {
         if self.role == Role::Viewer {
             return;
         }
@@ -82,7 +82,9 @@ impl Project {
 
     /// The index may have changed: look-ups, the editor's files and the mirror follow.
     pub(super) fn index_refreshed(&mut self) {
+        let open = self.entries_of_open();
         if self.index.refresh() {
+            self.note_deleted(open);
             self.open_listed();
             self.index_to_mirror();
         }

@@ -337,6 +337,7 @@ impl Project {
     }
 
     fn document_saved(&mut self, document: &DocumentId, text: Option<String>) {
+        self.bring_back(document);
         let now = self.clock.now();
         let Some(open) = self
             .rooms
@@ -389,6 +390,7 @@ impl Project {
             }
             room.store_by(store_at);
         }
+        self.deleted.remove(document);
         self.left(document);
     }
 

@@ -12,6 +12,7 @@
 mod catch_up;
 mod clock;
 mod commands;
+mod deleted;
 mod disk;
 mod disk_news;
 mod documents;

@@ -4,7 +4,7 @@
 //! add what it does when the link ([`super::link_events`]), the mirror ([`super::disk_news`]),
 //! the editor ([`super::documents`]) or the clock ([`super::timers`]) has something to say.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 use tower_lsp::jsonrpc::Id;
 use tutti_engine::{EditId, Millis};
 use tutti_protocol::ids::DocumentId;
+use tutti_protocol::index::FileEntry;
 use tutti_protocol::role::Role;
 
 use super::clock::Clock;
@@ -93,6 +94,8 @@ pub(super) struct Project {
     /// What files held before others' edits were written into them: an editor may have read them
     /// just before.
     pub(super) overwritten: VecDeque<(DocumentId, Vec<u8>)>,
+    /// Documents that the editor shows and that someone deleted, as they were listed.
+    pub(super) deleted: BTreeMap<DocumentId, FileEntry>,
     pub(super) asked: HashMap<Id, (DocumentId, EditId)>,
     pub(super) progress: Progress,
     pub(super) people: People,
@@ -164,6 +167,7 @@ impl Project {
             queued: BTreeSet::new(),
             loading: BTreeSet::new(),
             overwritten: VecDeque::new(),
+            deleted: BTreeMap::new(),
             asked: HashMap::new(),
             progress,
             neighbours_at: None,

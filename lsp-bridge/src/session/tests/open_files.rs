@@ -128,6 +128,38 @@ async fn a_new_file_is_shared_once_it_is_saved() {
 }
 
 #[tokio::test]
+async fn a_file_that_someone_deletes_is_told_of_and_comes_back_with_the_next_save() {
+    let hub = Hub::start().await;
+    let ada = Editor::start(&hub, &[("a", "one\n"), ("b", "b\n")]).await;
+    eventually(|| hub.texts() == ["b\n", "one\n"]).await;
+    let mut bob = Editor::start(&hub, &[]).await;
+    on_disk(&bob.root().join("a"), "one\n").await;
+    on_disk(&bob.root().join("b"), "b\n").await;
+    bob.open("a").await;
+    bob.type_at("a", 0, 0, "still ").await;
+    eventually(|| hub.texts() == ["b\n", "still one\n"]).await;
+    on_disk(&ada.root().join("a"), "still one\n").await;
+    std::fs::remove_file(ada.root().join("a")).unwrap();
+    bob.until(|_, message| {
+        message["method"] == "window/showMessage"
+            && message["params"]["message"]
+                == "Tutti: a was deleted by someone; save to bring it back"
+    })
+    .await;
+    bob.type_at("a", 0, 0, "here ").await;
+    bob.save("a").await;
+    on_disk(&ada.root().join("a"), "here still one\n").await;
+    // Nothing of it hangs on the session that brought it back.
+    let (orderly, files) = bob.quit().await;
+    assert!(orderly);
+    let _bob = Editor::start_in(files.clone(), json!({})).await;
+    std::fs::write(ada.root().join("b"), "later\n").unwrap();
+    on_disk(&files.path().join("work/b"), "later\n").await;
+    on_disk(&files.path().join("work/a"), "here still one\n").await;
+    assert!(!files.path().join("work/.tutti/recovered").exists());
+}
+
+#[tokio::test]
 async fn what_is_not_the_projects_stays_private() {
     let hub = Hub::start().await;
     let files = [("a", "shared\n"), (".gitignore", "secret\n")];
