@@ -1,4 +1,4 @@
-//! Which character that the editor shows is which character of the `editor` replica.
+//! Which character that the editor shows is which character of the replica's view.
 //!
 //! The two texts are one almost always. They differ for a while when an edit landed on moved
 //! places, when it met the person's own typing at one place and the editor ordered the two another
@@ -32,8 +32,11 @@ pub(super) struct Character {
 }
 
 impl Alignment {
-    /// Two texts of which nothing is known but that they differ.
+    /// Two texts of which nothing else is known.
     pub(super) fn between(shown: &Rope, replica: &Rope) -> Self {
+        if shown == replica {
+            return Self::Same;
+        }
         Self::Mapped(vec![Character::unknown(true); shown.len_chars()]).matched(shown, replica)
     }
 

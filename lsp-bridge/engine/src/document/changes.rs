@@ -23,6 +23,23 @@ pub(super) struct Replayed {
     pub(super) drifted: bool,
 }
 
+impl Replayed {
+    /// Which of two patches these changes are, if they are just one of them.
+    pub(super) fn exactly(&self, expected: &[Patch; 2]) -> Option<usize> {
+        expected.iter().position(|expected| match &*self.patches {
+            [one] => one == expected,
+            // The last place first, so that each stands in the coordinates of the old text.
+            several => {
+                let splices = expected.splices();
+                let reported = several.iter().rev().map(Patch::splices);
+                splices.len() == several.len()
+                    && std::iter::zip(splices, reported)
+                        .all(|(splice, one)| one == [splice.clone()])
+            }
+        })
+    }
+}
+
 /// Replays `changes` on `text`.
 pub(super) fn replay(text: &Rope, changes: &[Change], form: Form) -> Replayed {
     let mut out = Replayed {

@@ -5,6 +5,7 @@ use ropey::Rope;
 use super::{Answer, Document, EditId, Millis};
 use crate::patch::Patch;
 use crate::position::TextEdit;
+use crate::replica::Mark;
 
 /// How long after a yes that may be untrue the text may take to show the edit.
 const ECHO_MS: u64 = 2_000;
@@ -28,9 +29,9 @@ pub(super) struct Flight {
     /// The same in the coordinates of the text that the editor shows now: where it met the
     /// person's own insertions, standing before them and standing behind them.
     pub(super) edit: [Patch; 2],
-    /// What `main` held and `editor` lacked when it was sent.
-    pub(super) update: Vec<u8>,
-    /// What `editor` must reach, for [`Retry`].
+    /// The characters that it stands for; none if it only puts right what had fallen elsewhere.
+    pub(super) marks: Vec<Mark>,
+    /// The text that it leads to, for [`Retry`].
     pub(super) target: Rope,
     /// Whether the person has typed since.
     pub(super) overtaken: bool,
@@ -95,7 +96,6 @@ impl Document {
 
     /// Frees the slot of an edit that has not landed.
     pub(super) fn drop_flight(&mut self) -> Option<Flight> {
-        self.ahead = None;
         self.flight.take()
     }
 

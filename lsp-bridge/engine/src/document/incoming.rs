@@ -3,12 +3,15 @@
 use ropey::Rope;
 
 use super::alignment::Alignment;
-use super::changes::{EARLY_MS, replay};
+use super::changes::{EARLY_MS, Replayed, replay};
 use super::{Document, Effect, Millis, ends_with_newline, same_text};
 use crate::diff::diff;
 use crate::explain::{Expected, Explanation, explain};
 use crate::patch::{Patch, Side, Splice};
 use crate::position::Change;
+
+/// An update in v1 encoding that changes nothing.
+const EMPTY_UPDATE: &[u8] = &[0, 0];
 
 impl Document {
     /// The next report in order: the person's change, the landing of ours, or both.
@@ -24,15 +27,20 @@ impl Document {
             for patch in &replayed.patches {
                 self.user(patch, effects);
             }
-        } else if replayed.text != self.shown {
-            self.explained(replayed.text, &replayed.patches, effects);
+        } else if !replayed.patches.is_empty() {
+            self.explained(&replayed, effects);
         }
     }
 
-    fn explained(&mut self, next: Rope, patches: &[Patch], effects: &mut Vec<Effect>) {
+    fn explained(&mut self, replayed: &Replayed, effects: &mut Vec<Effect>) {
+        let next = &replayed.text;
         let Some(flight) = self.flight.as_ref() else {
             return;
         };
+        if let Some(exact) = replayed.exactly(&flight.edit) {
+            let edit = flight.edit[exact].clone();
+            return self.take_in_flight(&edit);
+        }
         let accepted = flight.accepted;
         let expected = Expected {
             edit: flight.edit.clone(),
@@ -43,9 +51,9 @@ impl Document {
             accepted,
             certain: accepted && self.dialect.means_yes(flight.version),
         };
-        match explain(&self.shown, &next, &expected, self.form.encoding()) {
+        match explain(&self.shown, next, &expected, self.form.encoding()) {
             Explanation::User => {
-                for patch in patches {
+                for patch in &replayed.patches {
                     self.user(patch, effects);
                 }
                 if accepted {
@@ -55,14 +63,14 @@ impl Document {
             }
             Explanation::Ours { edit } => {
                 self.take_in_flight(&edit);
-                let typed = diff(&self.shown, &next);
+                let typed = diff(&self.shown, next);
                 self.user(&typed, effects);
             }
             Explanation::Stale { typed, fallen } => {
                 let typed = diff(&self.shown, &typed);
                 self.user(&typed, effects);
                 self.take_in_flight(&fallen);
-                let typed = diff(&self.shown, &next);
+                let typed = diff(&self.shown, next);
                 self.user(&typed, effects);
             }
         }
@@ -73,13 +81,12 @@ impl Document {
         let Some(flight) = self.flight.take() else {
             return;
         };
-        let merged = self
-            .editor
-            .apply(&flight.update)
-            .expect("main's own update is valid");
+        let merged = self.main.land(&flight.marks);
         edit.apply(&mut self.shown);
         let alignment = std::mem::replace(&mut self.alignment, Alignment::Same);
-        self.alignment = alignment.landed(edit, &merged, &self.shown, self.editor.rope());
+        if !alignment.is_same() || *edit != merged {
+            self.alignment = alignment.landed(edit, &merged, &self.shown, self.view());
+        }
         self.retry.landed();
     }
 
@@ -93,12 +100,8 @@ impl Document {
             let written = self.alignment.carry(splice);
             self.write(&written, effects);
             Patch::from(splice.clone()).apply(&mut self.shown);
-            self.alignment = std::mem::replace(&mut self.alignment, Alignment::Same).typed(
-                splice,
-                &written,
-                &self.shown,
-                self.editor.rope(),
-            );
+            let alignment = std::mem::replace(&mut self.alignment, Alignment::Same);
+            self.alignment = alignment.typed(splice, &written, &self.shown, self.view());
         }
         if let Some(flight) = self.flight.as_mut() {
             let [before, behind] = &flight.edit;
@@ -110,17 +113,13 @@ impl Document {
         }
     }
 
-    /// Writes the person's change into `editor` and `main` and sends it.
+    /// Writes the person's change into the view and sends it.
     fn write(&mut self, patch: &Patch, effects: &mut Vec<Effect>) {
-        if patch.is_empty() {
-            return;
+        let update = self.main.type_in(self.user, patch);
+        // Who deletes what others have deleted already has nothing to tell.
+        if update != EMPTY_UPDATE {
+            effects.push(Effect::Send { update });
         }
-        let update = self.editor.splice(patch);
-        self.main
-            .apply(&update)
-            .expect("the editor replica's own update is valid");
-        self.ahead.take_if(|known| !known.is_empty());
-        effects.push(Effect::Send { update });
     }
 
     /// Neovim adds the newline that a file lacks when it saves, and shows it from then on. Where the
@@ -130,8 +129,8 @@ impl Document {
             return;
         };
         let shows = ends_with_newline(&self.shown);
-        let has = ends_with_newline(self.editor.rope());
-        let is_alike = same_text(&self.shown, self.editor.rope(), self.keeps_newline());
+        let has = ends_with_newline(self.view());
+        let is_alike = same_text(&self.shown, self.view(), self.keeps_newline());
         if !shows && has && is_alike && text.ends_with('\n') {
             self.shown.insert_char(self.shown.len_chars(), '\n');
             self.alignment = Alignment::Same;
@@ -143,7 +142,9 @@ impl Document {
         if self.form.hides_first() && self.main.rope().chars().next() != self.shown.chars().next() {
             self.form = self.form.without_bom();
             self.shown.remove(0..1);
-            self.alignment = Alignment::between(&self.shown, self.editor.rope());
+            // It has left the shared text already.
+            self.main.type_in(self.user, &Patch::single(0, 1, ""));
+            self.alignment = Alignment::between(&self.shown, self.view());
         }
     }
 
@@ -152,22 +153,22 @@ impl Document {
     fn make_newline_real(&mut self, splice: &Splice, effects: &mut Vec<Effect>) {
         let end = self.shown.len_chars();
         let behind = splice.at == end && !splice.insert.is_empty();
-        let text = self.editor.rope();
+        let text = self.view();
         let is_unreal = !ends_with_newline(text) && ends_with_newline(&self.shown);
         if self.keeps_newline() && behind && is_unreal {
             let newline = Patch::single(text.len_chars(), 0, "\n");
             self.write(&newline, effects);
             let alignment = std::mem::replace(&mut self.alignment, Alignment::Same);
-            self.alignment = alignment.newline_is_real(&self.shown, self.editor.rope());
+            self.alignment = alignment.newline_is_real(&self.shown, self.view());
         }
     }
 
-    /// Makes `editor` hold what the editor shows, as the person's change.
+    /// Makes the view hold what the editor shows, as the person's change.
     pub(super) fn adopt_shown(&mut self, effects: &mut Vec<Effect>) {
-        if same_text(&self.shown, self.editor.rope(), self.keeps_newline()) {
+        if same_text(&self.shown, self.view(), self.keeps_newline()) {
             return;
         }
-        let typed = diff(self.editor.rope(), &self.shown);
+        let typed = diff(self.view(), &self.shown);
         self.write(&typed, effects);
         self.alignment = Alignment::Same;
     }
@@ -194,12 +195,11 @@ impl Document {
     /// Others have written.
     pub(super) fn remote(&mut self, update: &[u8], effects: &mut Vec<Effect>) {
         match self.main.apply(update) {
-            Ok(patch) => {
+            Ok(()) => {
                 self.bom_has_gone();
-                self.ahead = match self.ahead.take() {
-                    Some(known) if known.is_empty() => Some(patch),
-                    _ => None,
-                };
+                if self.main.was_torn() {
+                    self.alignment = Alignment::between(&self.shown, self.view());
+                }
             }
             Err(error) => effects.push(Effect::Tell {
                 message: format!(

@@ -3,23 +3,22 @@
 //!
 //! ```text
 //!   editor ── Changed, Saved, Answered ──►  shown ─┐ (the text the editor reported)
-//!                                           editor ├─ Document
+//!                                           view  ├─ Document
 //!   server ── Remote ────────────────────►  main  ─┘
 //! ```
 //!
 //! - `main` is the replica that the link keeps in sync with the server;
-//! - `editor` is a replica with the person's client id, holding what the editor shows or is about
-//!   to show;
+//! - its *view* is the part of it that the editor shows, character by character;
 //! - `shown` is the text that the editor last reported, with its version;
 //! - at most one edit is under way to the editor, a [`Flight`].
 //!
-//! What the person types goes `shown` → `editor` → `main` → server; the Yjs documents do all
-//! merging. What others type goes server → `main`, and from there as the smallest edits to the
-//! editor. When those have landed, `editor` takes in the very update that they stood for.
+//! What the person types goes `shown` → view → `main` → server; the Yjs document does all merging.
+//! What others type goes server → `main`, and from there as the smallest edits to the editor. When
+//! those have landed, the view takes in the very characters that they stood for.
 //!
-//! `shown` and `editor` may differ for a while: an edit landed on moved places, or only its first
+//! `shown` and the view may differ for a while: an edit landed on moved places, or only its first
 //! part has been sent. The person's changes are then carried over the difference, and the next
-//! edit repairs it, since edits are always computed from `shown` to `main`.
+//! edit repairs it.
 
 mod alignment;
 mod changes;
@@ -158,16 +157,14 @@ pub enum Effect {
 #[derive(Debug)]
 pub struct Document {
     main: Replica,
-    editor: Replica,
+    /// The Yjs client id of the person.
+    user: u64,
     shown: Rope,
     version: i32,
     form: Form,
     dialect: Dialect,
-    /// How `shown` and `editor` correspond.
+    /// How `shown` and the view correspond.
     alignment: Alignment,
-    /// What `main` holds and `editor` does not (with an edit under way: will not when it has
-    /// landed), as a patch of `editor`'s text; `None` if it would have to be worked out.
-    ahead: Option<Patch>,
     flight: Option<Flight>,
     retry: Retry,
     next_edit: u64,
@@ -183,7 +180,7 @@ impl Document {
     ///
     /// A text that differs from `base` holds the person's own unsaved changes; they are merged.
     pub fn open(
-        main: Replica,
+        mut main: Replica,
         base: Option<Replica>,
         opened: Opened,
         now: Millis,
@@ -198,34 +195,27 @@ impl Document {
         );
         let shown = Rope::from_str(&form.whole(&opened.text));
         let kept = opened.dialect.keeps_final_newline;
-        let editor = match base {
-            Some(base) if !same_text(&shown, main.rope(), kept) => base.fork(opened.user),
-            None if !same_text(&shown, main.rope(), kept) => {
-                effects.push(Effect::Recover {
-                    text: opened.text.clone(),
-                    reason: "the file differed from the shared text, and what it was made from is \
-                             not known any more"
+        let is_current = same_text(&shown, main.rope(), kept);
+        let has_base = is_current || base.is_some();
+        main.begin_showing(base.as_ref().filter(|_| !is_current));
+        if !has_base {
+            effects.push(Effect::Recover {
+                text: opened.text.clone(),
+                reason: "the file differed from the shared text, and what it was made from is not \
+                         known any more"
+                    .into(),
+            });
+            effects.push(Effect::Tell {
+                message:
+                    "This file differed from the shared text: the shared text is shown, and a \
+                          copy of yours is in .tutti/recovered/."
                         .into(),
-                });
-                effects.push(Effect::Tell {
-                    message: "This file differed from the shared text: the shared text is shown, \
-                              and a copy of yours is in .tutti/recovered/."
-                        .into(),
-                });
-                main.fork(opened.user)
-            }
-            _ => main.fork(opened.user),
-        };
-        let has_base = effects.is_empty();
+            });
+        }
         let mut document = Self {
-            alignment: if shown == *editor.rope() {
-                Alignment::Same
-            } else {
-                Alignment::between(&shown, editor.rope())
-            },
-            ahead: None,
+            alignment: Alignment::between(&shown, main.shown()),
             main,
-            editor,
+            user: opened.user,
             shown,
             version: opened.version,
             form,
@@ -282,14 +272,22 @@ impl Document {
 
     /// Whether the editor shows everything, and nothing is under way.
     pub fn is_settled(&self) -> bool {
-        self.flight.is_none() && same_text(&self.shown, self.main.rope(), self.keeps_newline())
+        let is_alike = || same_text(&self.shown, self.main.rope(), self.keeps_newline());
+        self.flight.is_none()
+            && match self.alignment {
+                Alignment::Same => self.main.is_shown() || is_alike(),
+                Alignment::Mapped(_) => is_alike(),
+            }
     }
 
     /// Where a place that the editor shows lies in the shared text, in UTF-16 units.
     pub fn to_shared(&self, place: Position) -> u32 {
         let place = self.form.place_from_editor(place);
         let at = locate(&self.shown, place, self.form.encoding()).at;
-        let at = carry(&self.shown, self.main.rope(), at);
+        let at = match self.alignment {
+            Alignment::Same => self.main.shown_to_shared(at),
+            Alignment::Mapped(_) => carry(&self.shown, self.main.rope(), at),
+        };
         self.main.rope().char_to_utf16_cu(at) as u32
     }
 
@@ -297,9 +295,17 @@ impl Document {
     pub fn to_shown(&self, units: u32) -> Position {
         let main = self.main.rope();
         let at = main.utf16_cu_to_char((units as usize).min(main.len_utf16_cu()));
-        let at = carry(main, &self.shown, at);
+        let at = match self.alignment {
+            Alignment::Same => self.main.shared_to_shown(at),
+            Alignment::Mapped(_) => carry(main, &self.shown, at),
+        };
         self.form
             .place_for_editor(position(&self.shown, at, self.form.encoding()))
+    }
+
+    /// The part of the shared text that the editor shows, as far as its characters are known.
+    fn view(&self) -> &Rope {
+        self.main.shown()
     }
 
     fn keeps_newline(&self) -> bool {

@@ -9,9 +9,7 @@ use super::{Document, EditId, Effect, Millis, ends_with_newline, same_text};
 use crate::diff::{diff, refine};
 use crate::patch::{Patch, Splice};
 use crate::position::{Range, TextEdit, position};
-
-/// An update in v1 encoding that changes nothing.
-const EMPTY_UPDATE: &[u8] = &[0, 0];
+use crate::replica::{Mark, Step};
 
 impl Document {
     /// Asks the editor for what it lacks, if nothing is under way, and for a tick when one is due.
@@ -31,26 +29,24 @@ impl Document {
     }
 
     fn send_edit(&mut self, now: Millis, effects: &mut Vec<Effect>) {
-        if self.alignment.is_same() && self.ahead.as_ref().is_some_and(Patch::is_empty) {
+        if self.alignment.is_same() && self.main.is_shown() {
             return;
         }
-        let update = self
-            .main
-            .diff(&self.editor.state_vector())
-            .expect("a replica's own state vector is valid");
-        if same_text(&self.shown, self.main.rope(), self.keeps_newline()) {
-            self.catch_up(&update);
-            return;
-        }
-        let is_repair = !same_text(&self.shown, self.editor.rope(), self.keeps_newline());
-        let (mut patch, update) = if is_repair {
-            let patch = self.alignment.repair(&self.shown, self.editor.rope());
-            let patch = refine(&self.shown, &patch);
-            let patch = self.reachable(patch, self.editor.rope());
-            (patch, EMPTY_UPDATE.to_vec())
+        let ahead = self.main.ahead();
+        let is_repair =
+            !self.alignment.is_same() && !same_text(&self.shown, self.view(), self.keeps_newline());
+        let (mut patch, marks) = if !is_repair {
+            self.way_to_main(ahead)
+        } else if same_text(&self.shown, self.main.rope(), self.keeps_newline()) {
+            (Patch::default(), all_marks(ahead))
         } else {
-            (self.way_to_main(&update), update)
+            let patch = self.alignment.repair(&self.shown, self.view());
+            let patch = refine(&self.shown, &patch);
+            (self.reachable(patch, self.view()), Vec::new())
         };
+        if patch.is_empty() {
+            return self.catch_up(&marks);
+        }
         if self.dialect.one_edit_a_request {
             // What stands wrong goes before it comes back in its place, lest it stand twice.
             let removal = patch.splices().iter().position(|s| s.delete > 0);
@@ -71,15 +67,12 @@ impl Document {
             version: self.version,
             raw: raw.clone(),
             edit: [patch.clone(), patch],
-            update,
+            marks,
             target,
             overtaken: false,
             accepted: false,
             deadline: Flight::answer_deadline(now, self.dialect.checks_versions()),
         });
-        if !is_repair {
-            self.ahead = Some(Patch::default());
-        }
         effects.push(Effect::Edit {
             edit: id,
             version: self.version,
@@ -90,21 +83,38 @@ impl Document {
         });
     }
 
-    /// The edits that make `main`'s text of what the editor shows, which is what its replica holds.
+    /// The edits that make `main`'s text of what the editor shows, which is what the view holds;
+    /// of an editor that takes one edit a request, at least the first of them. With the characters
+    /// that they stand for.
     ///
-    /// They are those that `update` makes there: so each character keeps its identity, and carets
-    /// beside it stay. A comparison of texts might take one letter for another that looks the same.
-    fn way_to_main(&self, update: &[u8]) -> Patch {
-        if self.shown.len_chars() < self.editor.rope().len_chars() {
-            // The replica ends with a newline that the editor does not show.
-            return self.reachable(Patch::default(), self.main.rope());
+    /// They are the very insertions and deletions that others have made: so each character keeps
+    /// its identity, and carets beside it stay. A comparison of texts might take one letter for
+    /// another that looks the same.
+    fn way_to_main(&self, ahead: Vec<Step>) -> (Patch, Vec<Mark>) {
+        let text = self.main.rope();
+        if self.shown.len_chars() < self.view().len_chars() {
+            // The view ends with a newline that the editor does not show.
+            let patch = self.reachable(Patch::default(), text);
+            return (patch, all_marks(ahead));
         }
-        let known = self.ahead.clone().unwrap_or_else(|| {
-            self.editor
-                .preview(update)
-                .expect("main's own update is valid")
-        });
-        self.reachable(refine(&self.shown, &known), self.main.rope())
+        let mut whole = Patch::default();
+        for step in &ahead {
+            whole.push(step.splice.clone());
+        }
+        let way = refine(&self.shown, &whole);
+        let reachable = self.reachable(way.clone(), text);
+        if !self.dialect.one_edit_a_request || reachable != way {
+            return (reachable, all_marks(ahead));
+        }
+        let mut marks = Vec::new();
+        for step in ahead {
+            marks.extend(step.marks);
+            let patch = refine(&self.shown, &Patch::from(step.splice));
+            if !patch.is_empty() {
+                return (patch, marks);
+            }
+        }
+        (Patch::default(), marks)
     }
 
     /// `patch`, if it leads to what the editor can show of `text`; else, where a final newline that
@@ -131,16 +141,11 @@ impl Document {
         }
     }
 
-    /// The editor shows everything; its replica may lack what left no trace in the text.
-    fn catch_up(&mut self, update: &[u8]) {
-        let merged = self
-            .editor
-            .apply(update)
-            .expect("main's own update is valid");
-        self.ahead = Some(Patch::default());
+    /// The editor shows this already; what it stands for left no trace in the text.
+    fn catch_up(&mut self, marks: &[Mark]) {
+        let merged = self.main.land(marks);
         let alignment = std::mem::replace(&mut self.alignment, Alignment::Same);
-        let nothing = Patch::default();
-        self.alignment = alignment.landed(&nothing, &merged, &self.shown, self.editor.rope());
+        self.alignment = alignment.landed(&Patch::default(), &merged, &self.shown, self.view());
     }
 
     /// A patch of what is shown as edits of the shared text's form.
@@ -155,6 +160,10 @@ impl Document {
         };
         patch.splices().iter().map(edit).collect()
     }
+}
+
+fn all_marks(steps: Vec<Step>) -> Vec<Mark> {
+    steps.into_iter().flat_map(|step| step.marks).collect()
 }
 
 /// The same change without naming the place behind a final newline, which editors that count a

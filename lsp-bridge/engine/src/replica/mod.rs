@@ -1,0 +1,240 @@
+//! One copy of a shared text: a Yjs document and, always in step with it, its items and its text.
+//!
+//! yrs keeps the document: it knows what others lack, and encodes it. The items ([`items`]) know
+//! what stands where; every edit made here is written against them and given to yrs as an update,
+//! since yrs would look for the place by walking through the whole text.
+
+mod integrate;
+mod items;
+mod showing;
+mod text;
+mod wire;
+
+use ropey::Rope;
+use thiserror::Error;
+use yrs::updates::decoder::Decode;
+use yrs::updates::encoder::Encode;
+use yrs::{ClientID, Doc, OffsetKind, Options, ReadTxn, StateVector, Transact, Update};
+
+use crate::diff::diff;
+use crate::patch::Patch;
+use items::View;
+pub(crate) use showing::{Mark, Step};
+use text::Text;
+
+/// Bytes that are not a Yjs update or state vector in v1 encoding.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("not a valid Yjs message: {0}")]
+pub struct BadUpdate(String);
+
+/// How many updates may wait for their predecessors.
+const MOST_WAITING: usize = 10_000;
+
+/// A copy of a shared text.
+pub struct Replica {
+    doc: Doc,
+    text: Text,
+    /// Updates that came before something that they build upon.
+    waiting: Vec<Vec<u8>>,
+}
+
+impl std::fmt::Debug for Replica {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Replica").field(&self.text.shared).finish()
+    }
+}
+
+impl Replica {
+    /// An empty replica that writes as `client_id` (at most 53 bits; no two replicas that write
+    /// may share one).
+    pub fn new(client_id: u64) -> Self {
+        let mut options = Options::with_client_id(ClientID::new(client_id));
+        options.offset_kind = OffsetKind::Utf16;
+        let doc = Doc::with_options(options);
+        doc.get_or_insert_text(wire::CONTENT);
+        Self {
+            doc,
+            text: Text::new(),
+            waiting: Vec::new(),
+        }
+    }
+
+    /// A replica with the given state (an update in v1 encoding).
+    ///
+    /// # Errors
+    /// [`BadUpdate`] when `state` is not an update.
+    pub fn from_state(client_id: u64, state: &[u8]) -> Result<Self, BadUpdate> {
+        let mut replica = Self::new(client_id);
+        replica.apply(state)?;
+        Ok(replica)
+    }
+
+    /// A second replica of the same state that writes as `client_id`.
+    pub fn fork(&self, client_id: u64) -> Self {
+        let mut fork = Self::new(client_id);
+        fork.apply(&self.state())
+            .expect("a replica's own state is a valid update");
+        fork
+    }
+
+    /// The text.
+    pub fn rope(&self) -> &Rope {
+        &self.text.shared
+    }
+
+    /// The text as a string.
+    pub fn text(&self) -> String {
+        self.text.shared.to_string()
+    }
+
+    /// The underlying Yjs document, for awareness positions and the like. Its root text is changed
+    /// through this replica alone.
+    pub fn doc(&self) -> &Doc {
+        &self.doc
+    }
+
+    /// What this replica has seen, in v1 encoding.
+    pub fn state_vector(&self) -> Vec<u8> {
+        self.doc.transact().state_vector().encode_v1()
+    }
+
+    /// What a replica with `state_vector` lacks, in v1 encoding.
+    ///
+    /// Updates whose predecessors have not come yet are no part of it; whoever sent them has them
+    /// still.
+    ///
+    /// # Errors
+    /// [`BadUpdate`] when `state_vector` is none.
+    pub fn diff(&self, state_vector: &[u8]) -> Result<Vec<u8>, BadUpdate> {
+        let state_vector = StateVector::decode_v1(state_vector).map_err(bad)?;
+        Ok(self.doc.transact().encode_diff_v1(&state_vector))
+    }
+
+    /// Everything that is in the text, as one update in v1 encoding; see [`Replica::diff`].
+    pub fn state(&self) -> Vec<u8> {
+        self.doc.transact().encode_diff_v1(&StateVector::default())
+    }
+
+    /// Takes in an update. One that is known already changes nothing; one that builds upon
+    /// something that has not come yet waits for it.
+    ///
+    /// # Errors
+    /// [`BadUpdate`] when the bytes are not an update, or when too many wait; the replica is
+    /// unchanged then.
+    pub fn apply(&mut self, update: &[u8]) -> Result<(), BadUpdate> {
+        if !self.integrate(update)? {
+            if self.waiting.len() == MOST_WAITING {
+                return Err(BadUpdate("its predecessors have not come".into()));
+            }
+            self.waiting.push(update.to_vec());
+            return Ok(());
+        }
+        // What waits may have waited for this.
+        let mut had_news = true;
+        while had_news && !self.waiting.is_empty() {
+            had_news = false;
+            for update in std::mem::take(&mut self.waiting) {
+                if self.integrate(&update)? {
+                    had_news = true;
+                } else {
+                    self.waiting.push(update);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes in an update if everything that it builds upon is here; whether it was.
+    fn integrate(&mut self, update: &[u8]) -> Result<bool, BadUpdate> {
+        let parsed = wire::parse(update).map_err(bad)?;
+        let decoded = Update::decode_v1(update).map_err(bad)?;
+        let Some(order) = self.text.plan(&parsed) else {
+            return Ok(false);
+        };
+        self.doc.transact_mut().apply_update(decoded).map_err(bad)?;
+        self.text.integrate(parsed, &order);
+        Ok(true)
+    }
+
+    /// Changes the text by `patch`, whose old text must be this replica's; returns the update.
+    pub fn splice(&mut self, patch: &Patch) -> Vec<u8> {
+        let client = self.doc.client_id();
+        self.write(View::Shared, client, patch)
+    }
+
+    /// Makes the text `new` by the smallest edits; returns the update.
+    pub fn edit(&mut self, new: &str) -> Vec<u8> {
+        let patch = diff(&self.text.shared, &Rope::from_str(new));
+        self.splice(&patch)
+    }
+
+    fn write(&mut self, view: View, client: ClientID, patch: &Patch) -> Vec<u8> {
+        let update = self.text.write(view, client, patch);
+        let decoded = Update::decode_v1(&update).expect("an own update is valid");
+        let applied = self.doc.transact_mut().apply_update(decoded);
+        applied.expect("an own update fits");
+        update
+    }
+}
+
+/// What an editor shows of the text, which may be behind it.
+impl Replica {
+    /// From now on an editor shows the text, or the older `base` of it.
+    pub(crate) fn begin_showing(&mut self, base: Option<&Self>) {
+        self.text.hide_all();
+        match base {
+            None => self.text.show_all(),
+            Some(base) => drop(self.text.land(&base.text.everything())),
+        }
+    }
+
+    /// What the editor shows.
+    pub(crate) fn shown(&self) -> &Rope {
+        &self.text.shown
+    }
+
+    /// What leads from the shown text to the shared one, in ascending order.
+    pub(crate) fn ahead(&self) -> Vec<Step> {
+        self.text.ahead()
+    }
+
+    /// Whether the editor shows everything.
+    pub(crate) fn is_shown(&self) -> bool {
+        !self.text.items.differ()
+    }
+
+    /// The editor shows these characters now, or shows them no longer. Returns what changed in the
+    /// shown text.
+    pub(crate) fn land(&mut self, marks: &[Mark]) -> Patch {
+        self.text.land(marks)
+    }
+
+    /// The person changes the shown text by `patch`, as `user`; returns the update.
+    pub(crate) fn type_in(&mut self, user: u64, patch: &Patch) -> Vec<u8> {
+        self.write(View::Shown, ClientID::new(user), patch)
+    }
+
+    /// Whether somebody has cut through a surrogate pair since the last call: the two halves,
+    /// replacement characters now, are not what the editor shows.
+    pub(crate) fn was_torn(&mut self) -> bool {
+        std::mem::take(&mut self.text.is_torn)
+    }
+
+    /// Where the gap before character `at` of the shown text lies in the shared one: behind the
+    /// same left neighbour.
+    pub(crate) fn shown_to_shared(&self, at: usize) -> usize {
+        self.text.carry(View::Shown, View::Shared, at)
+    }
+
+    /// The other way round.
+    pub(crate) fn shared_to_shown(&self, at: usize) -> usize {
+        self.text.carry(View::Shared, View::Shown, at)
+    }
+}
+
+fn bad(error: impl std::fmt::Display) -> BadUpdate {
+    BadUpdate(error.to_string())
+}
+
+#[cfg(test)]
+mod tests;

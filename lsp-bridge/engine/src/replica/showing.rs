@@ -1,0 +1,173 @@
+//! What an editor shows of a text, and the steps that bring it up to date.
+
+use ropey::Rope;
+use yrs::ID;
+
+use super::items::{Node, View};
+use super::text::Text;
+use crate::patch::{Patch, Splice};
+
+/// One place at which the shown text lacks what the shared one has, or has what that lacks.
+#[derive(Debug, Clone)]
+pub(crate) struct Step {
+    /// The change, in the coordinates of the shown text.
+    pub(crate) splice: Splice,
+    /// The same by the names of the characters.
+    pub(crate) marks: Vec<Mark>,
+}
+
+/// A run of characters that comes into the shown text, or leaves it.
+#[derive(Debug, Clone)]
+pub(crate) struct Mark {
+    id: ID,
+    len: u32,
+    /// What comes; `None` for what leaves. It may have been deleted by others when it arrives.
+    comes: Option<String>,
+}
+
+impl Text {
+    /// What leads from the shown text to the shared one, in ascending order; no step touches
+    /// another.
+    pub(super) fn ahead(&self) -> Vec<Step> {
+        let mut steps: Vec<Step> = Vec::new();
+        for node in self.items.differing() {
+            let (splice, mark) = self.step(node);
+            match steps.last_mut() {
+                Some(last) if last.splice.end() == splice.at => {
+                    last.splice.delete += splice.delete;
+                    last.splice.insert.push_str(&splice.insert);
+                    last.marks.push(mark);
+                }
+                _ => steps.push(Step {
+                    splice,
+                    marks: vec![mark],
+                }),
+            }
+        }
+        steps
+    }
+
+    /// Nothing is shown.
+    pub(super) fn hide_all(&mut self) {
+        let shown = self.items.all().filter(|node| self.items.item(*node).shown);
+        for node in shown.collect::<Vec<_>>() {
+            self.items.set(View::Shown, node, false);
+        }
+        self.shown = Rope::new();
+    }
+
+    /// The shared text is shown.
+    pub(super) fn show_all(&mut self) {
+        for node in self.items.differing() {
+            let is_shared = self.items.item(node).shared;
+            self.items.set(View::Shown, node, is_shared);
+        }
+        self.shown = self.shared.clone();
+    }
+
+    /// Where the gap before character `at` of one text lies in the other: behind the same left
+    /// neighbour.
+    pub(super) fn carry(&self, from: View, to: View, at: usize) -> usize {
+        let units = self.rope(from).char_to_utf16_cu(at) as u32;
+        let left = units.checked_sub(1).and_then(|at| self.items.at(from, at));
+        let units = left.map_or(0, |(node, offset)| {
+            let start = self.items.start(to, node);
+            let end = self.end_of(to, Some(node));
+            end.min(start + offset + 1)
+        });
+        self.rope(to).utf16_cu_to_char(units as usize)
+    }
+
+    fn step(&self, node: Node) -> (Splice, Mark) {
+        let item = self.items.item(node);
+        let mark = |comes| Mark {
+            id: item.id,
+            len: item.len,
+            comes,
+        };
+        if item.shown {
+            let gone = self.content(View::Shown, node);
+            let splice = Splice {
+                insert: String::new(),
+                ..gone
+            };
+            return (splice, mark(None));
+        }
+        let new = self.content(View::Shared, node).insert;
+        let units = self.items.start(View::Shown, node) as usize;
+        let splice = Splice {
+            at: self.shown.utf16_cu_to_char(units),
+            delete: 0,
+            insert: new.clone(),
+        };
+        (splice, mark(Some(new)))
+    }
+
+    /// Everything in the shared text, to be shown.
+    pub(super) fn everything(&self) -> Vec<Mark> {
+        let nodes = self
+            .items
+            .all()
+            .filter(|node| self.items.item(*node).shared);
+        nodes
+            .map(|node| Mark {
+                id: self.items.item(node).id,
+                len: self.items.item(node).len,
+                comes: Some(self.content(View::Shared, node).insert),
+            })
+            .collect()
+    }
+
+    /// Makes the shown text follow `marks`, which are in the order of the text. Returns what
+    /// changed in it.
+    pub(super) fn land(&mut self, marks: &[Mark]) -> Patch {
+        let mut patch = Patch::default();
+        // By how much what has landed already moves what comes behind it.
+        let mut shift = 0isize;
+        for mark in marks {
+            let end = mark.id.clock + mark.len;
+            let mut skipped = 0;
+            self.starting_with(mark.id);
+            for node in self.items.runs(mark.id, end) {
+                self.cut_end(node, end - self.items.item(node).id.clock);
+                let len = self.items.item(node).len as usize;
+                let (is_shown, comes) = (self.items.item(node).shown, mark.comes.is_some());
+                if is_shown == comes {
+                    skipped += len;
+                    continue;
+                }
+                let splice = match &mark.comes {
+                    Some(text) => {
+                        let part = part(text, skipped, len);
+                        self.put(View::Shown, node, &part);
+                        let put = self.content(View::Shown, node);
+                        Splice {
+                            at: (put.at as isize - shift) as usize,
+                            delete: 0,
+                            insert: put.insert,
+                        }
+                    }
+                    None => {
+                        let gone = self.content(View::Shown, node);
+                        self.remove(View::Shown, node);
+                        Splice {
+                            at: (gone.at as isize - shift) as usize,
+                            delete: gone.delete,
+                            insert: String::new(),
+                        }
+                    }
+                };
+                skipped += len;
+                shift += splice.insert.chars().count() as isize - splice.delete as isize;
+                patch.push(splice);
+            }
+        }
+        patch
+    }
+}
+
+/// `len` UTF-16 units of a text, behind the first `skipped`.
+fn part(text: &str, skipped: usize, len: usize) -> String {
+    let units: Vec<u16> = text.encode_utf16().skip(skipped).take(len).collect();
+    String::from_utf16_lossy(&units)
+}

@@ -1,0 +1,207 @@
+//! A text as items and as ropes, and the edits that one person makes in it.
+
+use ropey::Rope;
+use yrs::{ClientID, ID, IdSet};
+
+use super::items::{Item, Items, Node, View};
+use super::wire::{self, Typed};
+use crate::patch::{Patch, Splice};
+
+/// The items of a text, and both texts that they make.
+#[derive(Debug)]
+pub(super) struct Text {
+    pub(super) items: Items,
+    pub(super) shared: Rope,
+    pub(super) shown: Rope,
+    /// Somebody has cut a surrogate pair in half, which leaves two replacement characters, as in
+    /// Yjs: the editor does not show these.
+    pub(super) is_torn: bool,
+}
+
+impl Text {
+    pub(super) fn new() -> Self {
+        Self {
+            items: Items::new(),
+            shared: Rope::new(),
+            shown: Rope::new(),
+            is_torn: false,
+        }
+    }
+
+    pub(super) fn rope(&self, view: View) -> &Rope {
+        match view {
+            View::Shared => &self.shared,
+            View::Shown => &self.shown,
+        }
+    }
+
+    fn rope_mut(&mut self, view: View) -> &mut Rope {
+        match view {
+            View::Shared => &mut self.shared,
+            View::Shown => &mut self.shown,
+        }
+    }
+
+    /// Changes what `view` shows by `patch`, as `client`, and returns the update that says so to
+    /// everyone. What is deleted and inserted in the shown text is so in the shared one as well.
+    ///
+    /// New characters stand right behind their left neighbour, whatever else others have put there
+    /// that the view does not show yet.
+    pub(super) fn write(&mut self, view: View, client: ClientID, patch: &Patch) -> Vec<u8> {
+        let mut deleted = IdSet::new();
+        let mut typed = Vec::new();
+        for splice in patch.splices().iter().rev() {
+            let rope = self.rope(view);
+            let start = rope.char_to_utf16_cu(splice.at) as u32;
+            let end = rope.char_to_utf16_cu(splice.end()) as u32;
+            self.delete(view, start, end - start, &mut deleted);
+            if !splice.insert.is_empty() {
+                typed.push(self.type_in(view, start, client, &splice.insert));
+            }
+        }
+        wire::write(client, &typed, &deleted)
+    }
+
+    fn delete(&mut self, view: View, start: u32, len: u32, deleted: &mut IdSet) {
+        let mut left = len;
+        while left > 0 {
+            let Some((node, offset)) = self.items.at(view, start) else {
+                debug_assert!(false, "a deletion behind the end");
+                return;
+            };
+            let node = self.cut_start(node, offset);
+            self.cut_end(node, left);
+            let item = self.items.item(node);
+            left -= item.len;
+            if item.shared {
+                deleted.insert(item.id, item.len);
+                self.remove(View::Shared, node);
+            }
+            if view == View::Shown {
+                self.remove(View::Shown, node);
+            }
+        }
+    }
+
+    fn type_in(&mut self, view: View, start: u32, client: ClientID, text: &str) -> Typed {
+        let left = start.checked_sub(1).and_then(|at| self.items.at(view, at));
+        let left = left.map(|(node, offset)| {
+            self.cut_end(node, offset + 1);
+            node
+        });
+        let after = self.items.after(left);
+        let typed = Typed {
+            id: ID::new(client, self.items.next_clock(client)),
+            origin: left.map(|node| self.items.item(node).last_id()),
+            right_origin: after.map(|node| self.items.item(node).id),
+            text: text.to_owned(),
+        };
+        let item = Item {
+            id: typed.id,
+            len: units(text),
+            origin: typed.origin,
+            right_origin: typed.right_origin,
+            shared: true,
+            shown: view == View::Shown,
+        };
+        let at = self.end_of(View::Shared, left);
+        insert(&mut self.shared, at, text);
+        if view == View::Shown {
+            insert(&mut self.shown, start, text);
+        }
+        match left.filter(|left| continues(self.items.item(*left), &item)) {
+            Some(left) => self.items.lengthen(left, item.len),
+            None => drop(self.items.insert(left, item)),
+        }
+        typed
+    }
+
+    /// Where a text goes on behind an item (or starts).
+    pub(super) fn end_of(&self, view: View, node: Option<Node>) -> u32 {
+        node.map_or(0, |node| {
+            let item = self.items.item(node);
+            self.items.start(view, node) + if item.is_in(view) { item.len } else { 0 }
+        })
+    }
+
+    /// Takes an item out of a text.
+    pub(super) fn remove(&mut self, view: View, node: Node) {
+        let start = self.items.start(view, node);
+        let end = start + self.items.item(node).len;
+        let rope = self.rope_mut(view);
+        let from = rope.utf16_cu_to_char(start as usize);
+        let to = rope.utf16_cu_to_char(end as usize);
+        rope.remove(from..to);
+        self.items.set(view, node, false);
+    }
+
+    /// Puts an item with this content into a text.
+    pub(super) fn put(&mut self, view: View, node: Node, content: &str) {
+        self.items.set(view, node, true);
+        let start = self.items.start(view, node);
+        insert(self.rope_mut(view), start, content);
+    }
+
+    /// The characters of an item that stands in `view`.
+    pub(super) fn content(&self, view: View, node: Node) -> Splice {
+        let start = self.items.start(view, node) as usize;
+        let rope = self.rope(view);
+        let at = rope.utf16_cu_to_char(start);
+        let end = rope.utf16_cu_to_char(start + self.items.item(node).len as usize);
+        Splice {
+            at,
+            delete: end - at,
+            insert: rope.slice(at..end).to_string(),
+        }
+    }
+
+    /// The part of an item that starts `offset` units behind its start.
+    pub(super) fn cut_start(&mut self, node: Node, offset: u32) -> Node {
+        if offset == 0 {
+            return node;
+        }
+        self.tear(View::Shared, node, offset);
+        self.tear(View::Shown, node, offset);
+        self.items.split(node, offset)
+    }
+
+    /// Makes an item end `len` units behind its start, if it is longer.
+    pub(super) fn cut_end(&mut self, node: Node, len: u32) {
+        if len < self.items.item(node).len {
+            self.cut_start(node, len);
+        }
+    }
+
+    /// A cut through a surrogate pair leaves two replacement characters.
+    fn tear(&mut self, view: View, node: Node, offset: u32) {
+        if !self.items.item(node).is_in(view) {
+            return;
+        }
+        let place = (self.items.start(view, node) + offset) as usize;
+        let rope = self.rope_mut(view);
+        let at = rope.utf16_cu_to_char(place);
+        if rope.char_to_utf16_cu(at) != place {
+            rope.remove(at..=at);
+            rope.insert(at, "\u{fffd}\u{fffd}");
+            self.is_torn = true;
+        }
+    }
+}
+
+/// Whether `next`, which stands right behind `item`, can be one with it.
+fn continues(item: &Item, next: &Item) -> bool {
+    let last = item.last_id();
+    next.id == ID::new(last.client, last.clock + 1)
+        && next.origin == Some(last)
+        && next.right_origin == item.right_origin
+        && (next.shared, next.shown) == (item.shared, item.shown)
+}
+
+pub(super) fn units(text: &str) -> u32 {
+    text.encode_utf16().count() as u32
+}
+
+fn insert(rope: &mut Rope, units: u32, text: &str) {
+    let at = rope.utf16_cu_to_char(units as usize);
+    rope.insert(at, text);
+}
