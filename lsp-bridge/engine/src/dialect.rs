@@ -26,6 +26,14 @@ pub enum Staleness {
     Rebased,
 }
 
+/// What makes an editor report everything that has been typed in it, at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flush {
+    /// `workspace/semanticTokens/refresh`: before it answers, the editor asks for the tokens of each
+    /// document that is shown, and before it asks anything it reports all changes.
+    SemanticTokensRefresh,
+}
+
 /// How an editor treats what the engine asks of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dialect {
@@ -52,6 +60,11 @@ pub struct Dialect {
     /// Several edits in one request come back in several changes, or cannot be told from the
     /// person's once they fell on moved places: send one at a time.
     pub one_edit_a_request: bool,
+    /// How the editor is made to report what it holds back, if there is a way.
+    pub flush: Option<Flush>,
+    /// A server that formats on typing is asked after each key that it names, and before it is asked
+    /// the key is reported. What is no such key (deleting, pasting, undo) waits as ever.
+    pub formats_on_type: bool,
 }
 
 const CAUTIOUS: Dialect = Dialect {
@@ -65,6 +78,8 @@ const CAUTIOUS: Dialect = Dialect {
     keeps_final_newline: false,
     sends_lf: false,
     one_edit_a_request: true,
+    flush: None,
+    formats_on_type: false,
 };
 
 /// A lower-case part of `clientInfo.name`, and the editor behind it.
@@ -76,6 +91,7 @@ const KNOWN: &[(&str, Dialect)] = &[
             staleness: Staleness::Refused,
             version_0_is_unchecked: true,
             keeps_final_newline: true,
+            flush: Some(Flush::SemanticTokensRefresh),
             ..CAUTIOUS
         },
     ),
@@ -137,6 +153,7 @@ const EMACS: Dialect = Dialect {
     staleness: Staleness::UnsentApplied,
     yes_is_certain: true,
     sends_lf: true,
+    formats_on_type: true,
     ..CAUTIOUS
 };
 

@@ -1,9 +1,10 @@
 //! `initialize`: what the client can do, what we offer it, and where it works.
 
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
-use tutti_engine::{Dialect, Encoding, SyncKind};
+use tutti_engine::{Dialect, Encoding, Flush, SyncKind};
 
 use super::uri::file_path;
 
@@ -36,12 +37,16 @@ impl Abilities {
         let text = |pointer: &str| params.pointer(pointer).and_then(Value::as_str);
         let can = |pointer: &str| params.pointer(pointer).and_then(Value::as_bool) == Some(true);
         let client_name = text("/clientInfo/name");
+        let dialect = Dialect::choose(client_name);
         let offered = params
             .pointer("/capabilities/general/positionEncodings")
             .and_then(Value::as_array);
         Self {
             client_name: client_name.map(str::to_owned),
-            dialect: Dialect::choose(client_name),
+            dialect: Dialect {
+                flush: dialect.flush.filter(|flush| can_flush(*flush, params)),
+                ..dialect
+            },
             encoding: offered.map_or(Encoding::Utf16, |offered| choose_encoding(offered)),
             negotiated: offered.is_some(),
             apply_edit: can("/capabilities/workspace/applyEdit"),
@@ -51,6 +56,20 @@ impl Abilities {
                 .is_some_and(Value::is_object),
             inlay_hint_refresh: can("/capabilities/workspace/inlayHint/refreshSupport"),
             roots: roots(params),
+        }
+    }
+}
+
+/// Whether the client says that it understands what makes its like report.
+fn can_flush(flush: Flush, params: &Value) -> bool {
+    let said = |pointer: &str| match params.pointer(pointer) {
+        Some(Value::Bool(said)) => *said,
+        said => said.is_some_and(Value::is_object),
+    };
+    match flush {
+        Flush::SemanticTokensRefresh => {
+            said("/capabilities/textDocument/semanticTokens/requests/full")
+                && said("/capabilities/workspace/semanticTokens/refreshSupport")
         }
     }
 }
@@ -97,6 +116,10 @@ fn roots(params: &Value) -> Vec<PathBuf> {
 /// server.
 const ASKED_AT_THE_CARET: [&str; 2] = ["Emacs", "VS Code"];
 
+/// The keys, besides the line end, after which an editor that formats on typing reports: what
+/// keyboards for Latin, Greek and Cyrillic letters have. Emacs walks through the list at each key.
+const REPORTED_KEYS: [RangeInclusive<char>; 3] = [' '..='~', '¡'..='ſ', 'Ͱ'..='џ'];
+
 /// The answer to `initialize`.
 pub(crate) fn initialize_result(abilities: &Abilities, commands: &[&str]) -> Value {
     let change = match abilities.dialect.sync {
@@ -124,6 +147,23 @@ pub(crate) fn initialize_result(abilities: &Abilities, commands: &[&str]) -> Val
     }
     if ASKED_AT_THE_CARET.contains(&abilities.dialect.name) {
         capabilities["documentHighlightProvider"] = true.into();
+    }
+    if abilities.dialect.flush == Some(Flush::SemanticTokensRefresh) {
+        capabilities["semanticTokensProvider"] = json!({
+            "legend": { "tokenTypes": [], "tokenModifiers": [] },
+            "full": true,
+        });
+    }
+    if abilities.dialect.formats_on_type {
+        let keys: Vec<_> = REPORTED_KEYS
+            .into_iter()
+            .flatten()
+            .map(String::from)
+            .collect();
+        capabilities["documentOnTypeFormattingProvider"] = json!({
+            "firstTriggerCharacter": "\n",
+            "moreTriggerCharacter": keys,
+        });
     }
     json!({
         "capabilities": capabilities,

@@ -50,6 +50,11 @@ pub(crate) enum Inbound {
 /// Where the answer to a request goes.
 pub(crate) type Reply = oneshot::Sender<RpcResult<Value>>;
 
+/// A request whose sender stands still until it is answered, one a key: it does not wait for the
+/// session, whatever that is at, and the session does not hear of it. There is nothing to format;
+/// what counts is the report that went before it.
+const ANSWERED_AT_ONCE: &str = "textDocument/onTypeFormatting";
+
 /// Messages on their way to the session: more than any editor sends while one is handled. Beyond
 /// it the editor's input is not read.
 const INBOUND: usize = 256;
@@ -109,6 +114,13 @@ impl Service<Request> for Gate {
 
     fn call(&mut self, request: Request) -> Self::Future {
         let (method, id, params) = request.into_parts();
+        let id = match id {
+            Some(id) if method == ANSWERED_AT_ONCE => {
+                let response = Response::from_ok(id, Value::Null);
+                return futures_util::future::ready(Ok(Some(response))).boxed();
+            }
+            id => id,
+        };
         let params = params.unwrap_or_default();
         let (message, answer) = match id {
             // An answer with members that JSON-RPC does not know is decoded as a request without
@@ -208,7 +220,8 @@ impl Sink<Response> for Return {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tokio::io::AsyncWriteExt;
+    use std::time::Duration;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tower_lsp::Server;
 
     fn frame(body: &str) -> String {
@@ -231,15 +244,19 @@ mod tests {
         let collect = async {
             let mut names = Vec::new();
             while let Some(message) = inbox.recv().await {
-                names.push(match message {
-                    Inbound::Request { method, .. } => method,
-                    Inbound::Notification { params, .. } => params["v"].to_string(),
-                    Inbound::Answer { id, result } => format!("{id} {}", result.is_ok()),
-                });
+                names.push(name(&message));
             }
             names
         };
         tokio::join!(serve, collect).1
+    }
+
+    fn name(message: &Inbound) -> String {
+        match message {
+            Inbound::Request { method, .. } => method.clone(),
+            Inbound::Notification { params, .. } => params["v"].to_string(),
+            Inbound::Answer { id, result } => format!("{id} {}", result.is_ok()),
+        }
     }
 
     fn change(version: usize) -> String {
@@ -266,6 +283,50 @@ mod tests {
             ]);
         }
         assert_eq!(arrivals(&bodies).await, expected);
+    }
+
+    fn request(id: usize, method: &str) -> String {
+        format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}","params":{{}}}}"#)
+    }
+
+    /// Here the session reads nothing until the last answer has come, and owes one itself.
+    #[tokio::test]
+    async fn typing_waits_for_no_session_and_leaves_the_order_as_it_is() {
+        let mut wire = wire();
+        let (mut editor, bridge) = tokio::io::duplex(1 << 20);
+        let (input, output) = tokio::io::split(bridge);
+        let serving = tokio::spawn(Server::new(input, output, wire.turn).serve(wire.gate));
+        let mut expected = String::new();
+        let mut order = Vec::new();
+        for n in 0..INBOUND / 3 {
+            for body in [
+                change(2 * n),
+                request(n, ANSWERED_AT_ONCE),
+                answer(n),
+                change(2 * n + 1),
+            ] {
+                editor.write_all(frame(&body).as_bytes()).await.unwrap();
+            }
+            if n == 0 {
+                let command = frame(&request(999, "workspace/executeCommand"));
+                editor.write_all(command.as_bytes()).await.unwrap();
+            }
+            expected += &frame(&format!(r#"{{"jsonrpc":"2.0","result":null,"id":{n}}}"#));
+            order.extend([(2 * n).to_string(), format!("{n} true")]);
+            order.push((2 * n + 1).to_string());
+            order.extend((n == 0).then(|| "workspace/executeCommand".to_owned()));
+        }
+        let mut answers = vec![0; expected.len()];
+        let read = editor.read_exact(&mut answers);
+        let read = tokio::time::timeout(Duration::from_secs(20), read).await;
+        read.expect("answers come").unwrap();
+        assert_eq!(String::from_utf8(answers).unwrap(), expected);
+        let mut arrived = Vec::new();
+        while let Ok(message) = wire.inbox.try_recv() {
+            arrived.push(name(&message));
+        }
+        assert_eq!(arrived, order);
+        serving.abort();
     }
 
     #[tokio::test]

@@ -370,8 +370,7 @@ impl Project {
 
     /// Nobody shows the document any more.
     fn close_document(&mut self, document: &DocumentId) {
-        // A late answer must not be taken for one to an edit of the next document.
-        self.asked.retain(|_, (asked, _)| asked != document);
+        self.asked.forget(document);
         let linger = Step::Lingering(self.clock.after(LINGER_MS));
         let store_at = self.clock.after(STORE_MS);
         if let Some(room) = self.rooms.get_mut(document) {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use tower_lsp::jsonrpc::{Id, Result as RpcResult};
-use tutti_engine::{Answer, EditId, Effect, Event, TextEdit};
+use tutti_engine::{Answer, EditId, Effect, Event, Flush, TextEdit};
 use tutti_protocol::ids::DocumentId;
 use tutti_protocol::role::Role;
 
@@ -13,6 +13,7 @@ use crate::lsp::Severity;
 impl Project {
     /// Does what the engine asks for on behalf of `document`.
     pub(super) fn perform(&mut self, document: &DocumentId, effects: Vec<Effect>) {
+        let mut cannot_flush = false;
         for effect in effects {
             match effect {
                 Effect::Send { update } => {
@@ -42,12 +43,17 @@ impl Project {
                         text,
                     });
                 }
+                Effect::Flush => cannot_flush = !self.ask_to_report(document),
                 Effect::WakeAt(at) => {
                     if let Some(open) = self.rooms.get_mut(document).and_then(|r| r.open_mut()) {
                         open.wake_at = Some(at);
                     }
                 }
             }
+        }
+        // Last, since the engine answers with effects of its own.
+        if cannot_flush {
+            self.tell_engine(document, Event::Flushed);
         }
     }
 
@@ -73,14 +79,24 @@ impl Project {
             "edits": edits.iter().map(edit_json).collect::<Vec<_>>(),
         }] } });
         match self.client.ask("workspace/applyEdit", params) {
-            Some(id) => {
-                self.asked.insert(id, (document.clone(), edit));
-            }
+            Some(id) => self.asked.edit(id, document.clone(), edit),
             None => {
                 let reason = "the editor does not read".to_owned();
-                self.edit_answered(document, edit, Answer::Failed { reason });
+                let answer = Answer::Failed { reason };
+                self.tell_engine(document, Event::Answered { edit, answer });
             }
         }
+    }
+
+    /// Asks the editor to report all that was typed in it; whether it could be asked.
+    fn ask_to_report(&mut self, document: &DocumentId) -> bool {
+        let method = match self.abilities.dialect.flush {
+            Some(Flush::SemanticTokensRefresh) => "workspace/semanticTokens/refresh",
+            None => return false,
+        };
+        let id = self.client.ask(method, Value::Null);
+        id.map(|id| self.asked.flush(id, document.clone()))
+            .is_some()
     }
 
     /// The editor has answered something.
@@ -88,35 +104,22 @@ impl Project {
         if self.progress.answered(id, result.is_ok()) {
             return;
         }
-        let Some((document, edit)) = self.asked.remove(id) else {
-            return;
-        };
-        self.edit_answered(&document, edit, read_answer(result));
+        if let Some((document, event)) = self.asked.answered(id, result) {
+            self.tell_engine(&document, event);
+        }
     }
 
-    fn edit_answered(&mut self, document: &DocumentId, edit: EditId, answer: Answer) {
-        tracing::debug!(%document, ?edit, ?answer);
+    fn tell_engine(&mut self, document: &DocumentId, event: Event) {
+        tracing::debug!(%document, ?event);
         let now = self.clock.now();
         if let Some(open) = self
             .rooms
             .get_mut(document)
             .and_then(|room| room.open_mut())
         {
-            let effects = open.document.handle(Event::Answered { edit, answer }, now);
+            let effects = open.document.handle(event, now);
             self.perform(document, effects);
         }
-    }
-}
-
-fn read_answer(result: RpcResult<Value>) -> Answer {
-    match result {
-        Ok(value) if value["applied"] == true => Answer::Applied,
-        Ok(value) => Answer::Refused {
-            reason: value["failureReason"].as_str().map(str::to_owned),
-        },
-        Err(error) => Answer::Failed {
-            reason: error.message.into_owned(),
-        },
     }
 }
 
@@ -127,35 +130,4 @@ fn edit_json(edit: &TextEdit) -> Value {
         "range": { "start": place(edit.range.start), "end": place(edit.range.end) },
         "newText": edit.new_text,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use tower_lsp::jsonrpc::Error;
-
-    #[test]
-    fn answers() {
-        let refused = |reason: Option<&str>| Answer::Refused {
-            reason: reason.map(str::to_owned),
-        };
-        let table = [
-            (Ok(json!({ "applied": true })), Answer::Applied),
-            (Ok(json!({ "applied": false })), refused(None)),
-            (
-                Ok(json!({ "applied": false, "failureReason": "document has changed" })),
-                refused(Some("document has changed")),
-            ),
-            (Ok(Value::Null), refused(None)),
-            (
-                Err(Error::invalid_params("require version 8, you have 9")),
-                Answer::Failed {
-                    reason: "require version 8, you have 9".into(),
-                },
-            ),
-        ];
-        for (result, answer) in table {
-            assert_eq!(read_answer(result), answer);
-        }
-    }
 }

@@ -9,12 +9,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tower_lsp::jsonrpc::Id;
-use tutti_engine::{EditId, Millis};
+use tutti_engine::Millis;
 use tutti_protocol::ids::DocumentId;
 use tutti_protocol::index::FileEntry;
 use tutti_protocol::role::Role;
 
+use super::asked::Asked;
 use super::clock::Clock;
 use super::disk::{Disk, News, Task};
 use super::documents::{Opening, Place, Told, Unlisted};
@@ -96,7 +96,7 @@ pub(super) struct Project {
     pub(super) overwritten: VecDeque<(DocumentId, Vec<u8>)>,
     /// Documents that the editor shows and that someone deleted, as they were listed.
     pub(super) deleted: BTreeMap<DocumentId, FileEntry>,
-    pub(super) asked: HashMap<Id, (DocumentId, EditId)>,
+    pub(super) asked: Asked,
     pub(super) progress: Progress,
     pub(super) people: People,
     pub(super) neighbours_at: Option<Millis>,
@@ -168,7 +168,7 @@ impl Project {
             loading: BTreeSet::new(),
             overwritten: VecDeque::new(),
             deleted: BTreeMap::new(),
-            asked: HashMap::new(),
+            asked: Asked::default(),
             progress,
             neighbours_at: None,
             told: BTreeSet::new(),

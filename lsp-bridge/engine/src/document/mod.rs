@@ -99,6 +99,8 @@ pub enum Event {
         /// What it said.
         answer: Answer,
     },
+    /// The client has done what [`Effect::Flush`] asks for, or cannot.
+    Flushed,
     /// The time asked for by [`Effect::WakeAt`] has come.
     Tick,
 }
@@ -149,6 +151,9 @@ pub enum Effect {
         /// Why it is kept.
         reason: String,
     },
+    /// Everything the person has typed should be reported; [`Event::Flushed`] is wanted when it has
+    /// been.
+    Flush,
     /// A [`Event::Tick`] is wanted at this time. A later request replaces an earlier one.
     WakeAt(Millis),
 }
@@ -244,6 +249,7 @@ impl Document {
             Event::Saved { text } => self.saved(text, now, &mut effects),
             Event::Remote { update } => self.remote(&update, &mut effects),
             Event::Answered { edit, answer } => self.answered(edit, answer, now),
+            Event::Flushed => {}
             Event::Tick => self.tick(now, &mut effects),
         }
         self.synchronise(now, &mut effects);

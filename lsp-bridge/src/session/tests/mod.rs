@@ -3,6 +3,7 @@
 mod closed_files;
 mod connection;
 mod editor;
+mod flush;
 mod hub;
 mod lsp;
 mod open_files;
