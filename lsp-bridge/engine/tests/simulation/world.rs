@@ -328,6 +328,7 @@ impl World {
                 }
                 Effect::Tell { message } => panic!("user {user} was told: {message}"),
                 Effect::Recover { reason, .. } => panic!("user {user} had to recover: {reason}"),
+                Effect::Flush => panic!("user {user} has an editor that cannot be made to report"),
             }
         }
     }
