@@ -4,7 +4,8 @@
 //! tower-lsp polls handlers concurrently, and answers overtake notifications. So nothing here is
 //! a handler: [`mod@wire`] turns each message into an [`Inbound`] while it is being read and pushes
 //! it into one channel, which one task reads. That task asks the editor things through
-//! [`Client`] and never awaits an answer: answers come through the same channel.
+//! [`Client`] and never awaits an answer: answers come through the same channel. One request, for
+//! which editors stand still at each key, is answered where it is read.
 
 mod client;
 mod ended;
