@@ -18,7 +18,10 @@ enum Question {
     /// To take an edit in.
     Edit(EditId),
     /// To report what was typed.
-    Flush,
+    Flush {
+        /// Whether it has asked for the document's tokens since, which it does behind its reports.
+        asks: bool,
+    },
 }
 
 impl Asked {
@@ -29,7 +32,17 @@ impl Asked {
 
     /// It was asked to report what was typed.
     pub(super) fn flush(&mut self, id: Id, document: DocumentId) {
-        self.questions.insert(id, (document, Question::Flush));
+        self.questions
+            .insert(id, (document, Question::Flush { asks: false }));
+    }
+
+    /// The editor asks for a document's tokens.
+    pub(super) fn asks_for_tokens(&mut self, document: &DocumentId) {
+        for (asked, question) in self.questions.values_mut() {
+            if let (Question::Flush { asks }, true) = (question, asked == document) {
+                *asks = true;
+            }
+        }
     }
 
     /// An answer: for which document, and what it means there.
@@ -44,8 +57,9 @@ impl Asked {
                 edit,
                 answer: read_answer(result),
             },
-            // The answer comes behind the reports. An error counts, too: nothing more will come.
-            Question::Flush => Event::Flushed,
+            // The answer comes behind the reports, if it does not come alone: the buffer is hidden
+            // then, or the person wants no tokens.
+            Question::Flush { asks } => Event::Flushed { is_sure: asks },
         };
         Some((document, event))
     }
@@ -112,13 +126,23 @@ mod tests {
     }
 
     #[test]
-    fn any_answer_ends_a_flush_and_only_its_own() {
-        for result in [Ok(Value::Null), Err(Error::method_not_found())] {
+    fn an_answer_ends_a_flush_and_is_sure_behind_a_request() {
+        for (result, asks) in [
+            (Ok(Value::Null), true),
+            (Ok(Value::Null), false),
+            (Err(Error::method_not_found()), false),
+        ] {
             let mut asked = Asked::default();
             asked.flush(Id::Number(1), document("a"));
             asked.flush(Id::Number(2), document("b"));
+            if asks {
+                asked.asks_for_tokens(&document("b"));
+            }
             let flushed = asked.answered(&Id::Number(2), result.clone());
-            assert!(matches!(flushed, Some((to, Event::Flushed)) if to == document("b")));
+            assert!(matches!(
+                flushed,
+                Some((to, Event::Flushed { is_sure })) if to == document("b") && is_sure == asks
+            ));
             assert!(asked.answered(&Id::Number(2), result).is_none(), "once");
         }
     }

@@ -347,7 +347,7 @@ impl Project {
             return;
         };
         let effects = open.document.handle(Event::Saved { text }, now);
-        let state = state_shown(&open.document);
+        let state = open.document.shown_state();
         let uri = open.uri.clone();
         // The name that the editor has for it may be older than the project's.
         if let Some(path) = file_path(&uri).and_then(|path| self.project_path(&path)) {
@@ -442,15 +442,4 @@ fn pick_base<'a>(
         .filter_map(replica)
         .find(shown)
         .or_else(|| newest.and_then(replica))
-}
-
-/// A state whose text is what the editor shows: what its file holds after saving.
-fn state_shown(document: &Document) -> Vec<u8> {
-    if document.is_settled() {
-        return document.main().state();
-    }
-    // Others' edits are on their way to the editor. They are taken back in a copy.
-    let mut copy = document.main().fork(new_client_id());
-    copy.edit(&document.shown());
-    copy.state()
 }

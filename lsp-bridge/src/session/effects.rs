@@ -53,7 +53,7 @@ impl Project {
         }
         // Last, since the engine answers with effects of its own.
         if cannot_flush {
-            self.tell_engine(document, Event::Flushed);
+            self.tell_engine(document, Event::Flushed { is_sure: false });
         }
     }
 
@@ -97,6 +97,13 @@ impl Project {
         let id = self.client.ask(method, Value::Null);
         id.map(|id| self.asked.flush(id, document.clone()))
             .is_some()
+    }
+
+    /// The editor asks for a document's tokens, behind its reports.
+    pub(super) fn asks_for_tokens(&mut self, uri: &str) {
+        if let Some(document) = self.document_named(uri) {
+            self.asked.asks_for_tokens(&document);
+        }
     }
 
     /// The editor has answered something.

@@ -204,7 +204,10 @@ impl Session {
             }
             "workspace/executeCommand" => return self.execute(&params, reply),
             "textDocument/inlayHint" => Ok(self.inlay_hints(&params)),
-            "textDocument/semanticTokens/full" => Ok(json!({ "data": [] })),
+            "textDocument/semanticTokens/full" => {
+                self.asks_for_tokens(&params);
+                Ok(json!({ "data": [] }))
+            }
             "textDocument/documentHighlight" => {
                 self.learn_caret(method, params);
                 Ok(Value::Null)
@@ -312,6 +315,14 @@ impl Session {
         match (&mut self.project, uri) {
             (Some(project), Some(uri)) => project.inlay_hints(uri, line("start").zip(line("end"))),
             _ => Value::Null,
+        }
+    }
+
+    /// The editor asks for tokens, of which there are none: it has reported everything before.
+    fn asks_for_tokens(&mut self, params: &Value) {
+        let uri = params.pointer("/textDocument/uri").and_then(Value::as_str);
+        if let (Some(project), Some(uri)) = (&mut self.project, uri) {
+            project.asks_for_tokens(uri);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use ropey::Rope;
 
-use super::{Answer, Document, EditId, Millis};
+use super::{Answer, Document, EditId, Effect, Millis};
 use crate::patch::Patch;
 use crate::position::TextEdit;
 use crate::replica::Mark;
@@ -15,8 +15,12 @@ const ANSWER_MS: u64 = 10_000;
 /// The wait after the first refusal; it doubles up to the longest.
 const FIRST_RETRY_MS: u64 = 50;
 const LONGEST_RETRY_MS: u64 = 2_000;
-/// After so many refusals of one edit for one version nothing is tried until something changes.
+/// After so many refusals of one edit for one version it counts as one that came to nothing.
 const MOST_RETRIES: u32 = 8;
+/// The wait after an edit first came to nothing; it doubles each time.
+const AGAIN_MS: u64 = 2_000;
+/// After so many times nothing is tried until something changes.
+const MOST_AGAIN: u32 = 4;
 
 /// An edit under way.
 #[derive(Debug)]
@@ -37,6 +41,8 @@ pub(super) struct Flight {
     pub(super) overtaken: bool,
     /// Whether the editor said yes.
     pub(super) accepted: bool,
+    /// The flush behind which it is plain whether the editor has done it.
+    pub(super) plain_behind: Option<u32>,
     /// When it is given up.
     pub(super) deadline: Option<Millis>,
 }
@@ -53,14 +59,49 @@ pub(super) struct Retry {
     refusals: u32,
     /// Not before this time, unless the text changes.
     pub(super) not_before: Option<Millis>,
-    /// The version and text for which an edit had no effect: asking again would have none either.
-    futile: Option<(i32, Rope)>,
+    futile: Option<Futile>,
+}
+
+/// An edit that had no effect, and would hardly have one if it was asked for again at once.
+#[derive(Debug)]
+struct Futile {
+    version: i32,
+    target: Rope,
+    /// How often it was asked for.
+    times: u32,
+    /// When it is asked for again; never, if that has been done often enough.
+    again: Option<Millis>,
 }
 
 impl Retry {
-    /// Whether an edit of `version` towards `target` is known to lead nowhere.
-    pub(super) fn is_futile(&self, version: i32, target: &Rope) -> bool {
-        matches!(&self.futile, Some((v, t)) if *v == version && t == target)
+    /// Whether an edit of `version` towards `target` is known to lead nowhere for now.
+    pub(super) fn is_futile(&self, version: i32, target: &Rope, now: Millis) -> bool {
+        let futile = self.futile_as(version, target);
+        futile.is_some_and(|futile| futile.again.is_none_or(|again| now < again))
+    }
+
+    /// When something is to be tried again.
+    pub(super) fn due(&self) -> Option<Millis> {
+        let again = self.futile.as_ref().and_then(|futile| futile.again);
+        self.not_before.into_iter().chain(again).min()
+    }
+
+    fn futile_as(&self, version: i32, target: &Rope) -> Option<&Futile> {
+        let same = |futile: &&Futile| futile.version == version && futile.target == *target;
+        self.futile.as_ref().filter(same)
+    }
+
+    /// An edit came to nothing.
+    fn was_futile(&mut self, version: i32, target: Rope, now: Millis) {
+        let times = self
+            .futile_as(version, &target)
+            .map_or(0, |futile| futile.times);
+        self.futile = Some(Futile {
+            version,
+            target,
+            times: times + 1,
+            again: (times < MOST_AGAIN).then(|| now.after(AGAIN_MS << times)),
+        });
     }
 
     /// The editor's text has changed: whatever was refused may be taken now.
@@ -76,7 +117,13 @@ impl Retry {
 
 impl Document {
     /// An answer: no frees the slot. Yes proves nothing until the text shows it.
-    pub(super) fn answered(&mut self, edit: EditId, answer: Answer, now: Millis) {
+    pub(super) fn answered(
+        &mut self,
+        edit: EditId,
+        answer: Answer,
+        now: Millis,
+        effects: &mut Vec<Effect>,
+    ) {
         let Some(flight) = self.flight.as_mut().filter(|flight| flight.id == edit) else {
             return;
         };
@@ -89,6 +136,12 @@ impl Document {
                 flight.accepted = true;
                 let is_certain = self.dialect.means_yes(flight.version);
                 flight.deadline = (!is_certain).then(|| now.after(ECHO_MS));
+                if self.dialect.flush.is_some() {
+                    let number = self.ask_for_reports(effects);
+                    self.flight
+                        .iter_mut()
+                        .for_each(|f| f.plain_behind = Some(number));
+                }
             }
             Answer::Refused { .. } | Answer::Failed { .. } => self.refused(now),
         }
@@ -110,20 +163,25 @@ impl Document {
         retry.refusals += 1;
         if retry.refusals > MOST_RETRIES {
             retry.refusals = 0;
-            retry.futile = Some((flight.version, flight.target));
+            retry.was_futile(flight.version, flight.target, now);
         } else {
             let wait = FIRST_RETRY_MS << (retry.refusals - 1);
             retry.not_before = Some(now.after(wait.min(LONGEST_RETRY_MS)));
         }
     }
 
+    /// The edit under way came to nothing, and the same would again.
+    pub(super) fn skipped(&mut self, now: Millis) {
+        if let Some(flight) = self.drop_flight() {
+            self.retry.was_futile(flight.version, flight.target, now);
+        }
+    }
+
     /// Gives up an edit whose time has run out, without asking for the same again.
     pub(super) fn lapse(&mut self, now: Millis) {
         let due = |deadline: Option<Millis>| deadline.is_some_and(|deadline| deadline <= now);
-        if self.flight.as_ref().is_some_and(|f| due(f.deadline))
-            && let Some(flight) = self.drop_flight()
-        {
-            self.retry.futile = Some((flight.version, flight.target));
+        if self.flight.as_ref().is_some_and(|f| due(f.deadline)) {
+            self.skipped(now);
         }
         if due(self.retry.not_before) {
             self.retry.not_before = None;

@@ -13,9 +13,16 @@ use crate::position::Change;
 /// An update in v1 encoding that changes nothing.
 const EMPTY_UPDATE: &[u8] = &[0, 0];
 
+/// How many reports may overtake a save. Helix was seen to send a report up to 7 places early.
+const EARLIER: usize = 8;
+
 impl Document {
     /// The next report in order: the person's change, the landing of ours, or both.
     pub(super) fn reported(&mut self, version: i32, changes: &[Change], effects: &mut Vec<Effect>) {
+        if self.earlier.len() == EARLIER {
+            self.earlier.pop_front();
+        }
+        self.earlier.push_back(self.shown.clone());
         self.newline_from_disk(changes);
         let replayed = replay(&self.shown, changes, self.form);
         self.version = version;
@@ -137,13 +144,26 @@ impl Document {
         }
     }
 
-    /// Somebody has taken away the byte-order mark, which this editor never showed.
+    /// Somebody has taken away the byte-order mark, which this editor never showed, or has written
+    /// something before it, and it is a character like others now.
     fn bom_has_gone(&mut self) {
         if self.form.hides_first() && self.main.rope().chars().next() != self.shown.chars().next() {
+            let gone = Patch::single(0, 1, "");
+            if let Some(flight) = self.flight.as_mut() {
+                // It names the places as the editor does.
+                for edit in &mut flight.raw {
+                    edit.range.start = self.form.place_for_editor(edit.range.start);
+                    edit.range.end = self.form.place_for_editor(edit.range.end);
+                }
+                let [before, behind] = &flight.edit;
+                flight.edit = [
+                    before.rebase(&gone, Side::Before),
+                    behind.rebase(&gone, Side::After),
+                ];
+            }
             self.form = self.form.without_bom();
-            self.shown.remove(0..1);
-            // It has left the shared text already.
-            self.main.type_in(self.user, &Patch::single(0, 1, ""));
+            gone.apply(&mut self.shown);
+            self.main.hide_first();
             self.alignment = Alignment::between(&self.shown, self.view());
         }
     }
@@ -180,7 +200,8 @@ impl Document {
         self.take_early(effects);
         let text = Rope::from_str(&self.form.whole(&text));
         let kept = self.keeps_newline();
-        if same_text(&text, &self.shown, kept) {
+        let is_older = |earlier: &Rope| same_text(&text, earlier, kept);
+        if same_text(&text, &self.shown, kept) || self.earlier.iter().rev().any(is_older) {
             return;
         }
         self.tell_drift(effects);

@@ -23,11 +23,12 @@
 mod alignment;
 mod changes;
 mod flight;
+mod flushing;
 mod form;
 mod incoming;
 mod outgoing;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use ropey::Rope;
 
@@ -38,6 +39,7 @@ use crate::position::{Change, Encoding, Position, TextEdit, locate, position};
 use crate::replica::Replica;
 use alignment::Alignment;
 use flight::{Flight, Retry};
+use flushing::Flushing;
 use form::Form;
 
 /// Milliseconds since any fixed start.
@@ -99,8 +101,11 @@ pub enum Event {
         /// What it said.
         answer: Answer,
     },
-    /// The client has done what [`Effect::Flush`] asks for, or cannot.
-    Flushed,
+    /// The answer to [`Effect::Flush`].
+    Flushed {
+        /// Whether the client has reported everything; else it cannot be made to.
+        is_sure: bool,
+    },
     /// The time asked for by [`Effect::WakeAt`] has come.
     Tick,
 }
@@ -165,6 +170,8 @@ pub struct Document {
     /// The Yjs client id of the person.
     user: u64,
     shown: Rope,
+    /// What `shown` was before the latest reports: a save may be overtaken by what follows it.
+    earlier: VecDeque<Rope>,
     version: i32,
     form: Form,
     dialect: Dialect,
@@ -172,6 +179,7 @@ pub struct Document {
     alignment: Alignment,
     flight: Option<Flight>,
     retry: Retry,
+    flushing: Flushing,
     next_edit: u64,
     /// Changes that came before their predecessors, and when the first of them came.
     early: BTreeMap<i32, Vec<Change>>,
@@ -222,11 +230,13 @@ impl Document {
             main,
             user: opened.user,
             shown,
+            earlier: VecDeque::new(),
             version: opened.version,
             form,
             dialect: opened.dialect,
             flight: None,
             retry: Retry::default(),
+            flushing: Flushing::default(),
             next_edit: 0,
             early: BTreeMap::new(),
             early_since: now,
@@ -248,11 +258,12 @@ impl Document {
             }
             Event::Saved { text } => self.saved(text, now, &mut effects),
             Event::Remote { update } => self.remote(&update, &mut effects),
-            Event::Answered { edit, answer } => self.answered(edit, answer, now),
-            Event::Flushed => {}
+            Event::Answered { edit, answer } => self.answered(edit, answer, now, &mut effects),
+            Event::Flushed { is_sure } => self.flushed(is_sure, now),
             Event::Tick => self.tick(now, &mut effects),
         }
         self.synchronise(now, &mut effects);
+        self.flush_is_over();
         effects
     }
 
@@ -269,6 +280,21 @@ impl Document {
     /// The text that the editor is known to show, with `\n` as line end.
     pub fn shown(&self) -> String {
         self.shown.to_string()
+    }
+
+    /// A state, as a v1 update, whose text is what the editor shows, made of the characters of
+    /// [`Document::main`]: what a file is made from that has just been saved, for
+    /// [`Document::open`]'s `base`.
+    pub fn shown_state(&self) -> Vec<u8> {
+        let state = self.main.shown_state();
+        if self.alignment.is_same() {
+            return state;
+        }
+        // What stands elsewhere than it should, or is nobody's.
+        let mut copy = Replica::from_state(self.user ^ 1, &state).expect("an own state is valid");
+        let patch = diff(copy.rope(), &self.shown);
+        copy.splice(&patch);
+        copy.state()
     }
 
     /// The version of [`Document::shown`].

@@ -19,7 +19,7 @@ impl Document {
         }
         let early = (!self.early.is_empty()).then(|| self.early_since.after(EARLY_MS));
         let deadline = self.flight.as_ref().and_then(|flight| flight.deadline);
-        if let Some(at) = [early, deadline, self.retry.not_before]
+        if let Some(at) = [early, deadline, self.retry.due(), self.flushing.until]
             .into_iter()
             .flatten()
             .min()
@@ -55,9 +55,11 @@ impl Document {
         }
         let mut target = self.shown.clone();
         patch.apply(&mut target);
-        if self.retry.is_futile(self.version, &target) {
+        if self.retry.is_futile(self.version, &target, now) || self.waits_for_reports(now, effects)
+        {
             return;
         }
+        self.flushing.until = None;
         let patch = before_final_newline(&self.shown, patch);
         let raw = self.as_edits(&patch);
         let id = EditId(self.next_edit);
@@ -71,6 +73,7 @@ impl Document {
             target,
             overtaken: false,
             accepted: false,
+            plain_behind: None,
             deadline: Flight::answer_deadline(now, self.dialect.checks_versions()),
         });
         effects.push(Effect::Edit {

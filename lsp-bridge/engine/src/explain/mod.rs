@@ -10,7 +10,7 @@ mod falls;
 use ropey::Rope;
 
 use crate::diff::diff;
-use crate::patch::Patch;
+use crate::patch::{Patch, Splice};
 use crate::position::{Encoding, TextEdit};
 
 /// The edit under way, as far as explaining needs it.
@@ -80,18 +80,18 @@ pub(crate) fn explain(
     let then_typed = wholes.each_ref().map(|whole| diff(whole, next));
     // In this order: an earlier one wins a tie.
     if !expected.certain {
-        let mut cost = diff(shown, next).cost();
+        let typed = diff(shown, next);
+        let mut cost = typed.cost();
         if expected.accepted {
             // That the person typed just what we sent is no likely story after a yes.
-            let fates = std::iter::zip(&expected.edit, &then_typed).map(|(e, t)| fate(e, t));
-            cost += 4 * fates.map(|fate| fate.survivors).max().unwrap_or(0);
+            cost += 4 * likeness(&expected.edit[0], &typed);
         }
         consider(cost, Explanation::User);
     }
     for (edit, typed) in std::iter::zip(&expected.edit, &then_typed) {
         // If a part of it is missing, it may as well never have come: that is the story in which
         // nothing is lost. People do type alike.
-        let deleted = fate(edit, typed).deleted;
+        let deleted = deleted_of(edit, typed);
         if expected.certain || deleted == 0 {
             consider(
                 typed.cost() + deleted,
@@ -113,35 +113,45 @@ fn landed(text: &Rope, patch: &Patch) -> Rope {
     text
 }
 
-/// What became of the characters that an edit of ours inserted.
-#[derive(Debug, Clone, Copy, Default)]
-struct Fate {
-    /// How many are still there, beside each other. A letter by itself proves nothing, nor does
-    /// white space: people type those everywhere.
-    survivors: usize,
-    /// How many are gone.
-    deleted: usize,
+/// Of what is inserted in one place, so much is compared.
+const MOST_COMPARED: usize = 256;
+
+/// How many of the characters that an edit of ours inserts are in what the person would have typed,
+/// beside each other. A letter by itself proves nothing, nor does white space: people type those
+/// everywhere.
+fn likeness(ours: &Patch, typed: &Patch) -> usize {
+    let typed = typed.splices().iter().map(|splice| splice.insert.as_str());
+    let typed: Vec<&str> = typed.filter(|text| !text.is_empty()).collect();
+    let is_typed = |run: &str| typed.iter().any(|text| text.contains(run));
+    let longest_run = |splice: &Splice| {
+        let letters: Vec<char> = splice.insert.chars().take(MOST_COMPARED).collect();
+        let mut longest = 0;
+        for start in 0..letters.len() {
+            let longer = |end: &usize| is_typed(&String::from_iter(&letters[start..*end]));
+            let least = start + longest + 1;
+            let end = (least..=letters.len()).take_while(longer).last();
+            longest = end.map_or(longest, |end| end - start);
+        }
+        let is_blank = splice.insert.trim().is_empty();
+        let proves = longest > 1 || letters.len() == 1;
+        if proves && !is_blank { longest } else { 0 }
+    };
+    ours.splices().iter().map(longest_run).sum()
 }
 
-/// The fate of `ours` after `typed`, a patch of the text with `ours` in it.
-fn fate(ours: &Patch, typed: &Patch) -> Fate {
-    let mut fate = Fate::default();
+/// How many of the characters that an edit of ours inserted are gone after `typed`, a patch of the
+/// text with them in it.
+fn deleted_of(ours: &Patch, typed: &Patch) -> usize {
+    let mut deleted = 0;
     let mut shift = 0isize;
     for splice in ours.splices() {
         let start = (splice.at as isize + shift) as usize;
-        let letters: Vec<char> = splice.insert.chars().collect();
-        let is_gone = |at: usize| typed.splices().iter().any(|s| s.at <= at && at < s.end());
-        let fates: Vec<bool> = (start..start + letters.len()).map(is_gone).collect();
-        fate.deleted += fates.iter().filter(|gone| **gone).count();
-        let runs = letters.iter().zip(&fates).collect::<Vec<_>>();
-        for run in runs.split(|(letter, gone)| **gone || letter.is_whitespace()) {
-            if run.len() > 1 || letters.len() == 1 {
-                fate.survivors += run.len();
-            }
-        }
-        shift += letters.len() as isize - splice.delete as isize;
+        let len = splice.insert.chars().count();
+        let is_gone = |at: &usize| typed.splices().iter().any(|s| s.at <= *at && *at < s.end());
+        deleted += (start..start + len).filter(is_gone).count();
+        shift += len as isize - splice.delete as isize;
     }
-    fate
+    deleted
 }
 
 #[cfg(test)]

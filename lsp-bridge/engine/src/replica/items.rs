@@ -158,6 +158,23 @@ impl Items {
         within.filter_map(|(_, node)| node.some()).collect()
     }
 
+    /// Every client with its runs: first clock, the clock behind the last, and the item, if it is
+    /// part of the text. Clients and runs are in ascending order.
+    pub(super) fn by_client(&self) -> Vec<(ClientID, Vec<(u32, u32, Option<Node>)>)> {
+        let mut clients: Vec<_> = self.clients.iter().collect();
+        clients.sort_by_key(|(id, _)| **id);
+        let runs = |client: &Client| {
+            let ends = client.runs.keys().skip(1).copied().chain([client.next]);
+            let runs = client.runs.iter().zip(ends);
+            runs.map(|((start, node), end)| (*start, end, node.some()))
+                .collect()
+        };
+        clients
+            .into_iter()
+            .map(|(id, client)| (*id, runs(client)))
+            .collect()
+    }
+
     /// The item that holds `id`, if it is part of the text.
     pub(super) fn find(&self, id: ID) -> Option<Node> {
         let runs = &self.clients.get(&id.client)?.runs;

@@ -214,6 +214,16 @@ impl Replica {
         self.write(View::Shown, ClientID::new(user), patch)
     }
 
+    /// See [`Text::shown_state`].
+    pub(crate) fn shown_state(&self) -> Vec<u8> {
+        self.text.shown_state()
+    }
+
+    /// See [`Text::hide_first`].
+    pub(crate) fn hide_first(&mut self) {
+        self.text.hide_first();
+    }
+
     /// Whether somebody has cut through a surrogate pair since the last call: the two halves,
     /// replacement characters now, are not what the editor shows.
     pub(crate) fn was_torn(&mut self) -> bool {

@@ -5,6 +5,7 @@ use yrs::ID;
 
 use super::items::{Node, View};
 use super::text::Text;
+use super::wire::{self, Run, Typed};
 use crate::patch::{Patch, Splice};
 
 /// One place at which the shown text lacks what the shared one has, or has what that lacks.
@@ -63,6 +64,46 @@ impl Text {
             self.items.set(View::Shown, node, is_shared);
         }
         self.shown = self.shared.clone();
+    }
+
+    /// The shown text as a whole state in v1 encoding: every item of this replica, of which those
+    /// that are not shown are deleted.
+    pub(super) fn shown_state(&self) -> Vec<u8> {
+        let run = |client, start, end, node: Option<Node>| {
+            let Some(node) = node else {
+                return Run::Collected(end - start);
+            };
+            let item = self.items.item(node);
+            let (origin, right_origin) = (item.origin, item.right_origin);
+            if !item.shown {
+                return Run::Deleted {
+                    len: item.len,
+                    origin,
+                    right_origin,
+                };
+            }
+            Run::Text(Typed {
+                id: ID::new(client, start),
+                origin,
+                right_origin,
+                text: self.content(View::Shown, node).insert,
+            })
+        };
+        let clients = self.items.by_client();
+        let clients = clients.into_iter().map(|(client, runs)| {
+            let runs = runs.into_iter();
+            let runs = runs.map(|(start, end, node)| run(client, start, end, node));
+            (client, runs.collect())
+        });
+        wire::write_state(&clients.collect::<Vec<_>>())
+    }
+
+    /// The first character is shown no longer, though the shared text may have it still.
+    pub(super) fn hide_first(&mut self) {
+        if let Some((node, _)) = self.items.at(View::Shown, 0) {
+            self.cut_end(node, 1);
+            self.remove(View::Shown, node);
+        }
     }
 
     /// Where the gap before character `at` of one text lies in the other: behind the same left

@@ -18,6 +18,7 @@ const HAS_RIGHT_ORIGIN: u8 = 0x40;
 const HAS_PARENT_SUB: u8 = 0x20;
 const KIND: u8 = 0x1f;
 const GC: u8 = 0;
+const DELETED: u8 = 1;
 const STRING: u8 = 4;
 const SKIP: u8 = 10;
 
@@ -153,6 +154,51 @@ pub(super) struct Typed {
     pub(super) text: String,
 }
 
+/// A run of units in a whole state.
+#[derive(Debug)]
+pub(super) enum Run {
+    /// Characters.
+    Text(Typed),
+    /// Deleted characters.
+    Deleted {
+        len: u32,
+        origin: Option<ID>,
+        right_origin: Option<ID>,
+    },
+    /// What is not part of the text.
+    Collected(u32),
+}
+
+/// Writes a whole state: of each client everything, from clock 0 on.
+pub(super) fn write_state(clients: &[(ClientID, Vec<Run>)]) -> Vec<u8> {
+    let mut encoder = EncoderV1::new();
+    encoder.write_var(clients.len() as u32);
+    for (client, runs) in clients {
+        encoder.write_var(runs.len() as u32);
+        encoder.write_client(*client);
+        encoder.write_var(0u32);
+        for run in runs {
+            match run {
+                Run::Text(typed) => write_typed(&mut encoder, typed),
+                Run::Deleted {
+                    len,
+                    origin,
+                    right_origin,
+                } => {
+                    write_start(&mut encoder, DELETED, *origin, *right_origin);
+                    encoder.write_len(*len);
+                }
+                Run::Collected(len) => {
+                    encoder.write_info(GC);
+                    encoder.write_len(*len);
+                }
+            }
+        }
+    }
+    IdSet::new().encode(&mut encoder);
+    encoder.to_vec()
+}
+
 /// Writes the update of one client: `typed` in ascending order of clocks.
 pub(super) fn write(client: ClientID, typed: &[Typed], deleted: &IdSet) -> Vec<u8> {
     let mut encoder = EncoderV1::new();
@@ -162,20 +208,26 @@ pub(super) fn write(client: ClientID, typed: &[Typed], deleted: &IdSet) -> Vec<u
         encoder.write_client(client);
         encoder.write_var(first.id.clock);
     }
-    for one in typed {
-        let has = |id: Option<ID>, flag| if id.is_some() { flag } else { 0 };
-        let flags = has(one.origin, HAS_ORIGIN) | has(one.right_origin, HAS_RIGHT_ORIGIN);
-        encoder.write_info(STRING | flags);
-        one.origin.iter().for_each(|id| encoder.write_left_id(id));
-        one.right_origin
-            .iter()
-            .for_each(|id| encoder.write_right_id(id));
-        if flags == 0 {
-            encoder.write_parent_info(true);
-            encoder.write_string(CONTENT);
-        }
-        encoder.write_string(&one.text);
-    }
+    typed.iter().for_each(|one| write_typed(&mut encoder, one));
     deleted.encode(&mut encoder);
     encoder.to_vec()
+}
+
+fn write_typed(encoder: &mut EncoderV1, typed: &Typed) {
+    write_start(encoder, STRING, typed.origin, typed.right_origin);
+    encoder.write_string(&typed.text);
+}
+
+fn write_start(encoder: &mut EncoderV1, kind: u8, origin: Option<ID>, right_origin: Option<ID>) {
+    let has = |id: Option<ID>, flag| if id.is_some() { flag } else { 0 };
+    let flags = has(origin, HAS_ORIGIN) | has(right_origin, HAS_RIGHT_ORIGIN);
+    encoder.write_info(kind | flags);
+    origin.iter().for_each(|id| encoder.write_left_id(id));
+    right_origin
+        .iter()
+        .for_each(|id| encoder.write_right_id(id));
+    if flags == 0 {
+        encoder.write_parent_info(true);
+        encoder.write_string(CONTENT);
+    }
 }

@@ -1,250 +1,355 @@
-//! Simulated editors: each behaves towards its language server as a recorded real one.
+//! A simulated editor with one open document.
 
-use std::collections::HashSet;
-
+use fastrand::Rng;
 use ropey::Rope;
+use tutti_engine::diff::diff;
 use tutti_engine::patch::{Patch, Side, Splice};
 use tutti_engine::{
-    Answer, Change, Dialect, Encoding, Range, Staleness, SyncKind, TextEdit, locate, position,
+    Answer, Change, Dialect, EditId, Encoding, Range, Staleness, SyncKind, TextEdit,
 };
+use tutti_engine::{locate, position};
 
-/// One way for an editor to behave.
-#[derive(Debug, Clone)]
-pub(crate) struct Kind {
-    /// What the editor says of itself in `clientInfo`.
-    pub(crate) client_name: &'static str,
-    /// What becomes of an edit that comes too late.
-    pub(crate) staleness: Staleness,
-    /// Says yes to an edit that it skips.
-    pub(crate) lies: bool,
-    /// How long it waits for a pause before it reports; 0: every change at once.
-    pub(crate) debounce_ms: u64,
-    /// Whether a person who goes on typing puts the report off.
-    pub(crate) debounce_restarts: bool,
-    /// Until the first report every key puts it off, and no version is checked.
-    pub(crate) starts_late: bool,
-    /// Versions step by one; else they skip.
-    pub(crate) consecutive: bool,
-    /// Adds a newline to every text.
-    pub(crate) keeps_newline: bool,
-    /// Reports may overtake each other.
-    pub(crate) reorders: bool,
-    /// Answers before it reports the edit.
-    pub(crate) answers_first: bool,
-}
+use crate::kind::{Answers, Echo, Eol, Kind, Refusal, Versions};
+use crate::ledger::Ledger;
 
-const WELL_BEHAVED: Kind = Kind {
-    client_name: "Visual Studio Code",
-    staleness: Staleness::Refused,
-    lies: false,
-    debounce_ms: 0,
-    debounce_restarts: false,
-    starts_late: false,
-    consecutive: true,
-    keeps_newline: false,
-    reorders: false,
-    answers_first: true,
-};
-
-/// Editors that refuse an edit for a text they have left, or carry it over.
-pub(crate) fn honest() -> Vec<Kind> {
-    vec![
-        WELL_BEHAVED,
-        Kind {
-            client_name: "helix",
-            reorders: true,
-            answers_first: false,
-            ..WELL_BEHAVED
-        },
-        Kind {
-            client_name: "Zed",
-            staleness: Staleness::Rebased,
-            ..WELL_BEHAVED
-        },
-    ]
-}
-
-/// Nothing is known of it, so its answers prove nothing; it merges what was typed in 80 ms.
-pub(crate) fn stranger() -> Kind {
-    Kind {
-        client_name: "a stranger",
-        debounce_ms: 80,
-        answers_first: false,
-        ..WELL_BEHAVED
-    }
-}
-
-/// Merges what was typed in 150 ms with an edit of ours, and says yes to one that it skips.
-pub(crate) fn neovim() -> Kind {
-    Kind {
-        client_name: "Neovim",
-        lies: true,
-        debounce_ms: 150,
-        starts_late: true,
-        consecutive: false,
-        keeps_newline: true,
-        ..WELL_BEHAVED
-    }
-}
-
-/// Waits for a pause, and applies an edit to what it has not reported yet.
-pub(crate) fn emacs() -> Kind {
-    Kind {
-        client_name: "Emacs",
-        staleness: Staleness::UnsentApplied,
-        debounce_ms: 500,
-        debounce_restarts: true,
-        ..WELL_BEHAVED
-    }
-}
-
-/// Applies every edit, to whatever text it has by then.
-pub(crate) fn kakoune() -> Kind {
-    Kind {
-        client_name: "kak-lsp",
-        staleness: Staleness::Applied,
-        debounce_ms: 50,
-        debounce_restarts: true,
-        consecutive: false,
-        keeps_newline: true,
-        ..WELL_BEHAVED
-    }
-}
+const BOM: char = '\u{feff}';
 
 /// What an editor sends to its language server.
 #[derive(Debug, Clone)]
 pub(crate) enum ToServer {
-    Changed {
-        version: i32,
-        changes: Vec<Change>,
-    },
-    Answered {
-        edit: tutti_engine::EditId,
-        answer: Answer,
-    },
+    Opened { text: String },
+    Changed { version: i32, changes: Vec<Change> },
+    Saved { text: String },
+    Closed,
+    Answered { edit: EditId, answer: Answer },
+    Flushed { is_sure: bool },
 }
 
-/// An editor with one open document.
+/// Where a character on the screen comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum From {
+    /// The server knows of it.
+    Known,
+    /// The person, who has not been reported yet.
+    Person,
+    /// An edit of the server's that has not been reported yet.
+    Server(EditId),
+}
+
+/// A change of the buffer, for undo.
+#[derive(Debug, Clone)]
+struct Step {
+    patch: Patch,
+    inverse: Patch,
+    /// The last report that the server had before it, if it was an edit of the server's.
+    unreported_behind: Option<i32>,
+}
+
 pub(crate) struct Editor {
     pub(crate) kind: Kind,
     pub(crate) dialect: Dialect,
     pub(crate) encoding: Encoding,
-    /// What is on the screen.
+    /// What is on the screen, with `\n` as line end.
     pub(crate) buffer: Rope,
     pub(crate) caret: usize,
+    from: Vec<From>,
+    /// The file has `\r\n`.
+    crlf: bool,
     /// Counts up with every change of the buffer.
     tick: i32,
-    /// The text that was opened.
-    first: String,
     /// What the server has been told.
     reported: Rope,
     reported_version: i32,
+    /// Whether the person has taken something away that the server does not know of yet.
+    has_unreported_deletion: bool,
     /// When what the server does not know yet is reported.
     pub(crate) flush_at: Option<u64>,
-    /// The newest versions with the change that led on from each, for editors that rebase.
-    history: Vec<(i32, Patch)>,
-    /// Characters that a person typed and that an edit of the server took away before they were
-    /// ever reported: no server can know of them.
-    pub(crate) swallowed: HashSet<char>,
-    /// Characters of an edit of the server of which a person deleted a part before the editor,
-    /// whose yes the engine does not trust, ever reported it: that looks as if it had never arrived. They may
-    /// come back, or come twice.
-    pub(crate) doubtful: HashSet<char>,
-    /// Characters that this editor's person typed.
-    typed: HashSet<char>,
-    /// Characters that a person has deleted.
-    pub(crate) deleted: HashSet<char>,
+    /// The texts of the newest versions, with the changes since, for editors that rebase.
+    history: Vec<(i32, Rope, Patch)>,
+    undo: Vec<Step>,
+    redo: Vec<Step>,
 }
 
 impl Editor {
-    pub(crate) fn new(kind: Kind, encoding: Encoding, text: &str) -> Self {
-        let mut buffer = Rope::from_str(text);
-        if kind.keeps_newline && !text.ends_with('\n') {
-            buffer.insert_char(buffer.len_chars(), '\n');
-        }
-        Self {
+    pub(crate) fn new(kind: Kind, encoding: Encoding, text: &str, crlf: bool) -> Self {
+        let hides = kind.hides_bom && text.starts_with(BOM);
+        let buffer = Rope::from_str(if hides { &text[BOM.len_utf8()..] } else { text });
+        let mut editor = Self {
             dialect: Dialect::choose(Some(kind.client_name)),
             kind,
             encoding,
-            first: buffer.to_string(),
-            reported: buffer.clone(),
+            from: vec![From::Known; buffer.len_chars()],
+            reported: Rope::new(),
             buffer,
             caret: 0,
+            crlf,
             tick: 0,
             reported_version: 0,
+            has_unreported_deletion: false,
             flush_at: None,
             history: Vec::new(),
-            swallowed: HashSet::new(),
-            doubtful: HashSet::new(),
-            typed: HashSet::new(),
-            deleted: HashSet::new(),
-        }
+            undo: Vec::new(),
+            redo: Vec::new(),
+        };
+        editor.insist_on_newline(&mut Ledger::default());
+        editor.now_known();
+        editor
     }
 
-    /// The person types at the caret.
-    pub(crate) fn type_text(&mut self, text: &str, now: u64) -> Vec<ToServer> {
-        let patch = Patch::single(self.caret, 0, text);
-        self.caret += text.chars().count();
-        self.typed.extend(text.chars());
-        self.change(&patch, now, true)
+    /// The version that it reported last.
+    pub(crate) fn version(&self) -> i32 {
+        self.reported_version
     }
 
-    /// The person deletes from the caret on.
-    pub(crate) fn delete(&mut self, count: usize, now: u64) -> Vec<ToServer> {
-        let room = self.buffer.len_chars() - usize::from(self.kind.keeps_newline);
-        let count = count.min(room.saturating_sub(self.caret));
-        let gone = self.buffer.slice(self.caret..self.caret + count);
-        self.deleted.extend(gone.chars());
-        let known: HashSet<char> = self.reported.chars().collect();
-        let is_unseen = |c: &char| !known.contains(c) && !self.typed.contains(c);
-        if !self.dialect.means_yes(self.reported_version) && gone.chars().any(|c| is_unseen(&c)) {
-            self.doubtful.extend(self.buffer.chars().filter(is_unseen));
-        }
-        self.change(&Patch::single(self.caret, count, ""), now, true)
+    /// Whether it can tell that an edit was meant for an earlier opening of the document.
+    pub(crate) fn refuses_edits_of_the_past(&self) -> bool {
+        let checks = matches!(
+            self.kind.staleness,
+            Staleness::Refused | Staleness::UnsentApplied
+        );
+        checks && !self.kind.starts_late
     }
 
-    /// Changes the buffer and reports it as this editor does.
-    fn change(&mut self, patch: &Patch, now: u64, typed: bool) -> Vec<ToServer> {
+    /// The text as it goes over the wire.
+    pub(crate) fn text(&self) -> String {
+        self.out(&self.buffer.to_string())
+    }
+
+    /// The person changes the buffer.
+    pub(crate) fn person(&mut self, patch: &Patch, now: u64, ledger: &mut Ledger) -> Vec<ToServer> {
         if patch.is_empty() {
             return Vec::new();
         }
-        let before = self.buffer.clone();
-        patch.apply(&mut self.buffer);
-        if self.kind.keeps_newline && !self.buffer.to_string().ends_with('\n') {
-            self.buffer.insert_char(self.buffer.len_chars(), '\n');
+        let step = self.step(patch);
+        self.redo.clear();
+        let reports = self.do_step(&step, now, ledger);
+        self.undo.push(step);
+        reports
+    }
+
+    /// What the person would delete: never the newline that the editor insists on.
+    pub(crate) fn deletion(&self, count: usize) -> Patch {
+        let room = self.buffer.len_chars() - usize::from(self.kind.keeps_newline);
+        Patch::single(self.caret, count.min(room.saturating_sub(self.caret)), "")
+    }
+
+    /// The last change is taken back, whoever made it.
+    pub(crate) fn undo(&mut self, now: u64, ledger: &mut Ledger) -> Vec<ToServer> {
+        let Some(step) = self.undo.pop() else {
+            return Vec::new();
+        };
+        if step.unreported_behind == Some(self.reported_version) {
+            // That looks as if the edit had never arrived.
+            let patches = [&step.patch, &step.inverse];
+            let splices = patches.into_iter().flat_map(|patch| patch.splices());
+            ledger.cannot_be_known(splices.flat_map(|splice| splice.insert.chars()));
         }
-        self.caret = self.caret.min(self.buffer.len_chars());
+        let back = Step {
+            patch: step.inverse.clone(),
+            inverse: step.patch.clone(),
+            unreported_behind: None,
+        };
+        self.redo.push(step);
+        self.do_step(&back, now, ledger)
+    }
+
+    pub(crate) fn redo(&mut self, now: u64, ledger: &mut Ledger) -> Vec<ToServer> {
+        let Some(step) = self.redo.pop() else {
+            return Vec::new();
+        };
+        let reports = self.do_step(&step, now, ledger);
+        self.undo.push(step);
+        reports
+    }
+
+    /// The person saves.
+    pub(crate) fn save(&mut self, now: u64, ledger: &mut Ledger) -> Vec<ToServer> {
+        let mut reports = Vec::new();
+        if self.kind.trims {
+            let patch = trimmed(&self.buffer);
+            let caret = Patch::single(self.caret, 0, "|").rebase(&patch, Side::Before);
+            reports = self.person(&patch, now, ledger);
+            self.caret = caret.splices()[0].at.min(self.buffer.len_chars());
+        }
+        reports.extend(self.flush());
+        reports.push(ToServer::Saved { text: self.text() });
+        reports
+    }
+
+    /// Saved, closed and opened again.
+    pub(crate) fn reopen(&mut self, now: u64, ledger: &mut Ledger) -> Vec<ToServer> {
+        let mut reports = self.save(now, ledger);
+        self.tick = 0;
+        self.reported_version = 0;
+        self.history.clear();
+        self.undo.clear();
+        self.redo.clear();
+        reports.extend([ToServer::Closed, ToServer::Opened { text: self.text() }]);
+        reports
+    }
+
+    fn step(&self, patch: &Patch) -> Step {
+        let mut inverse = Patch::default();
+        let mut shift = 0isize;
+        for splice in patch.splices() {
+            let new = splice.insert.chars().count();
+            inverse.push(Splice {
+                at: (splice.at as isize + shift) as usize,
+                delete: new,
+                insert: self.buffer.slice(splice.at..splice.end()).to_string(),
+            });
+            shift += new as isize - splice.delete as isize;
+        }
+        Step {
+            patch: patch.clone(),
+            inverse,
+            unreported_behind: None,
+        }
+    }
+
+    fn do_step(&mut self, step: &Step, now: u64, ledger: &mut Ledger) -> Vec<ToServer> {
+        for splice in step.patch.splices() {
+            let gone = self.buffer.slice(splice.at..splice.end()).to_string();
+            self.has_unreported_deletion |= !gone.is_empty();
+            self.deletes_unreported(splice, ledger);
+            ledger.take(&gone);
+            ledger.put(&splice.insert);
+        }
+        let is_letter = matches!(step.patch.splices(), [one] if one.delete == 0 && one.insert.chars().count() == 1);
+        let mut reports = self.change(&step.patch, From::Person, now, ledger);
+        if let Some(last) = step.patch.splices().last() {
+            let grown: isize = step.patch.splices().iter().map(grows).sum();
+            self.caret = (last.end() as isize + grown) as usize;
+            self.caret = self.caret.min(self.buffer.len_chars());
+        }
+        if self.kind.letters_at_once && is_letter {
+            reports.extend(self.flush());
+        }
+        reports
+    }
+
+    /// Of an edit that an editor has not reported, whose yes the engine does not trust, a part is
+    /// deleted: that looks as if the edit had never arrived.
+    fn deletes_unreported(&self, splice: &Splice, ledger: &mut Ledger) {
+        if self.dialect.means_yes(self.reported_version) && self.kind.answers != Answers::Never {
+            return;
+        }
+        for at in splice.at..splice.end() {
+            if let From::Server(_) = self.from[at] {
+                let is_same = |other: &From| *other == self.from[at];
+                let places = self.from.iter().zip(self.buffer.chars());
+                let letters = places.filter(|(from, _)| is_same(from)).map(|(_, c)| c);
+                ledger.cannot_be_known(letters);
+            }
+        }
+    }
+
+    /// Changes the buffer and reports it as this editor does.
+    fn change(
+        &mut self,
+        patch: &Patch,
+        from: From,
+        now: u64,
+        ledger: &mut Ledger,
+    ) -> Vec<ToServer> {
+        let before = self.buffer.clone();
+        self.history
+            .push((self.tick, before.clone(), patch.clone()));
+        for splice in patch.splices().iter().rev() {
+            let new = std::iter::repeat_n(from, splice.insert.chars().count());
+            self.from.splice(splice.at..splice.end(), new);
+        }
+        patch.apply(&mut self.buffer);
         self.tick += 1;
-        self.history.push((self.tick, patch.clone()));
+        self.insist_on_newline(ledger);
         if self.kind.debounce_ms == 0 {
-            return vec![self.report_splices(&before, patch)];
+            let echo = match from {
+                From::Server(_) => self.kind.echo,
+                _ => Echo::Ranges,
+            };
+            return self.report(&before, patch, echo);
         }
         let is_starting = self.kind.starts_late && self.reported_version == 0;
         let restarts = self.kind.debounce_restarts || is_starting;
-        if self.flush_at.is_none() || (typed && restarts) {
+        if self.flush_at.is_none() || (from == From::Person && restarts) {
             self.flush_at = Some(now + self.kind.debounce_ms);
         }
         Vec::new()
     }
 
-    /// An immediate report, the last range first.
-    fn report_splices(&mut self, before: &Rope, patch: &Patch) -> ToServer {
-        self.reported = self.buffer.clone();
-        self.reported_version += 1;
-        let changes = match self.dialect.sync {
-            SyncKind::Full => vec![Change {
-                range: None,
-                text: self.buffer.to_string(),
-            }],
-            SyncKind::Incremental => patch
-                .splices()
-                .iter()
-                .rev()
-                .map(|splice| Change {
-                    range: Some(self.range(before, splice)),
-                    text: splice.insert.clone(),
-                })
-                .collect(),
+    fn insist_on_newline(&mut self, ledger: &mut Ledger) {
+        let end = self.buffer.len_chars();
+        if self.kind.keeps_newline && (end == 0 || self.buffer.char(end - 1) != '\n') {
+            self.buffer.insert_char(end, '\n');
+            self.from.push(From::Person);
+            ledger.add('\n');
+        }
+    }
+
+    /// An immediate report of one change that led here from `before`.
+    fn report(&mut self, before: &Rope, patch: &Patch, echo: Echo) -> Vec<ToServer> {
+        let fine = diff(before, &self.buffer);
+        let whole = Patch::from(one_replacement(before, &self.buffer));
+        let (pieces, apart) = match echo {
+            Echo::Ranges => (patch, false),
+            Echo::Split => (patch, true),
+            Echo::Minimised => (&fine, false),
+            Echo::Whole => (&whole, false),
+        };
+        if pieces.is_empty() {
+            return Vec::new();
+        }
+        let mut reports = Vec::new();
+        let mut text = before.clone();
+        let mut changes = Vec::new();
+        for splice in pieces.splices().iter().rev() {
+            changes.push(self.ranged(&text, splice));
+            Patch::from(splice.clone()).apply(&mut text);
+            if apart {
+                let changes = std::mem::take(&mut changes);
+                let count = changes.len();
+                let changes = self.as_asked(changes, &text);
+                reports.push(self.changed(changes, count));
+            }
+        }
+        if !changes.is_empty() {
+            let count = changes.len();
+            let changes = self.as_asked(changes, &text);
+            reports.push(self.changed(changes, count));
+        }
+        self.now_known();
+        reports
+    }
+
+    /// A report that was put off: everything since the last one, merged into one replacement.
+    pub(crate) fn flush(&mut self) -> Option<ToServer> {
+        self.flush_at = None;
+        if self.reported == self.buffer {
+            // What was done was undone.
+            self.now_known();
+            return None;
+        }
+        let splice = one_replacement(&self.reported, &self.buffer);
+        let changes = vec![self.ranged(&self.reported, &splice)];
+        let changes = self.as_asked(changes, &self.buffer);
+        let report = self.changed(changes, 1);
+        self.now_known();
+        Some(report)
+    }
+
+    fn as_asked(&self, changes: Vec<Change>, text: &Rope) -> Vec<Change> {
+        if self.dialect.sync == SyncKind::Incremental && !self.kind.full_text {
+            return changes;
+        }
+        let text = self.out(&text.to_string());
+        vec![Change { range: None, text }]
+    }
+
+    fn changed(&mut self, changes: Vec<Change>, count: usize) -> ToServer {
+        self.reported_version = match self.kind.versions {
+            Versions::Step => self.reported_version + 1,
+            Versions::Skip => (self.tick + 2).max(self.reported_version + 1),
+            Versions::PerChange => self.reported_version + count as i32,
         };
         ToServer::Changed {
             version: self.reported_version,
@@ -252,51 +357,46 @@ impl Editor {
         }
     }
 
-    /// A report that was put off: everything since the last one, merged into one replacement.
-    pub(crate) fn flush(&mut self) -> Option<ToServer> {
-        self.flush_at = None;
-        if self.reported == self.buffer {
-            return None;
-        }
-        let change = match self.dialect.sync {
-            SyncKind::Full => Change {
-                range: None,
-                text: self.buffer.to_string(),
-            },
-            SyncKind::Incremental => {
-                let splice = one_replacement(&self.reported, &self.buffer);
-                Change {
-                    range: Some(self.range(&self.reported, &splice)),
-                    text: splice.insert,
-                }
-            }
-        };
+    fn now_known(&mut self) {
         self.reported = self.buffer.clone();
-        self.reported_version = if self.kind.consecutive {
-            self.reported_version + 1
-        } else {
-            self.tick + 2
-        };
-        Some(ToServer::Changed {
-            version: self.reported_version,
-            changes: vec![change],
-        })
+        self.from.fill(From::Known);
+        self.has_unreported_deletion = false;
     }
 
-    fn range(&self, text: &Rope, splice: &Splice) -> Range {
-        Range {
-            start: position(text, splice.at, self.encoding),
-            end: position(text, splice.end(), self.encoding),
+    fn ranged(&self, text: &Rope, splice: &Splice) -> Change {
+        Change {
+            range: Some(Range {
+                start: position(text, splice.at, self.encoding),
+                end: position(text, splice.end(), self.encoding),
+            }),
+            text: self.out(&splice.insert),
+        }
+    }
+
+    fn out(&self, text: &str) -> String {
+        match (self.crlf, self.kind.eol) {
+            (false, _) | (true, Eol::Lf) => text.to_owned(),
+            (true, Eol::Crlf | Eol::CrlfTakesLf) => text.replace('\n', "\r\n"),
+        }
+    }
+
+    fn taken(&self, text: &str) -> String {
+        match (self.crlf, self.kind.eol) {
+            (true, Eol::Crlf) => text.replace("\r\n", "\n"),
+            (true, Eol::CrlfTakesLf) => text.replace('\r', "\n"),
+            (true, Eol::Lf) | (false, _) => text.to_owned(),
         }
     }
 
     /// A `workspace/applyEdit`.
     pub(crate) fn apply(
         &mut self,
-        edit: tutti_engine::EditId,
+        edit: EditId,
         version: i32,
         edits: &[TextEdit],
         now: u64,
+        ledger: &mut Ledger,
+        rng: &mut Rng,
     ) -> Vec<ToServer> {
         let is_stale = match self.kind.staleness {
             Staleness::Refused => version != self.reported_version || self.reported != self.buffer,
@@ -304,49 +404,72 @@ impl Editor {
             Staleness::Applied | Staleness::Rebased => false,
         };
         let is_unchecked = self.kind.starts_late && version == 0 && self.reported_version == 0;
-        let is_stale = is_stale && !is_unchecked;
-        if is_stale {
-            let answer = if self.kind.lies {
-                Answer::Applied
-            } else {
-                Answer::Refused { reason: None }
+        let answer = |answer| ToServer::Answered { edit, answer };
+        if is_stale && !is_unchecked {
+            return match self.kind.refusal {
+                _ if self.kind.answers == Answers::Never => Vec::new(),
+                Refusal::Yes => vec![answer(Answer::Applied)],
+                Refusal::No => vec![answer(Answer::Refused { reason: None })],
+                Refusal::Error => {
+                    let reason = "require another version".into();
+                    vec![answer(Answer::Failed { reason })]
+                }
             };
-            return vec![ToServer::Answered { edit, answer }];
         }
         let patch = match self.kind.staleness {
             Staleness::Rebased => self.rebased(version, edits),
             _ => self.patch_of(&self.buffer, edits),
         };
-        for splice in patch.splices() {
-            let gone: Vec<char> = self.buffer.slice(splice.at..splice.end()).chars().collect();
-            let known: HashSet<char> = self.reported.chars().collect();
-            self.swallowed
-                .extend(gone.iter().filter(|c| !known.contains(c)));
-        }
+        self.falls(&patch, ledger);
         let caret = Patch::single(self.caret, 0, "|").rebase(&patch, Side::Before);
         self.caret = caret.splices()[0].at;
-        let reports = self.change(&patch, now, false);
-        let answer = ToServer::Answered {
-            edit,
-            answer: Answer::Applied,
+        let mut step = self.step(&patch);
+        step.unreported_behind = Some(self.reported_version);
+        let mut reports = self.change(&patch, From::Server(edit), now, ledger);
+        self.undo.push(step);
+        let place = match self.kind.answers {
+            Answers::First => 0,
+            Answers::Between => reports.len().min(1 + rng.usize(0..2)),
+            Answers::Last => reports.len(),
+            Answers::Never => return reports,
         };
-        if self.kind.answers_first {
-            std::iter::once(answer).chain(reports).collect()
-        } else {
-            reports.into_iter().chain([answer]).collect()
+        reports.insert(place, answer(Answer::Applied));
+        reports
+    }
+
+    /// An edit of the server that takes away what it cannot know of, or that meets deletions that
+    /// it cannot know of.
+    fn falls(&self, patch: &Patch, ledger: &mut Ledger) {
+        for splice in patch.splices() {
+            let gone = self.buffer.slice(splice.at..splice.end()).chars();
+            let gone: Vec<char> = gone.collect();
+            let from = &self.from[splice.at..splice.end()];
+            let unseen = gone.iter().zip(from).filter(|(_, f)| **f == From::Person);
+            ledger.cannot_be_known(unseen.map(|(c, _)| *c));
+            if self.has_unreported_deletion && !gone.is_empty() {
+                // The two deletions cannot be told from each other.
+                ledger.cannot_be_known(gone);
+                ledger.cannot_be_known(
+                    self.reported
+                        .chars()
+                        .filter(|c| !self.buffer.chars().any(|other| other == *c)),
+                );
+            }
         }
     }
 
     /// The edits at the places they name, whatever stands there; a place that is none is clamped.
     fn patch_of(&self, text: &Rope, edits: &[TextEdit]) -> Patch {
         let mut patch = Patch::default();
+        let mut behind = 0;
         for edit in edits {
-            let start = locate(text, edit.range.start, self.encoding).at;
+            let start = locate(text, edit.range.start, self.encoding).at.max(behind);
             let end = locate(text, edit.range.end, self.encoding).at.max(start);
+            behind = end;
             patch.push(Splice {
                 at: start,
                 delete: end - start,
-                insert: edit.new_text.clone(),
+                insert: self.taken(&edit.new_text),
             });
         }
         patch
@@ -354,32 +477,44 @@ impl Editor {
 
     /// The edits as they were meant for `version`, carried over all that came since.
     fn rebased(&self, version: i32, edits: &[TextEdit]) -> Patch {
-        // This kind reports at once, so versions and ticks agree.
-        let since: Vec<&Patch> = self
+        let since = self
             .history
             .iter()
-            .filter(|(tick, _)| *tick > version)
-            .map(|(_, patch)| patch)
-            .collect();
-        let mut text = Rope::from_str(&self.text_at(version));
-        let mut patch = self.patch_of(&text, edits);
-        for other in since {
-            patch = patch.rebase(other, Side::After);
-            other.apply(&mut text);
-        }
-        patch
-    }
-
-    /// The text of an older version.
-    fn text_at(&self, version: i32) -> String {
-        let mut text = Rope::from_str(&self.first);
-        for (tick, patch) in &self.history {
-            if *tick <= version {
-                patch.apply(&mut text);
+            .rposition(|(tick, _, _)| *tick <= version);
+        let since = &self.history[since.unwrap_or(0)..];
+        match since.first() {
+            Some((tick, text, _)) if *tick == version => {
+                let meant = self.patch_of(text, edits);
+                let over = since.iter().map(|(_, _, patch)| patch);
+                over.fold(meant, |meant, over| meant.rebase(over, Side::After))
             }
+            _ => self.patch_of(&self.buffer, edits),
         }
-        text.to_string()
     }
+}
+
+fn grows(splice: &Splice) -> isize {
+    splice.insert.chars().count() as isize - splice.delete as isize
+}
+
+/// Takes away the blanks at the ends of lines.
+fn trimmed(text: &Rope) -> Patch {
+    let mut patch = Patch::default();
+    let mut start = 0;
+    for line in text.lines() {
+        let letters: Vec<char> = line.chars().filter(|c| *c != '\n').collect();
+        let kept = letters
+            .iter()
+            .rposition(|c| *c != ' ')
+            .map_or(0, |at| at + 1);
+        patch.push(Splice {
+            at: start + kept,
+            delete: letters.len() - kept,
+            insert: String::new(),
+        });
+        start += line.len_chars();
+    }
+    patch
 }
 
 /// The one replacement that leads from `old` to `new`.

@@ -1,61 +1,40 @@
-//! The oracle: what must hold when nothing is on its way any more.
+//! What must hold when nothing is on its way any more.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
-use crate::world::{User, World};
+use crate::world::World;
 
-/// How the characters that people typed came out.
-#[derive(Debug, Default)]
-pub(crate) struct Verdict {
-    /// What went wrong, a sentence a character.
-    pub(crate) faults: Vec<String>,
-}
+const BOM: char = '\u{feff}';
 
-/// Every editor must show one text; what became of each character is the verdict.
-pub(crate) fn judge(world: &World) -> Verdict {
+/// Every editor must show one text, or it panics; returns what went wrong with single letters.
+pub(crate) fn judge(world: &World) -> Vec<String> {
     let text = world.server.text();
     for (number, user) in world.users.iter().enumerate() {
-        let shown = user.editor.buffer.to_string();
-        let but_newline = user.editor.kind.keeps_newline;
-        let is_same = shown == text || (but_newline && shown == format!("{text}\n"));
-        assert!(is_same, "user {number} shows {shown:?} instead of {text:?}");
-        assert_eq!(user.document.shown(), shown, "what user {number} shows");
-        assert!(user.document.is_settled(), "user {number} is not settled");
+        let kind = &user.editor.kind;
+        let plain = |text: String| match kind.hides_bom {
+            true => text.strip_prefix(BOM).map(str::to_owned).unwrap_or(text),
+            false => text,
+        };
+        let (shown, wanted) = (plain(user.editor.buffer.to_string()), plain(text.clone()));
+        let is_same = shown == wanted || kind.keeps_newline && shown == format!("{wanted}\n");
+        assert!(
+            is_same,
+            "user {number} shows {shown:?} instead of {wanted:?}"
+        );
+        let document = user.document.as_ref().expect("open");
+        assert_eq!(plain(document.shown()), shown, "what user {number} shows");
+        assert!(document.is_settled(), "user {number} is not settled");
     }
-    let mut places: HashMap<char, Vec<usize>> = HashMap::new();
-    for (at, c) in text.chars().enumerate() {
-        places.entry(c).or_default().push(at);
-    }
-    let deleted = everyone(world, |user| &user.editor.deleted);
-    let swallowed = everyone(world, |user| &user.editor.swallowed);
-    let doubtful = everyone(world, |user| &user.editor.doubtful);
-    let may_lack = |c: &char| deleted.contains(c) || swallowed.contains(c);
-    let mut faults = Vec::new();
+    let mut faults = world.ledger.faults(&text);
+    let places: HashMap<char, usize> = text.chars().enumerate().map(|(at, c)| (c, at)).collect();
     for (number, user) in world.users.iter().enumerate() {
-        for run in &user.runs {
-            let mut last = None;
-            for c in run {
-                match places.get(c).map(Vec::as_slice).unwrap_or_default() {
-                    [] if may_lack(c) => {}
-                    [_, ..] if doubtful.contains(c) => {}
-                    [] => faults.push(format!("{c} of user {number} is lost")),
-                    [_, _, ..] => faults.push(format!("{c} of user {number} is doubled")),
-                    [_] if deleted.contains(c) => {
-                        faults.push(format!("{c} was deleted and came back"));
-                    }
-                    [at] if last > Some(*at) => {
-                        faults.push(format!("{c} of user {number} is out of order"));
-                        last = Some(*at);
-                    }
-                    [at] => last = Some(*at),
-                }
+        for run in &user.person.runs {
+            let plain = run.iter().filter(|c| world.ledger.is_plain(**c));
+            let stand: Vec<Option<&usize>> = plain.map(|c| places.get(c)).collect();
+            if !stand.iter().flatten().is_sorted() {
+                faults.push(format!("user {number}: {run:?} is out of order"));
             }
         }
     }
-    Verdict { faults }
-}
-
-fn everyone(world: &World, of: impl Fn(&User) -> &HashSet<char>) -> HashSet<char> {
-    let sets = world.users.iter().map(of);
-    sets.flat_map(|set| set.iter().copied()).collect()
+    faults
 }

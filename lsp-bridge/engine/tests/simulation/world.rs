@@ -1,17 +1,44 @@
 //! People, their editors, their bridges' engines and a server, over a network that delays and cuts.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::collections::{BTreeSet, BinaryHeap, HashMap, VecDeque};
 
 use fastrand::Rng;
 use tutti_engine::{Document, EditId, Effect, Encoding, Event, Millis, Opened, Replica, TextEdit};
 
-use crate::editor::{Editor, Kind, ToServer};
+use crate::editor::{Editor, ToServer};
+use crate::kind::Kind;
+use crate::ledger::Ledger;
+use crate::oracle;
+use crate::person::{Act, Person};
+use crate::planted::Bug;
 
 /// After everyone has stopped, this much time must be enough to reach one text.
-const QUIET_MS: u64 = 60_000;
+const QUIET_MS: u64 = 120_000;
 /// And this many messages to one editor.
 const QUIET_EDITS: usize = 60;
+
+const TEXTS: [&str; 7] = [
+    "",
+    "\n",
+    "start",
+    "fn main() {\n    body();\n}\n",
+    "é😀\nx",
+    "\u{feff}mark\n",
+    "blanks  \n\n\n",
+];
+
+/// What happens in one simulation; the rest follows from it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Plan {
+    pub(crate) seed: u64,
+    /// What people leave undone, by person and number.
+    pub(crate) left_out: BTreeSet<(usize, u32)>,
+    /// Who is never cut off.
+    pub(crate) never_cut: BTreeSet<usize>,
+    /// What is wrong with everyone's bridge.
+    pub(crate) bug: Option<Bug>,
+}
 
 /// What is on its way.
 #[derive(Debug)]
@@ -22,12 +49,15 @@ enum Message {
     Flush,
     /// The engine asked for this tick.
     Tick,
-    ToEngine(ToServer),
+    /// To the engine of this opening of the document, if it is an answer.
+    ToEngine(u32, ToServer),
     ToEditor {
+        opening: u32,
         edit: EditId,
         version: i32,
         edits: Vec<TextEdit>,
     },
+    FlushEditor,
     /// From a bridge to the server; the number is that of the connection.
     ToServer(u32, Vec<u8>),
     /// From the server to a bridge.
@@ -38,10 +68,18 @@ enum Message {
 
 pub(crate) struct User {
     pub(crate) editor: Editor,
-    pub(crate) document: Document,
-    /// Runs of characters that this person typed one behind the other.
-    pub(crate) runs: Vec<Vec<char>>,
-    next_char: u32,
+    pub(crate) document: Option<Document>,
+    /// The document's replica while the editor does not show it.
+    closed: Option<Replica>,
+    /// The state that the file on disk came from.
+    base: Vec<u8>,
+    pub(crate) person: Person,
+    acts: Rng,
+    acted: u32,
+    /// Types and types.
+    is_restless: bool,
+    /// How often the document has been opened.
+    opening: u32,
     /// Which connection to the server is the current one; `None` while cut off.
     connection: Option<u32>,
     connections: u32,
@@ -51,84 +89,103 @@ pub(crate) struct User {
 }
 
 pub(crate) struct World {
+    plan: Plan,
     rng: Rng,
     now: u64,
     queue: BinaryHeap<Reverse<(u64, u64, usize)>>,
     messages: HashMap<u64, Message>,
     sent: u64,
+    crlf: bool,
     pub(crate) server: Replica,
     pub(crate) users: Vec<User>,
+    pub(crate) ledger: Ledger,
     /// Until when people act.
     until: u64,
     pub(crate) steps: u64,
+    /// When each letter was typed.
+    typed_at: HashMap<char, u64>,
+    /// After how many milliseconds a letter stood on someone else's screen, by the kind of editor.
+    pub(crate) delays: Vec<(&'static str, u64)>,
+    pub(crate) done: Vec<(usize, u32, u64, Act)>,
     pub(crate) trace: VecDeque<String>,
+    pub(crate) is_traced: bool,
 }
 
 impl World {
-    pub(crate) fn new(seed: u64, kinds: &[Kind]) -> Self {
-        let mut rng = Rng::with_seed(seed);
+    pub(crate) fn new(plan: Plan, kind: &dyn Fn(&mut Rng) -> Kind) -> Self {
+        let mut rng = Rng::with_seed(plan.seed);
         let people = rng.usize(3..=5);
+        let crlf = rng.u8(0..4) == 0;
+        let text = *rng.choice(&TEXTS).expect("not empty");
         let mut server = Replica::new(1);
-        let text = *rng
-            .choice(&["", "\n", "start", "fn main() {\n    body();\n}\n", "é😀\nx"])
-            .expect("not empty");
         server.edit(text);
-        let users = (0..people)
-            .map(|number| {
-                let kind = rng.choice(kinds).expect("not empty").clone();
-                let encodings = [Encoding::Utf8, Encoding::Utf16, Encoding::Utf32];
-                let encoding = *rng.choice(encodings.iter()).expect("not empty");
-                let editor = Editor::new(kind, encoding, text);
-                let main = server.fork(100 + number as u64);
-                let opened = Opened {
-                    text: editor.buffer.to_string(),
-                    version: 0,
-                    encoding,
-                    dialect: editor.dialect.clone(),
-                    eol_crlf: false,
-                    user: 1000 + number as u64,
-                };
-                let (document, effects) = Document::open(main, None, opened, Millis(0));
-                assert!(effects.is_empty(), "{effects:?}");
-                User {
-                    editor,
-                    document,
-                    runs: vec![Vec::new()],
-                    // Each person has an alphabet; every second one lies beyond UTF-16's first plane.
-                    next_char: if number % 2 == 0 { 0x4e00 } else { 0x20000 }
-                        + number as u32 * 0x400,
-                    connection: Some(0),
-                    connections: 0,
-                    edits_when_quiet: 0,
-                    last: HashMap::new(),
-                }
-            })
-            .collect();
+        let mut ledger = Ledger::default();
+        ledger.put(text);
         let until = rng.u64(2_000..12_000);
         let mut world = Self {
-            rng,
+            plan,
             now: 0,
             queue: BinaryHeap::new(),
             messages: HashMap::new(),
             sent: 0,
-            server,
-            users,
+            crlf,
+            users: Vec::new(),
+            ledger,
             until,
             steps: 0,
+            typed_at: HashMap::new(),
+            delays: Vec::new(),
+            done: Vec::new(),
             trace: VecDeque::new(),
+            is_traced: false,
+            server,
+            rng,
         };
-        for user in 0..people {
-            world.post(0, user, Message::Act);
+        for number in 0..people {
+            let user = world.user(number, text, kind);
+            world.users.push(user);
+            world.post(0, number, Message::Act);
             if world.rng.bool() {
                 let at = world.rng.u64(0..until);
-                world.post(at, user, Message::Cut);
+                if !world.plan.never_cut.contains(&number) {
+                    world.post(at, number, Message::Cut);
+                }
             }
         }
         world
     }
 
-    /// Runs until nothing is on its way any more.
-    pub(crate) fn run(&mut self) {
+    fn user(&mut self, number: usize, text: &str, kind: &dyn Fn(&mut Rng) -> Kind) -> User {
+        let encodings = [Encoding::Utf8, Encoding::Utf16, Encoding::Utf32];
+        let encoding = *self.rng.choice(&encodings).expect("not empty");
+        let editor = Editor::new(kind(&mut self.rng), encoding, text, self.crlf);
+        if editor.kind.keeps_newline && !text.ends_with('\n') {
+            self.ledger.add('\n');
+        }
+        let main = self.server.fork(100 + number as u64);
+        let mut user = User {
+            base: main.state(),
+            editor,
+            document: None,
+            closed: Some(main),
+            person: Person::new(number),
+            acts: Rng::with_seed(self.plan.seed ^ (number as u64 + 1) << 32),
+            acted: 0,
+            is_restless: self.rng.u8(0..6) == 0,
+            opening: 0,
+            connection: Some(0),
+            connections: 0,
+            edits_when_quiet: 0,
+            last: HashMap::new(),
+        };
+        let text = user.editor.text();
+        let effects = user.open(number, text, self.crlf, 0);
+        assert!(effects.is_empty(), "{effects:?}");
+        user
+    }
+
+    /// Runs until nothing is on its way any more; what went wrong with single letters.
+    pub(crate) fn run(&mut self) -> Vec<String> {
         while let Some(Reverse((at, number, user))) = self.queue.pop() {
             self.now = at;
             self.steps += 1;
@@ -140,11 +197,12 @@ impl World {
             self.note(user, &message);
             self.deliver(user, message);
         }
+        oracle::judge(self)
     }
 
     fn note(&mut self, user: usize, message: &Message) {
-        if self.trace.len() == 20_000 {
-            self.trace.pop_front();
+        if !self.is_traced {
+            return;
         }
         let shown = match message {
             Message::ToServer(_, update) => format!("ToServer {} bytes", update.len()),
@@ -153,9 +211,9 @@ impl World {
         };
         let editor = &self.users[user].editor;
         self.trace.push_back(format!(
-            "{:>6} {user} {:<10} {:?} {shown}",
+            "{:>6} {user} {:<8} {:?} {shown}",
             self.now,
-            editor.kind.client_name,
+            editor.kind.name,
             editor.buffer.to_string()
         ));
     }
@@ -182,127 +240,181 @@ impl World {
         self.post(after, user, message);
     }
 
-    fn deliver(&mut self, user: usize, message: Message) {
+    fn deliver(&mut self, number: usize, message: Message) {
+        let user = &mut self.users[number];
         match message {
-            Message::Act => self.act(user),
+            Message::Act => self.act(number),
             Message::Flush => {
-                let editor = &mut self.users[user].editor;
-                match editor.flush_at {
-                    Some(at) if at <= self.now => {
-                        let report = editor.flush();
-                        self.editor_says(user, report.into_iter().collect());
-                    }
-                    Some(at) => self.post(at - self.now, user, Message::Flush),
-                    None => {}
+                if user.editor.flush_at.is_some_and(|at| at <= self.now) {
+                    let report = user.editor.flush();
+                    self.editor_says(number, report.into_iter().collect());
                 }
             }
-            Message::Tick => self.engine_hears(user, Event::Tick),
-            Message::ToEngine(ToServer::Changed { version, changes }) => {
-                self.engine_hears(user, Event::Changed { version, changes });
-            }
-            Message::ToEngine(ToServer::Answered { edit, answer }) => {
-                self.engine_hears(user, Event::Answered { edit, answer });
-            }
+            Message::Tick => self.document_hears(number, Event::Tick),
+            Message::ToEngine(opening, message) => self.engine_hears(number, opening, message),
             Message::ToEditor {
+                opening,
                 edit,
                 version,
                 edits,
             } => {
-                let reports = self.users[user]
+                let before = user.editor.buffer.clone();
+                let (now, ledger) = (self.now, &mut self.ledger);
+                let reports = user
                     .editor
-                    .apply(edit, version, &edits, self.now);
-                self.editor_says(user, reports);
+                    .apply(edit, version, &edits, now, ledger, &mut self.rng);
+                if user.editor.buffer != before {
+                    for letter in edits.iter().flat_map(|edit| edit.new_text.chars()) {
+                        if let Some(at) = self.typed_at.get(&letter) {
+                            self.delays.push((user.editor.kind.name, now - at));
+                        }
+                    }
+                }
+                self.opening_says(number, opening, reports);
+            }
+            Message::FlushEditor => {
+                let is_sure = !user.editor.kind.ignores_flush;
+                let report = is_sure.then(|| user.editor.flush()).flatten();
+                let mut reports: Vec<_> = report.into_iter().collect();
+                reports.push(ToServer::Flushed { is_sure });
+                self.editor_says(number, reports);
             }
             Message::ToServer(connection, update) => {
-                if self.users[user].connection == Some(connection) {
-                    self.at_server(user, &update);
+                if user.connection == Some(connection) {
+                    self.at_server(number, &update);
                 }
             }
             Message::ToBridge(connection, update) => {
-                if self.users[user].connection == Some(connection) {
-                    self.engine_hears(user, Event::Remote { update });
+                if user.connection == Some(connection) {
+                    match &mut user.closed {
+                        Some(replica) => replica.apply(&update).expect("a valid update"),
+                        None => self.document_hears(number, Event::Remote { update }),
+                    }
                 }
             }
             Message::Cut => {
-                self.users[user].connection = None;
+                user.connection = None;
                 let after = self.rng.u64(100..5_000);
-                self.post(after, user, Message::Reconnect);
+                self.post(after, number, Message::Reconnect);
             }
-            Message::Reconnect => self.reconnect(user),
+            Message::Reconnect => self.reconnect(number),
         }
     }
 
-    fn act(&mut self, user: usize) {
+    fn act(&mut self, number: usize) {
         if self.now >= self.until {
             return;
         }
-        let pause = match self.rng.u8(0..10) {
-            0 => self.rng.u64(500..1_500),
-            1..=3 => self.rng.u64(5..30),
-            _ => self.rng.u64(60..200),
-        };
-        let now = self.now;
-        let choice = self.rng.u8(0..20);
-        let User {
-            editor,
-            runs,
-            next_char,
-            ..
-        } = &mut self.users[user];
-        let reports = match choice {
-            0 | 1 => {
-                editor.caret = self.rng.usize(0..=editor.buffer.len_chars());
-                runs.push(Vec::new());
-                Vec::new()
+        let (now, ledger) = (self.now, &mut self.ledger);
+        let user = &mut self.users[number];
+        let (act, pause) = Act::next(&mut user.acts, user.is_restless);
+        user.acted += 1;
+        let is_left_out = self.plan.left_out.contains(&(number, user.acted));
+        // A request that is on its way reaches the next opening of the document. An editor that
+        // does not check versions would make it there, and nobody could tell.
+        let is_safe = user.editor.refuses_edits_of_the_past();
+        if !is_left_out && (act != Act::Reopen || is_safe) {
+            let reports = user.person.does(&act, &mut user.editor, now, ledger);
+            for letter in user.person.runs.iter().flatten() {
+                self.typed_at.entry(*letter).or_insert(now);
             }
-            2 | 3 => {
-                runs.push(Vec::new());
-                editor.delete(self.rng.usize(1..5), now)
-            }
-            4 => editor.type_text("\n", now),
-            _ => {
-                let count = if choice == 5 {
-                    self.rng.usize(2..12)
-                } else {
-                    1
-                };
-                let typed: Vec<char> = (0..count)
-                    .map(|offset| char::from_u32(*next_char + offset as u32).expect("a letter"))
-                    .collect();
-                *next_char += count as u32;
-                runs.last_mut().expect("never empty").extend(&typed);
-                editor.type_text(&typed.into_iter().collect::<String>(), now)
-            }
-        };
-        self.editor_says(user, reports);
-        self.post(pause, user, Message::Act);
+            self.done.push((number, user.acted, now, act));
+            self.editor_says(number, reports);
+        }
+        self.post(pause, number, Message::Act);
     }
 
-    fn editor_says(&mut self, user: usize, reports: Vec<ToServer>) {
+    fn editor_says(&mut self, number: usize, reports: Vec<ToServer>) {
+        self.opening_says(number, self.users[number].opening, reports);
+    }
+
+    fn opening_says(&mut self, number: usize, opening: u32, reports: Vec<ToServer>) {
+        let reports = match self.plan.bug {
+            Some(bug) => bug.in_reports(reports, &mut self.rng),
+            None => reports,
+        };
+        let may_reorder = self.users[number].editor.kind.reorders;
         for report in reports {
             let is_change = matches!(report, ToServer::Changed { .. });
-            let message = Message::ToEngine(report);
+            let is_boundary = matches!(
+                report,
+                ToServer::Opened { .. } | ToServer::Closed | ToServer::Saved { .. }
+            );
+            let message = Message::ToEngine(opening, report);
             // A report that waits this long is overtaken by those of the keys behind it.
-            if is_change && self.users[user].editor.kind.reorders && self.rng.u8(0..8) == 0 {
+            if is_change && may_reorder && self.rng.u8(0..8) == 0 {
                 let after = self.rng.u64(0..80);
-                self.post(after, user, message);
+                let late = self.now + after;
+                let latest = self.users[number].last.entry("changes").or_default();
+                *latest = late.max(*latest);
+                self.post(after, number, message);
             } else {
-                self.post_in_order("to engine", 3, user, message);
+                if is_boundary {
+                    // Nothing overtakes these.
+                    let latest = self.users[number].last.get("changes").copied();
+                    let last = self.users[number].last.entry("to engine").or_default();
+                    *last = latest.unwrap_or_default().max(*last);
+                }
+                self.post_in_order("to engine", 3, number, message);
             }
         }
-        if let Some(at) = self.users[user].editor.flush_at {
-            self.post(at.saturating_sub(self.now), user, Message::Flush);
+        if let Some(at) = self.users[number].editor.flush_at {
+            self.post(at.saturating_sub(self.now), number, Message::Flush);
         }
     }
 
-    fn engine_hears(&mut self, user: usize, event: Event) {
-        let effects = self.users[user].document.handle(event, Millis(self.now));
+    fn engine_hears(&mut self, number: usize, opening: u32, message: ToServer) {
+        let user = &mut self.users[number];
+        let event = match message {
+            ToServer::Changed { version, changes } => Event::Changed { version, changes },
+            ToServer::Flushed { is_sure } => Event::Flushed { is_sure },
+            ToServer::Answered { edit, answer } => {
+                if opening != user.opening {
+                    return;
+                }
+                Event::Answered { edit, answer }
+            }
+            ToServer::Saved { text } => {
+                let text = Some(text);
+                self.document_hears(number, Event::Saved { text });
+                let user = &mut self.users[number];
+                user.base = user.document.as_ref().expect("open").shown_state();
+                return;
+            }
+            ToServer::Closed => {
+                user.closed = user.document.take().map(Document::close);
+                return;
+            }
+            ToServer::Opened { text } => {
+                let effects = user.open(number, text, self.crlf, self.now);
+                return self.perform(number, effects);
+            }
+        };
+        self.document_hears(number, event);
+    }
+
+    fn document_hears(&mut self, number: usize, event: Event) {
+        if let Some(document) = &mut self.users[number].document {
+            let effects = document.handle(event, Millis(self.now));
+            self.perform(number, effects);
+        }
+    }
+
+    fn perform(&mut self, number: usize, effects: Vec<Effect>) {
         for effect in effects {
+            let effect = match self.plan.bug {
+                Some(bug) => match bug.in_effect(effect, &self.users[number], &mut self.rng) {
+                    Some(effect) => effect,
+                    None => continue,
+                },
+                None => effect,
+            };
+            let user = &mut self.users[number];
             match effect {
                 Effect::Send { update } => {
-                    if let Some(connection) = self.users[user].connection {
+                    if let Some(connection) = user.connection {
                         let message = Message::ToServer(connection, update);
-                        self.post_in_order("to server", 120, user, message);
+                        self.post_in_order("to server", 120, number, message);
                     }
                 }
                 Effect::Edit {
@@ -311,24 +423,28 @@ impl World {
                     edits,
                 } => {
                     if self.now > self.until + 5_000 {
-                        self.users[user].edits_when_quiet += 1;
-                        let edits = self.users[user].edits_when_quiet;
-                        assert!(edits < QUIET_EDITS, "an endless exchange with user {user}");
+                        user.edits_when_quiet += 1;
+                        let edits = user.edits_when_quiet;
+                        assert!(
+                            edits < QUIET_EDITS,
+                            "an endless exchange with user {number}"
+                        );
                     }
                     let message = Message::ToEditor {
+                        opening: user.opening,
                         edit,
                         version,
                         edits,
                     };
-                    self.post_in_order("to editor", 40, user, message);
+                    self.post_in_order("to editor", 40, number, message);
                 }
+                Effect::Flush => self.post_in_order("to editor", 40, number, Message::FlushEditor),
                 Effect::WakeAt(at) => {
                     let after = at.0.saturating_sub(self.now).max(1);
-                    self.post(after, user, Message::Tick);
+                    self.post(after, number, Message::Tick);
                 }
-                Effect::Tell { message } => panic!("user {user} was told: {message}"),
-                Effect::Recover { reason, .. } => panic!("user {user} had to recover: {reason}"),
-                Effect::Flush => panic!("user {user} has an editor that cannot be made to report"),
+                Effect::Tell { message } => panic!("user {number} was told: {message}"),
+                Effect::Recover { reason, .. } => panic!("user {number} had to recover: {reason}"),
             }
         }
     }
@@ -336,7 +452,9 @@ impl World {
     fn at_server(&mut self, from: usize, update: &[u8]) {
         self.server.apply(update).expect("engines send updates");
         for user in 0..self.users.len() {
-            if let (true, Some(connection)) = (user != from, self.users[user].connection) {
+            let loses = self.plan.bug.is_some_and(|bug| bug.loses(&mut self.rng));
+            let is_other = user != from && !loses;
+            if let (true, Some(connection)) = (is_other, self.users[user].connection) {
                 let message = Message::ToBridge(connection, update.to_vec());
                 self.post_in_order("to bridge", 120, user, message);
             }
@@ -344,15 +462,36 @@ impl World {
     }
 
     /// The sync exchange: what the server lacks goes up, what the bridge lacks comes down.
-    fn reconnect(&mut self, user: usize) {
-        self.users[user].connections += 1;
-        let connection = self.users[user].connections;
-        self.users[user].connection = Some(connection);
-        let main = self.users[user].document.main();
+    fn reconnect(&mut self, number: usize) {
+        let user = &mut self.users[number];
+        user.connections += 1;
+        let connection = user.connections;
+        user.connection = Some(connection);
+        let open = user.document.as_ref().map(Document::main);
+        let main = open.or(user.closed.as_ref()).expect("open or closed");
         let up = main.diff(&self.server.state_vector()).expect("valid");
         let down = self.server.diff(&main.state_vector()).expect("valid");
-        self.at_server(user, &up);
+        self.at_server(number, &up);
         let message = Message::ToBridge(connection, down);
-        self.post_in_order("to bridge", 120, user, message);
+        self.post_in_order("to bridge", 120, number, message);
+    }
+}
+
+impl User {
+    fn open(&mut self, number: usize, text: String, crlf: bool, now: u64) -> Vec<Effect> {
+        self.opening += 1;
+        let main = self.closed.take().expect("closed");
+        let base = Replica::from_state(7, &self.base).expect("a state");
+        let opened = Opened {
+            text,
+            version: 0,
+            encoding: self.editor.encoding,
+            dialect: self.editor.dialect.clone(),
+            eol_crlf: crlf,
+            user: 1_000 * number as u64 + 1_000 + u64::from(self.opening),
+        };
+        let (document, effects) = Document::open(main, Some(base), opened, Millis(now));
+        self.document = Some(document);
+        effects
     }
 }

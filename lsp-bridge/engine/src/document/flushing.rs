@@ -1,0 +1,70 @@
+//! Asking an editor to report what it holds back.
+//!
+//! While an editor may hold keys that it has not reported, an edit can fall on moved places, and
+//! what it reports next can be the person's, ours, or both. Where there is a way to make it report
+//! (see [`crate::Flush`]), that is done before such an edit is sent, and again behind a yes that
+//! proves nothing: what follows is plain then.
+
+use super::{Document, Effect, Millis};
+
+/// How long an editor may take to report.
+const FLUSH_MS: u64 = 1_000;
+
+/// What has been asked.
+#[derive(Debug, Default)]
+pub(super) struct Flushing {
+    /// How often it was asked, and how often it has answered.
+    asked: u32,
+    answered: u32,
+    /// Until when an edit waits for the answer.
+    pub(super) until: Option<Millis>,
+    /// It has answered just now.
+    is_done: bool,
+}
+
+impl Document {
+    /// Whether an edit has to wait until the editor has reported everything.
+    pub(super) fn waits_for_reports(&mut self, now: Millis, effects: &mut Vec<Effect>) -> bool {
+        let is_useful = self.dialect.flush.is_some() && self.dialect.may_misplace(self.version);
+        if !is_useful || self.flushing.is_done {
+            return false;
+        }
+        match self.flushing.until {
+            Some(until) => now < until,
+            None => {
+                self.ask_for_reports(effects);
+                self.flushing.until = Some(now.after(FLUSH_MS));
+                true
+            }
+        }
+    }
+
+    /// Asks; the number by which [`Document::flushed`] knows the answer.
+    pub(super) fn ask_for_reports(&mut self, effects: &mut Vec<Effect>) -> u32 {
+        effects.push(Effect::Flush);
+        self.flushing.asked += 1;
+        self.flushing.asked
+    }
+
+    /// The editor has answered. `is_sure`: it has reported everything.
+    pub(super) fn flushed(&mut self, is_sure: bool, now: Millis) {
+        self.flushing.answered += 1;
+        self.flushing.is_done = true;
+        self.flushing.until = None;
+        let answered = self.flushing.answered;
+        let is_missed = self
+            .flight
+            .as_ref()
+            .and_then(|flight| flight.plain_behind)
+            .is_some_and(|number| number <= answered);
+        // The editor said yes, and has not done it.
+        if is_sure && is_missed {
+            self.skipped(now);
+        }
+    }
+
+    /// What was asked for with an event is over with it.
+    pub(super) fn flush_is_over(&mut self) {
+        self.flushing.is_done = false;
+    }
+}

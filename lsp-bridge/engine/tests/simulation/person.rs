@@ -1,0 +1,150 @@
+//! What people do in front of an editor.
+
+use fastrand::Rng;
+use tutti_engine::patch::{Patch, Splice};
+
+use crate::editor::{Editor, ToServer};
+use crate::ledger::Ledger;
+
+/// One thing that a person does. Places are parts of the text's length, in thousandths.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Act {
+    /// Puts the caret elsewhere.
+    Move(usize),
+    /// Types so many letters at once.
+    Type(usize),
+    /// Types something that others type as well: a line end, blanks, marks that join letters.
+    TypeCommon(&'static str),
+    Delete(usize),
+    /// Pastes so many lines.
+    Paste(usize),
+    Undo,
+    Redo,
+    Save,
+    Reopen,
+    /// A second language server replaces something at two places.
+    Refactor(usize, usize),
+}
+
+const COMMON: [&str; 8] = [
+    "\n",
+    "\n",
+    "\n    ",
+    "  ",
+    "\t",
+    "e\u{301}",
+    "👩\u{200d}🔬",
+    "\0",
+];
+
+impl Act {
+    /// What comes next, and after how many milliseconds. A restless person never pauses.
+    pub(crate) fn next(rng: &mut Rng, is_restless: bool) -> (Self, u64) {
+        if is_restless {
+            return (Self::Type(1), 83);
+        }
+        let pause = match rng.u8(0..10) {
+            0 => rng.u64(500..1_500),
+            1..=3 => rng.u64(5..30),
+            _ => rng.u64(60..200),
+        };
+        let act = match rng.u8(0..64) {
+            0..6 => Self::Move(rng.usize(0..=1_000)),
+            6..11 => Self::Delete(rng.usize(1..5)),
+            11..15 => Self::TypeCommon(rng.choice(COMMON).expect("not empty")),
+            15..18 => Self::Type(rng.usize(2..12)),
+            18 => Self::Paste(rng.usize(2..5)),
+            19 | 20 => Self::Undo,
+            21 => Self::Redo,
+            22 => Self::Save,
+            23 if rng.u8(0..4) == 0 => Self::Reopen,
+            24 => Self::Refactor(rng.usize(0..=1_000), rng.usize(0..=1_000)),
+            _ => Self::Type(1),
+        };
+        (act, pause)
+    }
+}
+
+/// A person's own letters: nobody else has them, and each is typed once.
+pub(crate) struct Person {
+    next_letter: u32,
+    /// Runs of letters that were typed one behind the other.
+    pub(crate) runs: Vec<Vec<char>>,
+}
+
+impl Person {
+    /// Every second one writes beyond UTF-16's first plane.
+    pub(crate) fn new(number: usize) -> Self {
+        let plane = if number % 2 == 0 { 0x4e00 } else { 0x20000 };
+        Self {
+            next_letter: plane + number as u32 * 0x800,
+            runs: vec![Vec::new()],
+        }
+    }
+
+    fn letters(&mut self, count: usize) -> String {
+        let first = self.next_letter;
+        self.next_letter += count as u32;
+        (first..self.next_letter)
+            .filter_map(char::from_u32)
+            .collect()
+    }
+
+    fn other_run(&mut self) {
+        if self.runs.last().is_none_or(|run| !run.is_empty()) {
+            self.runs.push(Vec::new());
+        }
+    }
+
+    pub(crate) fn does(
+        &mut self,
+        act: &Act,
+        editor: &mut Editor,
+        now: u64,
+        ledger: &mut Ledger,
+    ) -> Vec<ToServer> {
+        let place = |parts: usize| editor.buffer.len_chars() * parts / 1_000;
+        if !matches!(act, Act::Type(_) | Act::TypeCommon(_) | Act::Save) {
+            self.other_run();
+        }
+        match act {
+            Act::Move(parts) => {
+                editor.caret = place(*parts);
+                Vec::new()
+            }
+            Act::Type(count) => {
+                let letters = self.letters(*count);
+                self.runs
+                    .last_mut()
+                    .expect("never empty")
+                    .extend(letters.chars());
+                editor.person(&Patch::single(editor.caret, 0, letters), now, ledger)
+            }
+            Act::TypeCommon(text) => {
+                editor.person(&Patch::single(editor.caret, 0, *text), now, ledger)
+            }
+            Act::Delete(count) => editor.person(&editor.deletion(*count), now, ledger),
+            Act::Paste(lines) => {
+                let text: String = (0..*lines).map(|_| self.letters(8) + "\n").collect();
+                editor.person(&Patch::single(editor.caret, 0, text), now, ledger)
+            }
+            Act::Undo => editor.undo(now, ledger),
+            Act::Redo => editor.redo(now, ledger),
+            Act::Save => editor.save(now, ledger),
+            Act::Reopen => editor.reopen(now, ledger),
+            Act::Refactor(one, other) => {
+                let (first, second) = (place(*one.min(other)), place(*one.max(other)));
+                let mut patch = Patch::single(first, 0, self.letters(2));
+                let room = editor.buffer.len_chars() - usize::from(editor.kind.keeps_newline);
+                if first + 1 < second && second < room {
+                    patch.push(Splice {
+                        at: second,
+                        delete: 1,
+                        insert: self.letters(3),
+                    });
+                }
+                editor.person(&patch, now, ledger)
+            }
+        }
+    }
+}

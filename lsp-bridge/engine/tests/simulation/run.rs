@@ -1,0 +1,196 @@
+//! Runs seeds, and makes what fails small.
+//!
+//! `SEED=n` runs one seed, `SEEDS=n` that many from `SEED` or 0 on.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use fastrand::Rng;
+
+use crate::kind::Kind;
+use crate::planted::Bug;
+use crate::world::{Plan, World};
+
+/// How many plans are tried to make a failing one small.
+const SHRINKING: usize = 400;
+
+type KindOf = dyn Fn(&mut Rng) -> Kind + Sync;
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how a seed is chosen from outside"
+)]
+fn number(variable: &str) -> Option<u64> {
+    let value = std::env::var(variable).ok()?;
+    let number = value.parse();
+    Some(number.unwrap_or_else(|_| panic!("{variable} must be a number")))
+}
+
+/// What one plan came to.
+struct Outcome {
+    /// What went wrong; empty if nothing did.
+    faults: Vec<String>,
+    world: World,
+}
+
+fn simulate(plan: &Plan, kind: &KindOf, is_traced: bool) -> Outcome {
+    let mut world = World::new(plan.clone(), kind);
+    world.is_traced = is_traced;
+    let result = catch_unwind(AssertUnwindSafe(|| world.run()));
+    let faults = result.unwrap_or_else(|panic| {
+        let owned = panic.downcast_ref::<String>().map(String::as_str);
+        let reason = owned.or(panic.downcast_ref::<&str>().copied());
+        vec![reason.unwrap_or("a panic without a message").to_owned()]
+    });
+    Outcome { faults, world }
+}
+
+/// Whether a seed of these goes wrong with the bug.
+pub(crate) fn finds(bug: Bug, seeds: u64, kind: &KindOf) -> Option<u64> {
+    (0..seeds).find(|seed| {
+        let plan = Plan {
+            seed: *seed,
+            bug: Some(bug),
+            ..Plan::default()
+        };
+        !simulate(&plan, kind, false).faults.is_empty()
+    })
+}
+
+/// Runs the seeds that are asked for, or `count` of them. The first that fails is told with the
+/// smallest plan that was found to fail.
+pub(crate) fn run(name: &str, count: u64, kind: &KindOf) {
+    let first = number("SEED");
+    let count = number("SEEDS").unwrap_or(if first.is_some() { 1 } else { count });
+    let first = first.unwrap_or(0);
+    let next = AtomicU64::new(first);
+    let steps = AtomicU64::new(0);
+    let failed = Mutex::new(BTreeMap::new());
+    let delays = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..threads() {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= first + count {
+                        break;
+                    }
+                    let plan = Plan {
+                        seed,
+                        ..Plan::default()
+                    };
+                    let outcome = simulate(&plan, kind, false);
+                    steps.fetch_add(outcome.world.steps, Ordering::Relaxed);
+                    delays.lock().unwrap().extend(outcome.world.delays);
+                    if !outcome.faults.is_empty() {
+                        failed.lock().unwrap().insert(seed, outcome.faults);
+                    }
+                }
+            });
+        }
+    });
+    let failed = failed.into_inner().unwrap();
+    let steps = steps.into_inner();
+    println!(
+        "{name}: {count} seeds, {steps} steps, {} failed",
+        failed.len()
+    );
+    tell_delays(delays.into_inner().unwrap());
+    for (seed, faults) in &failed {
+        println!("SEED={seed}: {}", faults.join("; "));
+    }
+    if let Some(seed) = failed.keys().next() {
+        let small = shrink(*seed, kind);
+        let outcome = simulate(&small, kind, true);
+        for line in &outcome.world.trace {
+            println!("{line}");
+        }
+        println!("The smallest plan found for SEED={seed}:");
+        for (user, user_now) in outcome.world.users.iter().enumerate() {
+            println!("user {user}: {:?}", user_now.editor.kind);
+        }
+        for (user, _, at, act) in &outcome.world.done {
+            println!("{at:>6} ms: user {user} does {act:?}");
+        }
+        println!("It ends with {:?}", outcome.world.server.text());
+        println!("and goes wrong: {}", outcome.faults.join("; "));
+        panic!("{name}: {} of {count} seeds failed", failed.len());
+    }
+}
+
+/// Leaves out what is not needed for the failure: connections that are cut, then more and more of
+/// what people do.
+fn shrink(seed: u64, kind: &KindOf) -> Plan {
+    let mut plan = Plan {
+        seed,
+        ..Plan::default()
+    };
+    let Outcome {
+        faults,
+        world: whole,
+    } = simulate(&plan, kind, false);
+    let class = class_of(&faults);
+    let mut tries = 0;
+    let mut fails = |plan: &Plan| {
+        tries += 1;
+        (tries <= SHRINKING).then(|| class_of(&simulate(plan, kind, false).faults) == class)
+    };
+    for user in 0..whole.users.len() {
+        let mut smaller = plan.clone();
+        smaller.never_cut.insert(user);
+        if fails(&smaller) == Some(true) {
+            plan = smaller;
+        }
+    }
+    let acts: Vec<(usize, u32)> = whole.done.iter().map(|(u, n, _, _)| (*u, *n)).collect();
+    let mut size = acts.len().div_ceil(2);
+    while size > 0 {
+        for chunk in acts.chunks(size) {
+            let mut smaller = plan.clone();
+            smaller.left_out.extend(chunk);
+            if smaller.left_out.len() == plan.left_out.len() {
+                continue;
+            }
+            match fails(&smaller) {
+                Some(true) => plan = smaller,
+                Some(false) => {}
+                None => return plan,
+            }
+        }
+        size /= 2;
+    }
+    plan
+}
+
+/// What kind of thing went wrong: while a plan is made smaller, it must not become another.
+fn class_of(faults: &[String]) -> Option<&'static str> {
+    const CLASSES: [&str; 7] = [
+        "lost", "doubled", "nobody", "order", "shows", "busy", "endless",
+    ];
+    let first = faults.first()?;
+    let class = CLASSES.into_iter().find(|class| first.contains(class));
+    Some(class.unwrap_or("else"))
+}
+
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+fn tell_delays(delays: Vec<(&'static str, u64)>) {
+    let mut kinds: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
+    for (kind, delay) in delays {
+        kinds.entry(kind).or_default().push(delay);
+    }
+    for (kind, mut delays) in kinds {
+        delays.sort_unstable();
+        let at = |parts: usize| delays[(delays.len() - 1) * parts / 1_000];
+        println!(
+            "  {kind}: a letter stood on the other screens after {} ms (median), {} (99 of 100), {} (worst)",
+            at(500),
+            at(990),
+            at(1_000)
+        );
+    }
+}
