@@ -4,7 +4,7 @@ use ropey::Rope;
 
 use super::form::Form;
 use super::{Document, Effect, Millis};
-use crate::diff::diff;
+use crate::diff::{diff, refine};
 use crate::patch::Patch;
 use crate::position::{Change, locate};
 
@@ -56,7 +56,8 @@ pub(super) fn replay(text: &Rope, changes: &[Change], form: Form) -> Replayed {
                 let end = locate(&out.text, range.end, form.encoding());
                 out.drifted |= !start.exact || !end.exact || end.at < start.at;
                 let (from, to) = (start.at.min(end.at), start.at.max(end.at));
-                Patch::single(from, to - from, change.text)
+                // Emacs reports what lies between two changes as changed, too.
+                refine(&out.text, &Patch::single(from, to - from, change.text))
             }
         };
         if !patch.is_empty() {

@@ -9,6 +9,8 @@ use crate::replica::Mark;
 
 /// How long after a yes that may be untrue the text may take to show the edit.
 const ECHO_MS: u64 = 2_000;
+/// The same after a yes that is certain: a person who goes on and on may put the report off.
+const CERTAIN_ECHO_MS: u64 = 30_000;
 /// How long an answer may take before its editor is asked anew (only if a late edit would be
 /// refused by its version then).
 const ANSWER_MS: u64 = 10_000;
@@ -135,7 +137,8 @@ impl Document {
             Answer::Applied => {
                 flight.accepted = true;
                 let is_certain = self.dialect.means_yes(flight.version);
-                flight.deadline = (!is_certain).then(|| now.after(ECHO_MS));
+                let wait = if is_certain { CERTAIN_ECHO_MS } else { ECHO_MS };
+                flight.deadline = Some(now.after(wait));
                 if self.dialect.flush.is_some() {
                     let number = self.ask_for_reports(effects);
                     self.flight

@@ -4,6 +4,7 @@ use ropey::Rope;
 
 use super::alignment::Alignment;
 use super::changes::{EARLY_MS, Replayed, replay};
+use super::flight::Flight;
 use super::{Document, Effect, Millis, ends_with_newline, same_text};
 use crate::diff::diff;
 use crate::explain::{Expected, Explanation, explain};
@@ -30,12 +31,18 @@ impl Document {
         if replayed.drifted {
             self.tell_drift(effects);
         }
-        if self.flight.is_none() {
-            for patch in &replayed.patches {
-                self.user(patch, effects);
+        let is_there = |flight: &Flight| flight.accepted && self.dialect.means_yes(flight.version);
+        match &self.flight {
+            // A change that changes nothing: ours, and undone at once.
+            Some(flight) if !replayed.patches.is_empty() || is_there(flight) => {
+                self.explained(&replayed, effects);
             }
-        } else if !replayed.patches.is_empty() {
-            self.explained(&replayed, effects);
+            Some(_) => {}
+            None => {
+                for patch in &replayed.patches {
+                    self.user(patch, effects);
+                }
+            }
         }
     }
 

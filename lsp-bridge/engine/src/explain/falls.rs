@@ -7,7 +7,7 @@ use ropey::Rope;
 
 use super::{Expected, landed};
 use crate::diff::diff;
-use crate::patch::{Patch, Splice};
+use crate::patch::Patch;
 use crate::position::{Encoding, Position, TextEdit, locate, position};
 
 /// The ways in which our edit may have fallen on moved places: what it costs the person, the text
@@ -18,27 +18,28 @@ pub(super) fn falls(
     expected: &Expected,
     encoding: Encoding,
 ) -> Vec<(usize, Rope, Patch)> {
+    // Whoever lets edits fall is asked for one at a time.
+    let [edit] = &*expected.raw else {
+        return Vec::new();
+    };
     let mut found = Vec::new();
-    if let Some((typed, fallen)) = before_stale(shown, next, &expected.raw, encoding) {
-        found.push((0, typed, fallen));
+    let inserted = normalised(&edit.new_text);
+    let mut places = vec![locate(next, edit.range.start, encoding).at];
+    if expected.accepted {
+        places.extend(places_of(shown, next, &inserted));
+    }
+    for at in places {
+        for (typed, fallen) in before(shown, next, edit, at, &inserted, encoding) {
+            found.push((0, typed, fallen));
+        }
     }
     for typed in parts_of(shown, next) {
-        let Some(fallen) = raw_patch(&typed, &expected.raw, encoding) else {
-            continue;
-        };
+        let fallen = raw_patch(&typed, edit, encoding);
         let behind = diff(&landed(&typed, &fallen), next).cost();
         // Where it did not come out just so, only a certain yes tells that the edit fell at all.
         if behind == 0 || (expected.certain && expected.overtaken) {
             found.push((behind, typed, fallen));
         }
-    }
-    if expected.accepted {
-        let anywhere = fallen_anywhere(shown, next, &expected.raw);
-        found.extend(
-            anywhere
-                .into_iter()
-                .map(|(typed, fallen)| (0, typed, fallen)),
-        );
     }
     for (cost, typed, _) in &mut found {
         *cost += diff(shown, typed).cost();
@@ -46,62 +47,68 @@ pub(super) fn falls(
     found
 }
 
-/// The request's edits as a patch of `text`, in which they may name places that are none: those
-/// become the nearest. `None` if edits then overlap.
-fn raw_patch(text: &Rope, raw: &[TextEdit], encoding: Encoding) -> Option<Patch> {
-    let mut patch = Patch::default();
-    let mut behind = 0;
-    for edit in raw {
-        let start = locate(text, edit.range.start, encoding).at;
-        let end = locate(text, edit.range.end, encoding).at;
-        if start < behind || end < start {
-            return None;
-        }
-        behind = end;
-        patch.push(Splice {
-            at: start,
-            delete: end - start,
-            insert: normalised(&edit.new_text),
-        });
-    }
-    Some(patch)
+/// The request's edit as a patch of `text`, in which it may name places that are none: those become
+/// the nearest.
+fn raw_patch(text: &Rope, edit: &TextEdit, encoding: Encoding) -> Patch {
+    let start = locate(text, edit.range.start, encoding).at;
+    let end = locate(text, edit.range.end, encoding).at.max(start);
+    Patch::single(start, end - start, normalised(&edit.new_text))
 }
 
 fn normalised(text: &str) -> String {
     text.replace("\r\n", "\n")
 }
 
-/// The text that the person had typed before the request fell in at the places it names, if the
-/// request explains `next` so; and the request as a patch of it.
+/// The texts that the person may have typed before the request fell in at `at`, each with the
+/// request as a patch of it, if what it inserts stands there.
 ///
-/// What the request inserted is found in `next` at the very places, and taken out. What it deleted
-/// there is gone from `next`; it is put back from `shown`, whose end the person has not touched
-/// then.
-fn before_stale(
+/// What it deleted there is gone from `next`. It is put back if it can be told what that was: a
+/// part of `shown` whose surroundings the person has not touched, or what is missing just there.
+/// Else the request has taken away what the person had typed and we have never seen.
+fn before(
     shown: &Rope,
     next: &Rope,
-    raw: &[TextEdit],
+    edit: &TextEdit,
+    at: usize,
+    inserted: &str,
     encoding: Encoding,
-) -> Option<(Rope, Patch)> {
-    let only_inserts = raw.iter().all(|edit| edit.range.start == edit.range.end);
-    if raw.len() > 1 && !only_inserts {
-        return None;
+) -> Vec<(Rope, Patch)> {
+    let end = at + inserted.chars().count();
+    if end > next.len_chars() || next.slice(at..end) != *inserted {
+        return Vec::new();
     }
-    let mut typed = next.clone();
-    for edit in raw {
-        let at = locate(&typed, edit.range.start, encoding).at;
-        let inserted = normalised(&edit.new_text);
-        let end = at + inserted.chars().count();
-        if end > typed.len_chars() || typed.slice(at..end) != *inserted {
-            return None;
-        }
-        typed.remove(at..end);
-        if let Some(deleted) = deleted_by(edit, shown, typed.len_chars() - at, encoding)? {
-            typed.insert(at, &deleted);
+    let mut rest = next.clone();
+    rest.remove(at..end);
+    let with = |deleted: &str| {
+        let mut typed = rest.clone();
+        typed.insert(at, deleted);
+        let fallen = Patch::single(at, deleted.chars().count(), inserted);
+        (typed, fallen)
+    };
+    let mut found = Vec::new();
+    if edit.range.start != edit.range.end {
+        let geometry = deleted_by(edit, shown, rest.len_chars() - at, encoding);
+        let missing = missing_at(shown, &rest, at);
+        for deleted in geometry.into_iter().chain(missing) {
+            found.push(with(&deleted));
         }
     }
-    let fallen = raw_patch(&typed, raw, encoding)?;
-    (landed(&typed, &fallen) == *next).then_some((typed, fallen))
+    found.push(with(""));
+    found
+}
+
+/// What `shown` has and `rest` lacks just at `at`.
+fn missing_at(shown: &Rope, rest: &Rope, at: usize) -> Option<String> {
+    let mut shift = 0isize;
+    for splice in diff(shown, rest).splices() {
+        let start = (splice.at as isize + shift) as usize;
+        let new = splice.insert.chars().count();
+        if splice.delete > 0 && start <= at && at <= start + new {
+            return Some(shown.slice(splice.at..splice.end()).to_string());
+        }
+        shift += new as isize - splice.delete as isize;
+    }
+    None
 }
 
 /// Texts that the person may have typed before the request fell in: each with some of the changes
@@ -123,16 +130,13 @@ fn parts_of(shown: &Rope, next: &Rope) -> Vec<Rope> {
     texts
 }
 
-/// The places at which an insertion of ours may stand in `next`, with keys typed both before and
-/// behind its fall: wherever its text is new. Each with the text without it.
-fn fallen_anywhere(shown: &Rope, next: &Rope, raw: &[TextEdit]) -> Vec<(Rope, Patch)> {
+/// The places at which what an edit of ours inserts may stand in `next`, with keys typed both before
+/// and behind its fall: wherever its text is new.
+fn places_of(shown: &Rope, next: &Rope, inserted: &str) -> Vec<usize> {
     /// More places than this are not tried.
     const MOST: usize = 16;
-    let [edit] = raw else { return Vec::new() };
-    let inserted = normalised(&edit.new_text);
     let length = inserted.chars().count();
-    let is_insertion = edit.range.start == edit.range.end && length > 0;
-    if !is_insertion || length > next.len_chars() {
+    if length == 0 || length > next.len_chars() {
         return Vec::new();
     }
     let mut found = Vec::new();
@@ -145,9 +149,7 @@ fn fallen_anywhere(shown: &Rope, next: &Rope, raw: &[TextEdit]) -> Vec<(Rope, Pa
         let last = (start + new).min(next.len_chars() - length);
         for at in first..=last {
             if found.len() < MOST && next.slice(at..at + length) == *inserted {
-                let mut typed = next.clone();
-                typed.remove(at..at + length);
-                found.push((typed, Patch::single(at, 0, inserted.as_str())));
+                found.push(at);
             }
         }
     }
@@ -155,17 +157,9 @@ fn fallen_anywhere(shown: &Rope, next: &Rope, raw: &[TextEdit]) -> Vec<(Rope, Pa
 }
 
 /// What an edit that fell on a moved place has deleted: the part of `shown` that ends `suffix`
-/// characters before its end. `Some(None)` for a pure insertion; `None` if it cannot be told.
-fn deleted_by(
-    edit: &TextEdit,
-    shown: &Rope,
-    suffix: usize,
-    encoding: Encoding,
-) -> Option<Option<String>> {
+/// characters before its end. `None` if it cannot be told.
+fn deleted_by(edit: &TextEdit, shown: &Rope, suffix: usize, encoding: Encoding) -> Option<String> {
     let (from, to) = (edit.range.start, edit.range.end);
-    if from == to {
-        return Some(None);
-    }
     let end = shown.len_chars().checked_sub(suffix)?;
     let line = shown.char_to_line(end);
     let start = if from.line == to.line {
@@ -179,5 +173,5 @@ fn deleted_by(
     } else {
         return None;
     };
-    Some(Some(shown.slice(start..end).to_string()))
+    Some(shown.slice(start..end).to_string())
 }

@@ -60,6 +60,7 @@ pub(crate) struct Editor {
     /// What the server has been told.
     reported: Rope,
     reported_version: i32,
+    reported_tick: i32,
     /// Whether the person has taken something away that the server does not know of yet.
     has_unreported_deletion: bool,
     /// When what the server does not know yet is reported.
@@ -85,6 +86,7 @@ impl Editor {
             crlf,
             tick: 0,
             reported_version: 0,
+            reported_tick: 0,
             has_unreported_deletion: false,
             flush_at: None,
             history: Vec::new(),
@@ -180,6 +182,7 @@ impl Editor {
     pub(crate) fn reopen(&mut self, now: u64, ledger: &mut Ledger) -> Vec<ToServer> {
         let mut reports = self.save(now, ledger);
         self.tick = 0;
+        self.reported_tick = 0;
         self.reported_version = 0;
         self.history.clear();
         self.undo.clear();
@@ -324,11 +327,10 @@ impl Editor {
     /// A report that was put off: everything since the last one, merged into one replacement.
     pub(crate) fn flush(&mut self) -> Option<ToServer> {
         self.flush_at = None;
-        if self.reported == self.buffer {
-            // What was done was undone.
-            self.now_known();
+        if self.reported_tick == self.tick {
             return None;
         }
+        // What was done and undone since is reported, too, as a change that changes nothing.
         let splice = one_replacement(&self.reported, &self.buffer);
         let changes = vec![self.ranged(&self.reported, &splice)];
         let changes = self.as_asked(changes, &self.buffer);
@@ -359,6 +361,7 @@ impl Editor {
 
     fn now_known(&mut self) {
         self.reported = self.buffer.clone();
+        self.reported_tick = self.tick;
         self.from.fill(From::Known);
         self.has_unreported_deletion = false;
     }
