@@ -29,9 +29,7 @@ pub(super) fn falls(
         places.extend(places_of(shown, next, &inserted));
     }
     for at in places {
-        for (typed, fallen) in before(shown, next, edit, at, &inserted, encoding) {
-            found.push((0, typed, fallen));
-        }
+        found.extend(before(shown, next, edit, at, encoding));
     }
     for typed in parts_of(shown, next) {
         let fallen = raw_patch(&typed, edit, encoding);
@@ -70,11 +68,11 @@ fn before(
     next: &Rope,
     edit: &TextEdit,
     at: usize,
-    inserted: &str,
     encoding: Encoding,
-) -> Vec<(Rope, Patch)> {
+) -> Vec<(usize, Rope, Patch)> {
+    let inserted = normalised(&edit.new_text);
     let end = at + inserted.chars().count();
-    if end > next.len_chars() || next.slice(at..end) != *inserted {
+    if end > next.len_chars() || next.slice(at..end) != *inserted.as_str() {
         return Vec::new();
     }
     let mut rest = next.clone();
@@ -82,8 +80,8 @@ fn before(
     let with = |deleted: &str| {
         let mut typed = rest.clone();
         typed.insert(at, deleted);
-        let fallen = Patch::single(at, deleted.chars().count(), inserted);
-        (typed, fallen)
+        let fallen = Patch::single(at, deleted.chars().count(), inserted.as_str());
+        (0, typed, fallen)
     };
     let mut found = Vec::new();
     if edit.range.start != edit.range.end {

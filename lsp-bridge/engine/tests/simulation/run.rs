@@ -16,6 +16,9 @@ use crate::world::{Plan, World};
 /// How many plans are tried to make a failing one small.
 const SHRINKING: usize = 400;
 
+/// What the faults say when the editors came to different texts, or to no end.
+const DIVERGED: [&str; 5] = ["shows", "settled", "busy", "endless", "told"];
+
 type KindOf = dyn Fn(&mut Rng) -> Kind + Sync;
 
 #[expect(
@@ -60,8 +63,9 @@ pub(crate) fn finds(bug: Bug, seeds: u64, kind: &KindOf) -> Option<u64> {
 }
 
 /// Runs the seeds that are asked for, or `count` of them. The first that fails is told with the
-/// smallest plan that was found to fail.
-pub(crate) fn run(name: &str, count: u64, kind: &KindOf) {
+/// smallest plan that was found to fail. In up to `most_faulty` of a hundred seeds letters may be
+/// doubled, lost or misplaced; in none the editors may come to different texts, or to no end.
+pub(crate) fn run(name: &str, count: u64, most_faulty: u64, kind: &KindOf) {
     let first = number("SEED");
     let count = number("SEEDS").unwrap_or(if first.is_some() { 1 } else { count });
     let first = first.unwrap_or(0);
@@ -101,7 +105,11 @@ pub(crate) fn run(name: &str, count: u64, kind: &KindOf) {
     for (seed, faults) in &failed {
         println!("SEED={seed}: {}", faults.join("; "));
     }
-    if let Some(seed) = failed.keys().next() {
+    let has_diverged = |faults: &Vec<String>| DIVERGED.iter().any(|word| faults[0].contains(word));
+    let diverged = failed.iter().find(|(_, faults)| has_diverged(faults));
+    let is_too_much = failed.len() as u64 * 100 > most_faulty * count;
+    let first = diverged.or(failed.first_key_value().filter(|_| is_too_much));
+    if let Some((seed, _)) = first {
         let small = shrink(*seed, kind);
         let outcome = simulate(&small, kind, true);
         for line in &outcome.world.trace {
