@@ -1,6 +1,6 @@
 //! What others show of themselves.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use serde_json::Value;
 use tutti_protocol::awareness;
@@ -31,9 +31,9 @@ pub(crate) struct Other {
 const NAME_CHARS: usize = 40;
 
 impl Others {
-    /// Takes in an awareness update, except what it says of `own`; whether anything shown has
-    /// changed.
-    pub(crate) fn take(&mut self, update: &[u8], own: Option<u64>, now_ms: u64) -> bool {
+    /// Takes in an awareness update, except what it says of `mine`, which servers send back as
+    /// well; whether anyone's caret, or the name at it, has changed.
+    pub(crate) fn take(&mut self, update: &[u8], mine: &HashSet<u64>, now_ms: u64) -> bool {
         let entries = match awareness::decode(update) {
             Ok(entries) => entries,
             Err(error) => {
@@ -43,7 +43,7 @@ impl Others {
         };
         let mut news = false;
         for entry in entries {
-            if own == Some(entry.client) {
+            if mine.contains(&entry.client) {
                 continue;
             }
             let known = self.0.get(&entry.client);
@@ -51,26 +51,43 @@ impl Others {
                 continue;
             }
             if entry.is_removal() {
-                news |= self.0.remove(&entry.client).is_some();
+                let gone = self.0.remove(&entry.client);
+                news |= gone.is_some_and(|gone| gone.head.is_some());
                 continue;
             }
             let Ok(state) = serde_json::from_str::<Value>(&entry.state) else {
                 continue;
             };
             let other = Other::read(&state, entry.clock, now_ms);
-            let same = |known: &Other| known.shows_as(&other);
-            news |= !known.is_some_and(same);
+            news |= match known {
+                Some(known) => !known.shows_as(&other),
+                None => other.head.is_some(),
+            };
             self.0.insert(entry.client, other);
         }
         news
     }
 
-    /// Forgets who has not been heard of; whether there was anyone.
+    /// Forgets who has not been heard of; whether that takes a caret away.
     pub(crate) fn expire(&mut self, now_ms: u64) -> bool {
-        let before = self.0.len();
-        self.0
-            .retain(|_, other| other.seen_ms + OUTDATED_MS > now_ms);
-        self.0.len() != before
+        let mut news = false;
+        self.0.retain(|_, other| {
+            let lives = other.seen_ms + OUTDATED_MS > now_ms;
+            news |= !lives && other.head.is_some();
+            lives
+        });
+        news
+    }
+
+    /// Whether anyone has shown a caret.
+    pub(crate) fn any_caret(&self) -> bool {
+        self.0.values().any(|other| other.head.is_some())
+    }
+
+    /// Whether someone's caret stands in text that is still on its way here.
+    pub(crate) fn wait_for_text(&self, doc: &Doc) -> bool {
+        self.iter()
+            .any(|other| other.head.is_some() && other.caret(doc).is_none())
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Other> {
@@ -101,8 +118,9 @@ impl Other {
         }
     }
 
+    /// Whether a hint at their caret is the same.
     fn shows_as(&self, other: &Self) -> bool {
-        self.name == other.name && self.file == other.file && self.head == other.head
+        self.head == other.head && (self.head.is_none() || self.name == other.name)
     }
 
     /// Where their caret stands in the text, in UTF-16 units.
@@ -130,10 +148,15 @@ mod tests {
         ours.apply(&update).unwrap();
         let mut others = Others::default();
         let shown = ada.announce(&document).unwrap();
-        assert!(!others.take(&shown, Some(7), 0), "oneself is not another");
-        assert!(others.take(&shown, Some(8), 0));
+        let nobody = HashSet::new();
+        let mine = HashSet::from([7]);
+        assert!(!others.take(&shown, &mine, 0), "oneself is not another");
+        let empty = Replica::new(9);
+        assert!(others.take(&shown, &nobody, 0));
+        assert!(others.wait_for_text(empty.doc()));
+        assert!(!others.wait_for_text(ours.doc()));
         assert!(
-            !others.take(&ada.announce(&document).unwrap(), None, 10),
+            !others.take(&ada.announce(&document).unwrap(), &nobody, 10),
             "nothing new"
         );
         let other = others.iter().next().unwrap();
@@ -142,16 +165,38 @@ mod tests {
         ours.edit("> héllo 😀 world!");
         assert_eq!(other.caret(ours.doc()), Some(16), "it moves with the text");
         assert!(ada.caret_at(&document, theirs.doc(), 6));
-        others.take(&ada.announce(&document).unwrap(), None, 10);
+        assert!(others.take(&ada.announce(&document).unwrap(), &nobody, 10));
         assert_eq!(others.iter().next().unwrap().caret(ours.doc()), Some(8));
         assert!(!others.expire(OUTDATED_MS));
         assert!(others.expire(OUTDATED_MS + 10));
     }
 
     #[test]
+    fn who_shows_no_caret_changes_no_hint() {
+        let document: DocumentId = "d".parse().unwrap();
+        let (mut bob, nobody) = (Own::new("Bob"), HashSet::new());
+        bob.enter(&document, 7);
+        let mut others = Others::default();
+        assert!(!others.take(&bob.announce(&document).unwrap(), &nobody, 0));
+        assert!(!others.any_caret());
+        assert_eq!(others.iter().count(), 1);
+        assert!(!others.expire(OUTDATED_MS), "he has gone unseen");
+        assert!(!others.take(&bob.announce(&document).unwrap(), &nobody, 0));
+        assert!(!others.take(&bob.leave(&document).unwrap(), &nobody, 0));
+        assert_eq!(others.iter().count(), 0);
+
+        bob.enter(&document, 8);
+        bob.typed(&document, &Replica::new(8).edit("a"));
+        assert!(others.take(&bob.announce(&document).unwrap(), &nobody, 0));
+        assert!(others.any_caret());
+        assert!(others.take(&bob.leave(&document).unwrap(), &nobody, 0));
+    }
+
+    #[test]
     fn hostile_states_are_survived() {
         let mut others = Others::default();
-        others.take(b"\xff\xff\xff\xff", None, 0);
+        let nobody = HashSet::new();
+        others.take(b"\xff\xff\xff\xff", &nobody, 0);
         for state in [
             "",
             "3",
@@ -163,7 +208,7 @@ mod tests {
                 clock: 1,
                 state: state.into(),
             };
-            others.take(&awareness::encode(&[entry]), None, 0);
+            others.take(&awareness::encode(&[entry]), &nobody, 0);
         }
         let replica = Replica::new(1);
         assert!(

@@ -260,6 +260,10 @@ impl Project {
         // Shown first, so that what they typed meanwhile finds them there.
         self.announce(document);
         self.perform(document, effects);
+        // The editor may have asked for hints while there was no text to place them in.
+        if self.people.any_caret(document) {
+            self.hints_changed();
+        }
         for report in opening.reports {
             match report {
                 Report::Changed(version, changes) => {
@@ -315,7 +319,6 @@ impl Project {
         room.store_by(store_at);
         self.perform(document, effects);
         self.caret_moved(document);
-        self.hints_changed();
     }
 
     fn did_save(&mut self, save: lsp::Save) {

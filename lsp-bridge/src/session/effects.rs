@@ -108,7 +108,7 @@ impl Project {
 
     /// The editor has answered something.
     pub(super) fn answered(&mut self, id: &Id, result: RpcResult<Value>) {
-        if self.progress.answered(id, result.is_ok()) {
+        if self.progress.answered(id, result.is_ok()) || self.refresh_answered(id, &result) {
             return;
         }
         if let Some((document, event)) = self.asked.answered(id, result) {

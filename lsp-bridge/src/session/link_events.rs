@@ -6,7 +6,7 @@ use tutti_protocol::role::Role;
 
 use super::disk::Task;
 use super::project::{Connection, Project};
-use super::room::{Held, Step};
+use super::room::{Held, Open, Step};
 use crate::link::{Command, Event, Status};
 use crate::lsp::Severity;
 
@@ -101,8 +101,10 @@ impl Project {
             room.synced = false;
             room.offered = false;
         }
+        if self.people.any_caret(document) {
+            self.hints_changed();
+        }
         self.people.forget_others(document);
-        self.hints_changed();
     }
 
     fn send_state_vector(&mut self, document: DocumentId) {
@@ -202,10 +204,18 @@ impl Project {
         match &mut room.held {
             Held::Open(open) => {
                 room.store_at.get_or_insert(store_at);
+                let waiting = |open: &Open| {
+                    let doc = open.document.main().doc();
+                    self.people.wait_for_text(document, doc)
+                };
+                let waited = waiting(open);
                 let event = DocumentEvent::Remote { update };
                 let effects = open.document.handle(event, now);
+                let can_be_shown = waited && !waiting(open);
                 self.perform(document, effects);
-                self.hints_changed();
+                if can_be_shown {
+                    self.hints_changed();
+                }
             }
             Held::Closed(closed) => match closed.replica.apply(&update) {
                 Ok(_) => {

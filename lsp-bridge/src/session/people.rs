@@ -1,10 +1,12 @@
 //! Presence in this session: announcing ourselves, and hints at the others' carets.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use serde_json::{Value, json};
+use tower_lsp::jsonrpc::{ErrorCode, Id, Result as RpcResult};
 use tutti_engine::Millis;
 use tutti_protocol::ids::DocumentId;
+use yrs::Doc;
 
 use super::project::{Project, new_client_id};
 use super::room::earlier;
@@ -20,7 +22,9 @@ const REFRESH_MS: u64 = 250;
 /// Everybody's presence.
 pub(super) struct People {
     own: Own,
-    index_client: u64,
+    /// Every client id that this person has had, also of documents that were closed since: what
+    /// the server still has to say of those is not about somebody else.
+    mine: HashSet<u64>,
     others: HashMap<DocumentId, Others>,
     /// Rooms whose own state is to be announced, and when.
     moved: BTreeSet<DocumentId>,
@@ -30,6 +34,8 @@ pub(super) struct People {
     hints_shown: bool,
     refresh_at: Option<Millis>,
     refreshed: Millis,
+    /// The question whose answer has not come.
+    refresh_asked: Option<Id>,
 }
 
 impl People {
@@ -39,7 +45,7 @@ impl People {
         own.enter(&DocumentId::index(), index_client);
         Self {
             own,
-            index_client,
+            mine: HashSet::from([index_client]),
             others: HashMap::new(),
             moved: BTreeSet::new(),
             announce_at: None,
@@ -47,6 +53,7 @@ impl People {
             hints_shown: false,
             refresh_at: None,
             refreshed: Millis(0),
+            refresh_asked: None,
         }
     }
 
@@ -64,6 +71,18 @@ impl People {
     pub(super) fn forget_others(&mut self, document: &DocumentId) {
         self.others.remove(document);
     }
+
+    /// Whether anyone else has shown a caret in this document.
+    pub(super) fn any_caret(&self, document: &DocumentId) -> bool {
+        let others = self.others.get(document);
+        others.is_some_and(Others::any_caret)
+    }
+
+    /// Whether someone's caret stands in text that `doc` does not have yet.
+    pub(super) fn wait_for_text(&self, document: &DocumentId, doc: &Doc) -> bool {
+        let others = self.others.get(document);
+        others.is_some_and(|others| others.wait_for_text(doc))
+    }
 }
 
 impl Project {
@@ -71,6 +90,7 @@ impl Project {
     pub(super) fn announce(&mut self, document: &DocumentId) {
         if let Some(open) = self.rooms.get(document).and_then(|room| room.open()) {
             self.people.own.enter(document, open.user);
+            self.people.mine.insert(open.user);
             self.look_at(document);
         }
         self.send_presence(document);
@@ -152,24 +172,34 @@ impl Project {
 
     /// Others have shown themselves.
     pub(super) fn others_present(&mut self, document: &DocumentId, update: &[u8]) {
-        let own = match self.rooms.get(document).and_then(|room| room.open()) {
-            Some(open) => Some(open.user),
-            None => document.is_index().then_some(self.people.index_client),
-        };
         let now = self.clock.now();
         let others = self.people.others.entry(document.clone()).or_default();
-        if others.take(update, own, now.0) && !document.is_index() {
+        if others.take(update, &self.people.mine, now.0) && !document.is_index() {
             self.hints_changed();
         }
     }
 
-    /// Hints may have changed: the editor is asked to look again, if it can and if it shows any.
+    /// Hints have changed: the editor is asked to look again, if it can and if it shows any.
+    ///
+    /// Not for changes of the text, whoever makes them: hints move with their text in every
+    /// editor, and every editor looks again by itself after a change that it has reported.
     pub(super) fn hints_changed(&mut self) {
         if self.abilities.inlay_hint_refresh && self.people.hints_shown {
             let earliest = Millis(self.people.refreshed.0 + REFRESH_MS);
             let due = earliest.max(self.clock.now());
             self.people.refresh_at.get_or_insert(due);
         }
+    }
+
+    /// The editor has answered; whether it was asked to look at the hints again. One that does not
+    /// know the question is not asked any more.
+    pub(super) fn refresh_answered(&mut self, id: &Id, result: &RpcResult<Value>) -> bool {
+        let asked = self.people.refresh_asked.take_if(|asked| asked == id);
+        let unknown = |error: &tower_lsp::jsonrpc::Error| error.code == ErrorCode::MethodNotFound;
+        if asked.is_some() && result.as_ref().is_err_and(unknown) {
+            self.abilities.inlay_hint_refresh = false;
+        }
+        asked.is_some()
     }
 
     /// Does what is due.
@@ -181,7 +211,7 @@ impl Project {
         }
         if self.people.refresh_at.take_if(|at| *at <= now).is_some() {
             self.people.refreshed = now;
-            self.client.ask("workspace/inlayHint/refresh", Value::Null);
+            self.people.refresh_asked = self.client.ask("workspace/inlayHint/refresh", Value::Null);
         }
         if self.people.renew_at <= now {
             self.people.renew_at = Millis(now.0 + RENEW_MS);
@@ -190,8 +220,8 @@ impl Project {
                 self.send_presence(&document);
             }
             let mut gone = false;
-            for others in self.people.others.values_mut() {
-                gone |= others.expire(now.0);
+            for (document, others) in &mut self.people.others {
+                gone |= others.expire(now.0) && !document.is_index();
             }
             if gone {
                 self.hints_changed();

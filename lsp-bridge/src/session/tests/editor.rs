@@ -29,6 +29,8 @@ pub(super) struct Editor {
     pub(super) seen: VecDeque<Value>,
     next_id: i64,
     pub(super) encoding: Encoding,
+    /// A request that this editor does not know.
+    pub(super) unknown: Option<&'static str>,
     documents: HashMap<String, Shown>,
     pub(super) served: JoinHandle<bool>,
 }
@@ -115,6 +117,7 @@ impl Editor {
             seen: VecDeque::new(),
             next_id: 1,
             encoding: Encoding::Utf16,
+            unknown: None,
             documents: HashMap::new(),
             served,
         }
@@ -205,6 +208,11 @@ impl Editor {
                 let applied = self.apply(edit).await;
                 let answer = json!({ "applied": applied });
                 self.write(json!({ "jsonrpc": "2.0", "id": message["id"], "result": answer }))
+                    .await;
+            }
+            Some(method) if message.get("id").is_some() && self.unknown == Some(method) => {
+                let error = json!({ "code": -32601, "message": "method not found" });
+                self.write(json!({ "jsonrpc": "2.0", "id": message["id"], "error": error }))
                     .await;
             }
             Some(_) if message.get("id").is_some() => {

@@ -188,7 +188,8 @@ impl State {
                 send(Message::SyncStatus(!viewer || nothing));
             }
             Message::Awareness(update) => {
-                room.tell_others(id, address, Message::Awareness(update));
+                // Its sender hears of it as well, as real servers do it.
+                room.tell_others(0, address, Message::Awareness(update));
             }
             Message::Close(_) => {
                 room.members.remove(&id);
