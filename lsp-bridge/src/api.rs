@@ -1,9 +1,9 @@
 //! The server's REST interface, for the command line. Blocking: no async code calls it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime};
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use tutti_protocol::ids::ProjectId;
 use tutti_protocol::rest::{
@@ -54,6 +54,37 @@ pub enum ApiError {
     /// The server has failed.
     #[error("the server has failed ({0}): try again, or look into its log")]
     Failed(String),
+}
+
+/// What a server shows to everyone.
+#[derive(Debug)]
+pub struct Probe {
+    /// How long it took to answer.
+    pub took: Duration,
+    /// What its clock said, to the second, and what ours said then; `None` if it does not tell.
+    pub clock: Option<(SystemTime, SystemTime)>,
+    /// Its version.
+    pub version: String,
+    /// Why it cannot keep what people write now; empty if it can.
+    pub not_ready: String,
+}
+
+/// The part of `/api/openapi.json` that says whose interface it is.
+#[derive(Deserialize)]
+struct Description {
+    info: Info,
+}
+
+#[derive(Deserialize)]
+struct Info {
+    title: String,
+    version: String,
+}
+
+/// The part of `/readyz` that is shown.
+#[derive(Deserialize)]
+struct Readiness {
+    reasons: Vec<String>,
 }
 
 /// A client of one server, with one token.
@@ -111,6 +142,39 @@ impl Api {
             true => Ok(()),
             false => Err(self.no_tutti(format!("it answers {status}"))),
         }
+    }
+
+    /// Looks at the server without a token: what it is, how it does and what time it has.
+    pub fn probe(&self) -> Result<Probe, ApiError> {
+        let (asked, start) = (SystemTime::now(), Instant::now());
+        let answer = self.agent.get(self.url("healthz")).call();
+        let answer = answer.map_err(|error| self.no_answer(&error))?;
+        let took = start.elapsed();
+        if !answer.status().is_success() {
+            return Err(self.no_tutti(format!("it answers {}", answer.status())));
+        }
+        let date = answer.headers().get("date").and_then(|it| it.to_str().ok());
+        let date = date.and_then(|date| httpdate::parse_http_date(date).ok());
+        let description: Description = self.get("api/openapi.json")?;
+        if description.info.title != "Tutti" {
+            return Err(self.no_tutti("it describes itself as another".to_owned()));
+        }
+        let ready = self.agent.get(self.url("readyz")).call();
+        let mut ready = ready.map_err(|error| self.no_answer(&error))?;
+        let not_ready = match ready.status().is_success() {
+            true => String::new(),
+            false => match ready.body_mut().read_json::<Readiness>() {
+                Ok(Readiness { reasons }) => reasons.join(", "),
+                Err(_) => format!("it answers {}", ready.status()),
+            },
+        };
+        Ok(Probe {
+            took,
+            // It read its clock half-way between the question and the answer.
+            clock: date.map(|theirs| (theirs, asked + took / 2)),
+            version: description.info.version,
+            not_ready,
+        })
     }
 
     fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ApiError> {

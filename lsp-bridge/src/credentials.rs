@@ -74,6 +74,16 @@ impl Credentials {
         Self { path }
     }
 
+    /// Where it lies, or would.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether it can be read, if it is there.
+    pub fn check(&self) -> Result<(), CredentialsError> {
+        self.read().map(drop)
+    }
+
     /// What opens a project in its directory, and in no other: a repository from elsewhere may
     /// bring a `.tutti/project.toml` along that names any project.
     pub fn project(&self, project: &Project) -> Result<Option<Access>, CredentialsError> {

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod doctor;
 mod identity;
 mod join;
 mod leave;
@@ -39,6 +40,8 @@ enum Command {
     Join(join::Args),
     /// Say which project this is, whether its server answers, and what is not shared
     Status,
+    /// Look at everything that must be in order, and say what to do about the rest
+    Doctor(doctor::Args),
     /// Make this directory an ordinary one again; its files stay
     Leave(leave::Args),
     /// Make a further link to this project
@@ -72,6 +75,7 @@ fn dispatch(command: Command) -> anyhow::Result<()> {
         Command::Share(args) => share::run(args),
         Command::Join(args) => join::run(args),
         Command::Status => status::run(),
+        Command::Doctor(args) => doctor::run(args),
         Command::Leave(args) => leave::run(args),
         Command::Link(args) => link::run(args),
         Command::Lsp => runtime()?.block_on(crate::lsp::run()),
