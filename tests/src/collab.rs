@@ -4,17 +4,19 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use serde_json::json;
 use tokio_tungstenite::tungstenite::client::connect_with_config;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::stream::MaybeTlsStream;
 use tokio_tungstenite::tungstenite::{self, Message as Socket, WebSocket};
+use tutti_protocol::awareness::{self, AwarenessEntry};
 use tutti_protocol::hocuspocus::{Frame, Message};
 use tutti_protocol::index::{CONTENT, new_doc};
 use tutti_protocol::role::Role;
 use tutti_protocol::sync::SyncMessage;
 use yrs::updates::decoder::Decode;
 use yrs::updates::encoder::Encode;
-use yrs::{Doc, GetString, ReadTxn, StateVector, Text, Transact, Update};
+use yrs::{Assoc, Doc, GetString, IndexedSequence, ReadTxn, StateVector, Text, Transact, Update};
 
 use crate::stock::Target;
 use crate::wait::LONG;
@@ -90,6 +92,8 @@ pub struct Member {
     /// Typed, and neither acknowledged nor sent on this connection.
     unsent: Vec<String>,
     role: Option<Role>,
+    /// How often it has shown its caret.
+    shown: u64,
 }
 
 impl Member {
@@ -107,6 +111,7 @@ impl Member {
             typed: Vec::new(),
             unsent: Vec::new(),
             role: None,
+            shown: 0,
         }
     }
 
@@ -163,6 +168,11 @@ impl Member {
         self.role
     }
 
+    /// Goes, as one goes whose connection is lost.
+    pub fn leave(&mut self) {
+        self.socket = None;
+    }
+
     /// Appends text, and sends it.
     ///
     /// # Errors
@@ -190,6 +200,27 @@ impl Member {
         let sent = std::mem::take(&mut self.unsent);
         self.waiting.push_back(sent);
         Ok(())
+    }
+
+    /// Shows its caret, under a name, before the character at a place counted in UTF-16 units.
+    ///
+    /// # Errors
+    /// When the connection is gone, or the text has no such place.
+    pub fn show_caret(&mut self, name: &str, index: u32) -> Result<()> {
+        let content = self.doc.get_or_insert_text(CONTENT);
+        let place = content.sticky_index(&self.doc.transact(), index, Assoc::After);
+        let place = place.context("no such place")?;
+        self.shown += 1;
+        let state = json!({
+            "user": { "name": name, "color": "#30bced", "colorLight": "#30bced33" },
+            "cursor": { "anchor": place, "head": place },
+        });
+        let update = awareness::encode(&[AwarenessEntry {
+            client: self.doc.client_id().get(),
+            clock: self.shown,
+            state: state.to_string(),
+        }]);
+        self.say(Message::Awareness(&update))
     }
 
     /// The text.

@@ -10,6 +10,7 @@
 //! | [`cli`] | `tutti share`, `join`, `status` … |
 //! | [`rest`] | the server's REST interface |
 //! | [`terminal`], [`editor`] | a terminal program under real keys; Neovim, Helix, Emacs in one |
+//! | [`scene`] | a shared file, open in an editor, and someone else in it |
 //! | [`browser`] | Chromium |
 //! | [`stock`] | unmodified `y-websocket` and `@hocuspocus/provider` clients |
 //! | [`collab`] | a client of our own that sees every frame |
@@ -27,6 +28,7 @@ pub mod node;
 pub mod project;
 pub mod readme;
 pub mod rest;
+pub mod scene;
 pub mod server;
 pub mod stock;
 pub mod terminal;

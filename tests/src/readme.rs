@@ -1,4 +1,4 @@
-//! The set-up lines that README gives, so that the tests use what newcomers paste.
+//! The set-up lines that the documents give, so that the tests use what people paste.
 
 use std::fs;
 
@@ -11,9 +11,21 @@ use crate::tools::repository;
 /// # Errors
 /// When there is none.
 pub fn block(heading: &str) -> Result<String> {
-    let readme = fs::read_to_string(repository().join("README.md"))?;
-    block_in(&readme, heading)
-        .with_context(|| format!("README has no code block under `{heading}`"))
+    block_of("README.md", heading)
+}
+
+/// The same of `editor-plugins/README.md`: an editor's lines with more comfort.
+///
+/// # Errors
+/// When there is none.
+pub fn comfort(heading: &str) -> Result<String> {
+    block_of("editor-plugins/README.md", heading)
+}
+
+fn block_of(document: &str, heading: &str) -> Result<String> {
+    let text = fs::read_to_string(repository().join(document))?;
+    block_in(&text, heading)
+        .with_context(|| format!("{document} has no code block under `{heading}`"))
 }
 
 fn block_in(text: &str, heading: &str) -> Option<String> {
