@@ -23,7 +23,8 @@ pub(crate) fn setup() -> Result<()> {
     // The rest waits for the network or for one core, so it goes side by side.
     thread::scope(|scope| {
         let parts = [
-            scope.spawn(|| editors::install(&dir)),
+            scope.spawn(|| editors::install_terminal(&dir)),
+            scope.spawn(|| editors::install_vscode(&dir)),
             scope.spawn(npm::install),
             scope.spawn(|| cargo_tools::install(&dir)),
         ];

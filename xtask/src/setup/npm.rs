@@ -1,4 +1,5 @@
-//! The npm packages: the web client's own, and those that only tests use (stock Yjs clients, the browser's driver).
+//! The npm packages: the web client's own, and those that only tests use (stock Yjs clients, the browser's driver, VS
+//! Code's extension).
 
 use std::fs;
 
@@ -7,7 +8,7 @@ use anyhow::{Context, Result};
 use crate::command::run;
 use crate::tools::{npm, repository};
 
-const PACKAGES: &[&str] = &["tests/node", "server/web"];
+const PACKAGES: &[&str] = &["tests/node", "tests/node/vscode-client", "server/web"];
 
 pub(crate) fn install() -> Result<()> {
     for package in PACKAGES {
