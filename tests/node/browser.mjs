@@ -1,7 +1,7 @@
 // One page in Chromium, driven by tests/src/browser.rs: what a person does and sees, nothing from inside the client.
 
-import { chromium } from "playwright-core";
-import { LONG_MS, serve } from "./lines.mjs";
+import { openPage } from "./chromium.mjs";
+import { serve } from "./lines.mjs";
 
 const EDITOR = ".cm-content";
 let browser;
@@ -12,17 +12,7 @@ const line = (text) => page.locator(".cm-line", { hasText: text }).first();
 
 const actions = {
   async open({ url, chromium: executablePath }) {
-    // Tests run as root in containers, where Chromium's sandbox does not start.
-    browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] });
-    const context = await browser.newContext({
-      permissions: ["clipboard-read", "clipboard-write"],
-      viewport: { width: 1400, height: 1000 },
-    });
-    context.setDefaultTimeout(LONG_MS);
-    page = await context.newPage();
-    page.on("console", (message) => console.error(`page: ${message.type()}: ${message.text()}`));
-    page.on("pageerror", (error) => console.error(`page: ${error.stack}`));
-    await page.goto(url);
+    ({ browser, page } = await openPage(url, executablePath));
   },
 
   async go({ url }) {

@@ -112,10 +112,11 @@ impl Editor {
             Kind::Emacs => {
                 terminal.keys(&["M-<"])?;
                 terminal.keys(&["C-s"])?;
-                terminal.shows("I-search:")?;
+                // The mode line and the menu tell of it. Its prompt may be overwritten by a message at any time.
+                terminal.shows("Isearch")?;
                 terminal.text(text)?;
                 terminal.keys(&["Enter"])?;
-                terminal.screen_is("the search to close", |s| !s.contains("I-search:"))?;
+                terminal.screen_is("the search to close", |s| !s.contains("Isearch"))?;
                 terminal.keys(&["C-e"])
             }
         }
@@ -164,6 +165,33 @@ impl Editor {
                 self.terminal.keys(&["Enter"])
             }
             Kind::Emacs => self.terminal.keys(&["C-x", "C-s"]),
+        }
+    }
+
+    /// Takes back what was done last; insert mode has been left.
+    ///
+    /// # Errors
+    /// When the editor has ended.
+    pub fn undo(&self) -> Result<()> {
+        match self.kind {
+            Kind::Neovim | Kind::Helix => self.terminal.text("u"),
+            Kind::Emacs => self.terminal.keys(&["C-x", "u"]),
+        }
+    }
+
+    /// Deletes the first lines of the file; insert mode has been left.
+    ///
+    /// # Errors
+    /// When the editor has ended.
+    pub fn delete_first_lines(&self, lines: usize) -> Result<()> {
+        match self.kind {
+            Kind::Neovim => self.terminal.text(&format!("gg{lines}dd")),
+            Kind::Helix => self.terminal.text(&format!("gg{lines}xd")),
+            Kind::Emacs => {
+                self.terminal.keys(&["M-<", "C-u"])?;
+                self.terminal.text(&lines.to_string())?;
+                self.terminal.keys(&["C-k"])
+            }
         }
     }
 

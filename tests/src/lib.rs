@@ -11,7 +11,9 @@
 //! | [`rest`] | the server's REST interface |
 //! | [`terminal`], [`editor`] | a terminal program under real keys; Neovim, Helix, Emacs in one |
 //! | [`scene`] | a shared file, open in an editor, and someone else in it |
+//! | [`vscode`] | VS Code |
 //! | [`browser`] | Chromium |
+//! | [`seat`] | a person at any of these |
 //! | [`stock`] | unmodified `y-websocket` and `@hocuspocus/provider` clients |
 //! | [`collab`] | a client of our own that sees every frame |
 //! | [`bridge`] | `tutti lsp` driven as an editor drives it |
@@ -29,9 +31,12 @@ pub mod project;
 pub mod readme;
 pub mod rest;
 pub mod scene;
+pub mod seat;
 pub mod server;
 pub mod stock;
 pub mod terminal;
 pub mod tools;
+
+pub mod vscode;
 pub mod wait;
 pub mod witness;

@@ -96,6 +96,18 @@ impl Terminal {
         self.tmux(&["send-keys", "-l", "--", &escaped]).map(drop)
     }
 
+    /// Pastes a text, which the program is told apart from typing if it asked for that (bracketed paste).
+    ///
+    /// # Errors
+    /// When the program has ended.
+    pub fn paste(&self, text: &str) -> Result<()> {
+        let file = self.home.join("clipboard");
+        std::fs::write(&file, text)?;
+        let file = file.to_str().context("a path in UTF-8")?;
+        self.tmux(&["load-buffer", file, ";", "paste-buffer", "-p"])
+            .map(drop)
+    }
+
     /// What it shows.
     ///
     /// # Errors

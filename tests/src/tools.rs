@@ -38,11 +38,28 @@ pub fn binaries() -> Result<PathBuf> {
     Ok(dir)
 }
 
-/// Neovim, Helix and Emacs at the tested versions, in `cargo xtask setup`'s directory (`xtask/src/tools.rs`).
+/// Neovim, Helix and Emacs at the tested versions: the directory of their programs.
 ///
 /// # Errors
 /// When they are not installed.
 pub fn editors() -> Result<PathBuf> {
+    let program = installed("editors/bin/nvim")?;
+    Ok(program
+        .parent()
+        .context("it lies in a directory")?
+        .to_owned())
+}
+
+/// VS Code's server at the tested version.
+///
+/// # Errors
+/// When it is not installed.
+pub fn code_server() -> Result<PathBuf> {
+    installed("vscode/bin/code-server")
+}
+
+/// A program in `cargo xtask setup`'s directory (`xtask/src/tools.rs`).
+fn installed(program: &str) -> Result<PathBuf> {
     let tools = match env::var_os("TUTTI_TEST_TOOLS") {
         Some(dir) => PathBuf::from(dir),
         None => match env::var_os("XDG_CACHE_HOME") {
@@ -51,13 +68,13 @@ pub fn editors() -> Result<PathBuf> {
         }
         .join("tutti-test-tools"),
     };
-    let bin = tools.join("editors/bin");
+    let program = tools.join(program);
     ensure!(
-        bin.join("nvim").exists(),
-        "no editors in {}; run `cargo xtask setup`",
-        bin.display()
+        program.exists(),
+        "{} is missing; run `cargo xtask setup`",
+        program.display()
     );
-    Ok(bin)
+    Ok(program)
 }
 
 /// The browser: `CHROMIUM`, else `chromium` on the path.

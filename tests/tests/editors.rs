@@ -1,4 +1,4 @@
-//! Each terminal editor with README's set-up lines: what is typed in it reaches everyone, and what others type reaches
+//! Each editor with README's set-up lines: what is typed in it reaches everyone, and what others type reaches
 //! it.
 
 use std::fs;
@@ -7,15 +7,19 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use tutti_tests::cli::Person;
 use tutti_tests::collab::Member;
-use tutti_tests::editor::{Editor, Kind};
+use tutti_tests::editor::Kind;
 use tutti_tests::project;
 use tutti_tests::rest::{Project, Rest};
+use tutti_tests::seat::{Desk, Program};
 use tutti_tests::server::Server;
 use tutti_tests::stock::Target;
 use tutti_tests::wait::until_or;
 
 const FILE: &str = "metronome.py";
 const TEXT: &str = "def beat():\n    return 1\n\n\ndef bar():\n    return 4\n";
+const NEOVIM: Program = Program::Terminal(Kind::Neovim);
+const HELIX: Program = Program::Terminal(Kind::Helix);
+const EMACS: Program = Program::Terminal(Kind::Emacs);
 const PACE: Duration = Duration::from_millis(60);
 
 struct Scene {
@@ -24,17 +28,17 @@ struct Scene {
     project: Project,
     document: String,
     dir: tempfile::TempDir,
-    editor: Editor,
+    editor: Box<dyn Desk>,
     other: Member,
 }
 
 /// A shared directory, its file open in the editor, and someone else in the same file.
-fn scene(kind: Kind, text: &str) -> Result<Scene> {
-    scene_of(kind, FILE, text)
+fn scene(program: Program, text: &str) -> Result<Scene> {
+    scene_of(program, FILE, text)
 }
 
 /// As [`scene`], with a file of this name.
-fn scene_of(kind: Kind, file: &str, text: &str) -> Result<Scene> {
+fn scene_of(program: Program, file: &str, text: &str) -> Result<Scene> {
     let server = Server::start()?;
     let person = Person::new("Ada")?;
     let dir = tempfile::tempdir()?;
@@ -50,7 +54,7 @@ fn scene_of(kind: Kind, file: &str, text: &str) -> Result<Scene> {
     };
     let other = Member::join(to, 77)?;
     // The person's home has to outlive the editor, and does so as a part of it.
-    let editor = Editor::open(kind, person, dir.path(), file)?;
+    let editor = program.open(person, dir.path(), file)?;
     Ok(Scene {
         _server: server,
         rest,
@@ -79,8 +83,8 @@ impl Scene {
     }
 }
 
-fn both_ways(kind: Kind) -> Result<()> {
-    let mut scene = scene(kind, TEXT)?;
+fn both_ways(program: Program) -> Result<()> {
+    let mut scene = scene(program, TEXT)?;
 
     // Typed here, seen there.
     scene.editor.type_behind("def beat")?;
@@ -92,17 +96,17 @@ fn both_ways(kind: Kind) -> Result<()> {
     // Typed there, seen here, while the person here is still in the middle of typing.
     scene.other.insert(0, "# top\n")?;
     expected.insert_str(0, "# top\n");
-    scene.editor.terminal().shows("# top")?;
+    scene.editor.shows("# top")?;
     scene.editor.type_text(" two", PACE)?;
     expected = expected.replacen("# one", "# one two", 1);
     scene.server_holds(&expected)?;
-    scene.editor.escape()?;
+    scene.editor.rest()?;
     scene.editor.holds(&expected)?;
 
     // At once, in two places.
     scene.editor.type_behind("return 1")?;
     std::thread::scope(|scope| -> Result<()> {
-        let editor = &scene.editor;
+        let editor = &mut scene.editor;
         let typist = scope.spawn(move || editor.type_text("000000000000", PACE));
         for _ in 0..12 {
             scene.other.append("# more\n")?;
@@ -112,7 +116,7 @@ fn both_ways(kind: Kind) -> Result<()> {
     })?;
     expected = expected.replacen("return 1", "return 1000000000000", 1) + &"# more\n".repeat(12);
     scene.server_holds(&expected)?;
-    scene.editor.escape()?;
+    scene.editor.rest()?;
     scene.editor.holds(&expected)?;
     scene.other.holds(&expected)?;
 
@@ -141,24 +145,29 @@ fn both_ways(kind: Kind) -> Result<()> {
 
 #[test]
 fn neovim() -> Result<()> {
-    both_ways(Kind::Neovim)
+    both_ways(NEOVIM)
 }
 
 #[test]
 fn helix() -> Result<()> {
-    both_ways(Kind::Helix)
+    both_ways(HELIX)
 }
 
 #[test]
 fn emacs() -> Result<()> {
-    both_ways(Kind::Emacs)
+    both_ways(EMACS)
+}
+
+#[test]
+fn vscode() -> Result<()> {
+    both_ways(Program::VsCode)
 }
 
 /// Emacs has no mode of its own for such files, and eglot takes none without a mode.
 #[test]
 fn emacs_in_files_without_a_mode() -> Result<()> {
     for file in ["metronome.rs", "LICENSE"] {
-        let mut scene = scene_of(Kind::Emacs, file, "one\ntwo\n")?;
+        let mut scene = scene_of(EMACS, file, "one\ntwo\n")?;
         scene.editor.type_behind("one")?;
         scene.editor.type_text(" here", PACE)?;
         scene.server_holds("one here\ntwo\n")?;
@@ -170,11 +179,11 @@ fn emacs_in_files_without_a_mode() -> Result<()> {
 
 /// Someone types from the first moment on and never pauses, while another types too. Editors that wait for a pause
 /// report nothing for as long as that lasts: Neovim before its first report, Emacs always.
-fn without_a_pause(kind: Kind) -> Result<()> {
-    let mut scene = scene(kind, TEXT)?;
+fn without_a_pause(program: Program) -> Result<()> {
+    let mut scene = scene(program, TEXT)?;
     scene.editor.type_behind("return 1")?;
     std::thread::scope(|scope| -> Result<()> {
-        let editor = &scene.editor;
+        let editor = &mut scene.editor;
         let typist = scope.spawn(move || editor.type_text(&"0123456789".repeat(9), PACE));
         while !typist.is_finished() {
             scene.other.append("# more\n")?;
@@ -193,37 +202,42 @@ fn without_a_pause(kind: Kind) -> Result<()> {
         1,
     ) + &more;
     scene.server_holds(&expected)?;
-    scene.editor.escape()?;
+    scene.editor.rest()?;
     scene.editor.holds(&expected)?;
     scene.other.holds(&expected)
 }
 
 #[test]
 fn neovim_without_a_pause() -> Result<()> {
-    without_a_pause(Kind::Neovim)
+    without_a_pause(NEOVIM)
 }
 
 #[test]
 fn helix_without_a_pause() -> Result<()> {
-    without_a_pause(Kind::Helix)
+    without_a_pause(HELIX)
 }
 
 #[test]
 fn emacs_without_a_pause() -> Result<()> {
-    without_a_pause(Kind::Emacs)
+    without_a_pause(EMACS)
+}
+
+#[test]
+fn vscode_without_a_pause() -> Result<()> {
+    without_a_pause(Program::VsCode)
 }
 
 /// Outside a shared project the set-up lines do nothing that one would notice.
-fn silent_outside(kind: Kind) -> Result<()> {
+fn silent_outside(program: Program) -> Result<()> {
     let person = Person::new("Ada")?;
     let dir = tempfile::tempdir()?;
     project::write(dir.path(), &[(FILE, TEXT)])?;
-    let editor = Editor::open(kind, person, dir.path(), FILE)?;
+    let mut editor = program.open(person, dir.path(), FILE)?;
     editor.type_behind("return 1")?;
     editor.type_text("23", PACE)?;
-    editor.escape()?;
+    editor.rest()?;
     editor.holds(&TEXT.replacen("return 1", "return 123", 1))?;
-    let screen = editor.terminal().screen()?.to_lowercase();
+    let screen = editor.screen()?.to_lowercase();
     for word in ["error", "exited", "failed"] {
         ensure!(
             !screen.contains(word),
@@ -236,30 +250,35 @@ fn silent_outside(kind: Kind) -> Result<()> {
 
 #[test]
 fn neovim_outside_a_project() -> Result<()> {
-    silent_outside(Kind::Neovim)
+    silent_outside(NEOVIM)
 }
 
 #[test]
 fn helix_outside_a_project() -> Result<()> {
-    silent_outside(Kind::Helix)
+    silent_outside(HELIX)
 }
 
 #[test]
 fn emacs_outside_a_project() -> Result<()> {
-    silent_outside(Kind::Emacs)
+    silent_outside(EMACS)
+}
+
+#[test]
+fn vscode_outside_a_project() -> Result<()> {
+    silent_outside(Program::VsCode)
 }
 
 /// Letters outside the basic plane and a file with CRLF line ends, which each editor counts and reports in its own way.
-fn notes_and_carriage_returns(kind: Kind) -> Result<()> {
+fn notes_and_carriage_returns(program: Program) -> Result<()> {
     let shown = "# 𝄞 clef\nbeat = 1\n# 𝄢 bass\n";
-    let mut scene = scene(kind, &shown.replace('\n', "\r\n"))?;
+    let mut scene = scene(program, &shown.replace('\n', "\r\n"))?;
     scene.server_holds(shown)?;
     scene.editor.type_behind("clef")?;
     scene.editor.type_text(" e", PACE)?;
     scene.other.insert(2, "𝅘𝅥𝅮 ")?;
     let expected = "# 𝅘𝅥𝅮 𝄞 clef e\nbeat = 1\n# 𝄢 bass\n";
     scene.server_holds(expected)?;
-    scene.editor.escape()?;
+    scene.editor.rest()?;
     let file = scene.dir.path().join(FILE);
     until_or(
         "the file to be saved with its own line ends",
@@ -274,15 +293,20 @@ fn notes_and_carriage_returns(kind: Kind) -> Result<()> {
 
 #[test]
 fn neovim_with_notes_and_carriage_returns() -> Result<()> {
-    notes_and_carriage_returns(Kind::Neovim)
+    notes_and_carriage_returns(NEOVIM)
 }
 
 #[test]
 fn helix_with_notes_and_carriage_returns() -> Result<()> {
-    notes_and_carriage_returns(Kind::Helix)
+    notes_and_carriage_returns(HELIX)
 }
 
 #[test]
 fn emacs_with_notes_and_carriage_returns() -> Result<()> {
-    notes_and_carriage_returns(Kind::Emacs)
+    notes_and_carriage_returns(EMACS)
+}
+
+#[test]
+fn vscode_with_notes_and_carriage_returns() -> Result<()> {
+    notes_and_carriage_returns(Program::VsCode)
 }
