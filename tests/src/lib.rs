@@ -7,6 +7,7 @@
 //! | module | stands for |
 //! | --- | --- |
 //! | [`server`] | a `tutti-server` process, to be killed and started again |
+//! | [`cable`] | the way to the server, which can be cut |
 //! | [`cli`] | `tutti share`, `join`, `status` … |
 //! | [`rest`] | the server's REST interface |
 //! | [`terminal`], [`editor`] | a terminal program under real keys; Neovim, Helix, Emacs in one |
@@ -23,6 +24,7 @@
 
 pub mod bridge;
 pub mod browser;
+pub mod cable;
 pub mod cli;
 pub mod collab;
 pub mod editor;
