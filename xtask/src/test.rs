@@ -12,6 +12,9 @@ const WEB: &str = "server/web";
 /// Tests that need the whole machine: real editors and a browser, with people's typing in real time.
 const EDITORS: &str = "binary(editors) | binary(durability)";
 const WHOLE_WAY: &str = "binary(whole_way)";
+/// Half a minute of typing each, and mostly waiting for the next key, so several go at a time.
+const PAIRS: &str = "binary(pairs)";
+const PAIRS_AT_A_TIME: &str = "4";
 
 /// Every check and every test.
 pub(crate) fn test() -> Result<()> {
@@ -57,13 +60,19 @@ pub(crate) fn test() -> Result<()> {
     steps.step("tests", || {
         tally.run(
             Runner::Nextest,
-            &mut nextest(&format!("not ({EDITORS} | {WHOLE_WAY})"))?,
+            &mut nextest(&format!("not ({EDITORS} | {WHOLE_WAY} | {PAIRS})"))?,
         )
     });
     steps.step("tests in real time", || {
         tally.run(
             Runner::Nextest,
             nextest(EDITORS)?.args(["--test-threads", "1"]),
+        )
+    });
+    steps.step("pairs of editors", || {
+        tally.run(
+            Runner::Nextest,
+            nextest(PAIRS)?.args(["--test-threads", PAIRS_AT_A_TIME]),
         )
     });
     steps.step("the whole way", || {
