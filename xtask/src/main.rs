@@ -6,9 +6,11 @@
 //! | `test` | sets up, then every check and every test |
 //! | `check` | the quick half: formatting, lints, the web client's types |
 //! | `setup` | installs what the tests need |
+//! | `bench` | how fast the engine is |
 //! | `figures` | sizes, memory and latency of the optimised programs |
 #![allow(clippy::print_stdout, clippy::print_stderr)] // A task's output is what its caller reads.
 
+mod bench;
 mod command;
 mod figures;
 mod run;
@@ -40,6 +42,8 @@ enum Task {
     Check,
     /// Install what the tests need: terminal editors, a browser, npm packages, cargo tools.
     Setup,
+    /// Measure how fast the engine is, and what its speed depends on.
+    Bench(bench::Args),
     /// Build optimised programs and print their sizes, memory and latency.
     Figures,
 }
@@ -50,6 +54,7 @@ fn main() -> ExitCode {
         Task::Test => test::test(),
         Task::Check => test::check(),
         Task::Setup => setup::setup(),
+        Task::Bench(args) => bench::bench(&args),
         Task::Figures => figures::figures(),
     };
     match done {
