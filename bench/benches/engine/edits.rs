@@ -1,7 +1,6 @@
 //! One character, in files of three lengths and in one that many edits have scattered.
 
-use std::time::Instant;
-
+use cpu_time::ThreadTime;
 use fastrand::Rng;
 use ropey::Rope;
 use tutti_bench::person::{Person, incremental};
@@ -97,7 +96,7 @@ pub(crate) fn scattered(bench: &mut Bench) {
             let key = keys.next()?;
             let text = doc.get_or_insert_text("content");
             // What the engine does: the change, and the update that tells of it.
-            let start = Instant::now();
+            let start = ThreadTime::now();
             let mut txn = doc.transact_mut();
             text.insert(&mut txn, key.at as u32, &key.insert);
             let update = txn.encode_update_v1();

@@ -2,9 +2,10 @@
 
 use std::env;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Result;
+use cpu_time::ThreadTime;
 use fastrand::Rng;
 use ropey::Rope;
 use tutti_bench::person::{Person, full, incremental};
@@ -28,7 +29,7 @@ pub(crate) fn file(bench: &mut Bench) {
     let file = texts::lines(BIG / texts::WIDTH);
     let state = file.state();
     let open = |(): &mut ()| {
-        let start = Instant::now();
+        let start = ThreadTime::now();
         let replica = Replica::from_state(1, &state).expect("a replica's own state");
         let replica_took = start.elapsed();
         let (person, document_took) = Person::open(replica, INCREMENTAL);
