@@ -37,6 +37,7 @@ pub(crate) fn file(bench: &mut Bench) {
         Some(replica_took + document_took)
     };
     bench.measure(GROUP, "open", Samples::Few, || (), open);
+    state_after_key(bench, GROUP, &file);
     for (client, sync) in [(INCREMENTAL, "ranges"), (FULL, "full text")] {
         let fresh = |keys| {
             let person = Person::open(file.fork(1), client).0;
@@ -70,6 +71,30 @@ pub(crate) fn file(bench: &mut Bench) {
             Some(person.type_in(changes.next()?).1)
         });
     }
+}
+
+/// Asking for the state after a first key: only then yrs is told of it.
+fn state_after_key(bench: &mut Bench, group: &str, file: &Replica) {
+    let key = &texts::onwards(file.rope(), 1)[0];
+    let typed = || {
+        let mut person = Person::open(file.fork(1), INCREMENTAL).0;
+        person.type_in(incremental(file.rope(), key));
+        Some(person)
+    };
+    bench.measure(
+        group,
+        "state after a first key",
+        Samples::Few,
+        typed,
+        |typed| {
+            let person = typed.take()?;
+            let start = ThreadTime::now();
+            let state = person.replica().state();
+            let took = start.elapsed();
+            assert!(state.len() > file.rope().len_bytes());
+            Some(took)
+        },
+    );
 }
 
 /// The whole trace; one measurement is all of it.
