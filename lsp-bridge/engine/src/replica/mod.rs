@@ -3,12 +3,18 @@
 //! yrs keeps the document: it knows what others lack, and encodes it. The items ([`items`]) know
 //! what stands where; every edit made here is written against them and given to yrs as an update,
 //! since yrs would look for the place by walking through the whole text.
+//!
+//! yrs gets the updates when it is asked for something. To part a piece of text it walks through it,
+//! so the first key in a long file would wait for that; whoever asks for a state waits for the
+//! whole text anyway.
 
 mod integrate;
 mod items;
 mod showing;
 mod text;
 mod wire;
+
+use std::cell::RefCell;
 
 use ropey::Rope;
 use thiserror::Error;
@@ -29,10 +35,15 @@ pub struct BadUpdate(String);
 
 /// How many updates may wait for their predecessors.
 const MOST_WAITING: usize = 10_000;
+/// How many updates yrs may be behind.
+const MOST_UNFED: usize = 1_000;
 
 /// A copy of a shared text.
 pub struct Replica {
+    /// To be asked through [`Replica::doc`], which feeds it first.
     doc: Doc,
+    /// What `doc` has not got yet, in order.
+    unfed: RefCell<Vec<Update>>,
     text: Text,
     /// Updates that came before something that they build upon.
     waiting: Vec<Vec<u8>>,
@@ -54,6 +65,7 @@ impl Replica {
         doc.get_or_insert_text(wire::CONTENT);
         Self {
             doc,
+            unfed: RefCell::default(),
             text: Text::new(),
             waiting: Vec::new(),
         }
@@ -90,12 +102,20 @@ impl Replica {
     /// The underlying Yjs document, for awareness positions and the like. Its root text is changed
     /// through this replica alone.
     pub fn doc(&self) -> &Doc {
+        let unfed = std::mem::take(&mut *self.unfed.borrow_mut());
+        if !unfed.is_empty() {
+            let mut txn = self.doc.transact_mut();
+            for update in unfed {
+                let applied = txn.apply_update(update);
+                applied.expect("an update fits that names no parent but the text");
+            }
+        }
         &self.doc
     }
 
     /// What this replica has seen, in v1 encoding.
     pub fn state_vector(&self) -> Vec<u8> {
-        self.doc.transact().state_vector().encode_v1()
+        self.doc().transact().state_vector().encode_v1()
     }
 
     /// What a replica with `state_vector` lacks, in v1 encoding.
@@ -107,12 +127,14 @@ impl Replica {
     /// [`BadUpdate`] when `state_vector` is none.
     pub fn diff(&self, state_vector: &[u8]) -> Result<Vec<u8>, BadUpdate> {
         let state_vector = StateVector::decode_v1(state_vector).map_err(bad)?;
-        Ok(self.doc.transact().encode_diff_v1(&state_vector))
+        Ok(self.doc().transact().encode_diff_v1(&state_vector))
     }
 
     /// Everything that is in the text, as one update in v1 encoding; see [`Replica::diff`].
     pub fn state(&self) -> Vec<u8> {
-        self.doc.transact().encode_diff_v1(&StateVector::default())
+        self.doc()
+            .transact()
+            .encode_diff_v1(&StateVector::default())
     }
 
     /// Takes in an update. One that is known already changes nothing; one that builds upon
@@ -151,7 +173,12 @@ impl Replica {
         let Some(order) = self.text.plan(&parsed) else {
             return Ok(false);
         };
-        self.doc.transact_mut().apply_update(decoded).map_err(bad)?;
+        if parsed.is_plain() {
+            self.feed(decoded);
+        } else {
+            let mut txn = self.doc().transact_mut();
+            txn.apply_update(decoded).map_err(bad)?;
+        }
         self.text.integrate(parsed, &order);
         Ok(true)
     }
@@ -171,9 +198,17 @@ impl Replica {
     fn write(&mut self, view: View, client: ClientID, patch: &Patch) -> Vec<u8> {
         let update = self.text.write(view, client, patch);
         let decoded = Update::decode_v1(&update).expect("an own update is valid");
-        let applied = self.doc.transact_mut().apply_update(decoded);
-        applied.expect("an own update fits");
+        self.feed(decoded);
         update
+    }
+
+    /// Gives an update to yrs before it is asked for anything; one that cannot fail.
+    fn feed(&mut self, update: Update) {
+        let unfed = self.unfed.get_mut();
+        unfed.push(update);
+        if unfed.len() > MOST_UNFED {
+            self.doc();
+        }
     }
 }
 

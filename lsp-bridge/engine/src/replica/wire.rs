@@ -31,6 +31,18 @@ pub(super) struct Parsed {
     pub(super) deleted: IdSet,
 }
 
+impl Parsed {
+    /// Whether it belongs to the text alone, as far as it names a parent: nothing in it can be put
+    /// where nothing can be put.
+    pub(super) fn is_plain(&self) -> bool {
+        let is_plain = |one: &Struct| match one.kind {
+            Kind::Item { parent, .. } => parent != Parent::Other,
+            Kind::Collected | Kind::Missing => true,
+        };
+        self.structs.iter().all(is_plain)
+    }
+}
+
 /// A run of units that one client has made.
 #[derive(Debug)]
 pub(super) struct Struct {
