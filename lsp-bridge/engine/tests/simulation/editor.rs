@@ -1,5 +1,7 @@
 //! A simulated editor with one open document.
 
+use std::collections::HashMap;
+
 use fastrand::Rng;
 use ropey::Rope;
 use tutti_engine::diff::diff;
@@ -65,8 +67,10 @@ pub(crate) struct Editor {
     has_unreported_deletion: bool,
     /// When what the server does not know yet is reported.
     pub(crate) flush_at: Option<u64>,
-    /// The texts of the newest versions, with the changes since, for editors that rebase.
-    history: Vec<(i32, Rope, Patch)>,
+    /// Every change with the text before it, for editors that rebase.
+    history: Vec<(Rope, Patch)>,
+    /// How many changes each reported version has seen.
+    seen: HashMap<i32, usize>,
     undo: Vec<Step>,
     redo: Vec<Step>,
 }
@@ -90,6 +94,7 @@ impl Editor {
             has_unreported_deletion: false,
             flush_at: None,
             history: Vec::new(),
+            seen: HashMap::new(),
             undo: Vec::new(),
             redo: Vec::new(),
         };
@@ -185,6 +190,7 @@ impl Editor {
         self.reported_tick = 0;
         self.reported_version = 0;
         self.history.clear();
+        self.seen.clear();
         self.undo.clear();
         self.redo.clear();
         reports.extend([ToServer::Closed, ToServer::Opened { text: self.text() }]);
@@ -256,8 +262,7 @@ impl Editor {
         ledger: &mut Ledger,
     ) -> Vec<ToServer> {
         let before = self.buffer.clone();
-        self.history
-            .push((self.tick, before.clone(), patch.clone()));
+        self.history.push((before.clone(), patch.clone()));
         for splice in patch.splices().iter().rev() {
             let new = std::iter::repeat_n(from, splice.insert.chars().count());
             self.from.splice(splice.at..splice.end(), new);
@@ -362,6 +367,7 @@ impl Editor {
     fn now_known(&mut self) {
         self.reported = self.buffer.clone();
         self.reported_tick = self.tick;
+        self.seen.insert(self.reported_version, self.history.len());
         self.from.fill(From::Known);
         self.has_unreported_deletion = false;
     }
@@ -480,18 +486,14 @@ impl Editor {
 
     /// The edits as they were meant for `version`, carried over all that came since.
     fn rebased(&self, version: i32, edits: &[TextEdit]) -> Patch {
-        let since = self
-            .history
-            .iter()
-            .rposition(|(tick, _, _)| *tick <= version);
-        let since = &self.history[since.unwrap_or(0)..];
-        match since.first() {
-            Some((tick, text, _)) if *tick == version => {
+        let since = self.seen.get(&version).map(|seen| &self.history[*seen..]);
+        match since {
+            Some([(text, _), ..]) => {
                 let meant = self.patch_of(text, edits);
-                let over = since.iter().map(|(_, _, patch)| patch);
+                let over = since.into_iter().flatten().map(|(_, patch)| patch);
                 over.fold(meant, |meant, over| meant.rebase(over, Side::After))
             }
-            _ => self.patch_of(&self.buffer, edits),
+            Some([]) | None => self.patch_of(&self.buffer, edits),
         }
     }
 }
