@@ -7,13 +7,14 @@ use crate::patch::Patch;
 use crate::position::TextEdit;
 use crate::replica::Mark;
 
-/// How long after a yes that may be untrue the text may take to show the edit.
-const ECHO_MS: u64 = 2_000;
-/// The same after a yes that is certain: a person who goes on and on may put the report off.
-const CERTAIN_ECHO_MS: u64 = 30_000;
-/// How long an answer may take before its editor is asked anew (only if a late edit would be
-/// refused by its version then).
+/// How long after a yes the next report may take. It shows whether the yes was true; a person who
+/// goes on and on may put it off.
+const ECHO_MS: u64 = 20_000;
+/// How long an answer may take before its editor is asked anew, if a late edit would be refused by
+/// its version then.
 const ANSWER_MS: u64 = 10_000;
+/// The same if a late edit would be made all the same: long enough for any editor that lives.
+const LATE_ANSWER_MS: u64 = 40_000;
 /// The wait after the first refusal; it doubles up to the longest.
 const FIRST_RETRY_MS: u64 = 50;
 const LONGEST_RETRY_MS: u64 = 2_000;
@@ -50,8 +51,13 @@ pub(super) struct Flight {
 }
 
 impl Flight {
-    pub(super) fn answer_deadline(now: Millis, checks_versions: bool) -> Option<Millis> {
-        checks_versions.then(|| now.after(ANSWER_MS))
+    pub(super) fn answer_deadline(now: Millis, checks_versions: bool) -> Millis {
+        let wait = if checks_versions {
+            ANSWER_MS
+        } else {
+            LATE_ANSWER_MS
+        };
+        now.after(wait)
     }
 }
 
@@ -136,9 +142,7 @@ impl Document {
             }
             Answer::Applied => {
                 flight.accepted = true;
-                let is_certain = self.dialect.means_yes(flight.version);
-                let wait = if is_certain { CERTAIN_ECHO_MS } else { ECHO_MS };
-                flight.deadline = Some(now.after(wait));
+                flight.deadline = Some(now.after(ECHO_MS));
                 if self.dialect.flush.is_some() {
                     let number = self.ask_for_reports(effects);
                     self.flight

@@ -74,7 +74,7 @@ impl Document {
             overtaken: false,
             accepted: false,
             plain_behind: None,
-            deadline: Flight::answer_deadline(now, self.dialect.checks_versions()),
+            deadline: Some(Flight::answer_deadline(now, self.dialect.checks_versions())),
         });
         effects.push(Effect::Edit {
             edit: id,
