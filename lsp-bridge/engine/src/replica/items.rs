@@ -65,6 +65,11 @@ impl Item {
         }
     }
 
+    /// Whether it stands in either text.
+    pub(super) fn is_anywhere(&self) -> bool {
+        self.shared || self.shown
+    }
+
     pub(super) fn is_in(&self, view: View) -> bool {
         match view {
             View::Shared => self.shared,

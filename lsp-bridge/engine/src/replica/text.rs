@@ -46,7 +46,8 @@ impl Text {
     /// everyone. What is deleted and inserted in the shown text is so in the shared one as well.
     ///
     /// New characters stand right behind their left neighbour, whatever else others have put there
-    /// that the view does not show yet.
+    /// that the view does not show yet; but behind what has been deleted there, as in Yjs, so that
+    /// what was replaced comes back in the place of its replacement.
     pub(super) fn write(&mut self, view: View, client: ClientID, patch: &Patch) -> Vec<u8> {
         let mut deleted = IdSet::new();
         let mut typed = Vec::new();
@@ -85,11 +86,15 @@ impl Text {
 
     fn type_in(&mut self, view: View, start: u32, client: ClientID, text: &str) -> Typed {
         let left = start.checked_sub(1).and_then(|at| self.items.at(view, at));
-        let left = left.map(|(node, offset)| {
+        let mut left = left.map(|(node, offset)| {
             self.cut_end(node, offset + 1);
             node
         });
-        let after = self.items.after(left);
+        let mut after = self.items.after(left);
+        while let Some(gone) = after.filter(|node| !self.items.item(*node).is_anywhere()) {
+            left = Some(gone);
+            after = self.items.after(left);
+        }
         let typed = Typed {
             id: ID::new(client, self.items.next_clock(client)),
             origin: left.map(|node| self.items.item(node).last_id()),
