@@ -129,7 +129,8 @@ impl Document {
 
     /// Writes the person's change into the view and sends it.
     fn write(&mut self, patch: &Patch, effects: &mut Vec<Effect>) {
-        let update = self.main.type_in(self.user, patch);
+        let (update, edit) = self.main.type_in(self.user, patch);
+        self.history.note(edit);
         // Who deletes what others have deleted already has nothing to tell.
         if update != EMPTY_UPDATE {
             effects.push(Effect::Send { update });
@@ -223,17 +224,29 @@ impl Document {
     /// Others have written.
     pub(super) fn remote(&mut self, update: &[u8], effects: &mut Vec<Effect>) {
         match self.main.apply(update) {
-            Ok(()) => {
-                self.bom_has_gone();
-                if self.main.was_torn() {
-                    self.alignment = Alignment::between(&self.shown, self.view());
-                }
-            }
+            Ok(()) => self.main_has_moved(),
             Err(error) => effects.push(Effect::Tell {
                 message: format!(
                     "The server sent something unreadable, which was left out: {error}."
                 ),
             }),
+        }
+    }
+
+    /// The person has undone or redone something; it comes back to their editor as if others had
+    /// written it.
+    pub(super) fn reverted(&mut self, update: Option<Vec<u8>>, effects: &mut Vec<Effect>) {
+        if let Some(update) = update {
+            self.main_has_moved();
+            effects.push(Effect::Send { update });
+        }
+    }
+
+    /// The shared text has changed, and not by what the editor reports.
+    fn main_has_moved(&mut self) {
+        self.bom_has_gone();
+        if self.main.was_torn() {
+            self.alignment = Alignment::between(&self.shown, self.view());
         }
     }
 

@@ -25,6 +25,7 @@ mod changes;
 mod flight;
 mod flushing;
 mod form;
+mod history;
 mod incoming;
 mod outgoing;
 
@@ -41,6 +42,7 @@ use alignment::Alignment;
 use flight::{Flight, Retry};
 use flushing::Flushing;
 use form::Form;
+use history::History;
 
 /// Milliseconds since any fixed start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -106,6 +108,12 @@ pub enum Event {
         /// Whether the client has reported everything; else it cannot be made to.
         is_sure: bool,
     },
+    /// The person wants their last step undone: their own edits of this document since it was
+    /// opened, whatever others have written since. An [`Effect::Send`] follows if there was one.
+    Undo,
+    /// The person wants what they undid last done again, as long as they have changed nothing since.
+    /// An [`Effect::Send`] follows if there was anything.
+    Redo,
     /// The time asked for by [`Effect::WakeAt`] has come.
     Tick,
 }
@@ -185,6 +193,7 @@ pub struct Document {
     early: BTreeMap<i32, Vec<Change>>,
     early_since: Millis,
     told: bool,
+    history: History,
 }
 
 impl Document {
@@ -241,9 +250,12 @@ impl Document {
             early: BTreeMap::new(),
             early_since: now,
             told: false,
+            history: History::new(opened.user),
         };
         if has_base && !document.alignment.is_same() {
             document.adopt_shown(&mut effects);
+            // Written before the document was opened, however long ago.
+            document.history.forget_current();
         }
         document.synchronise(now, &mut effects);
         (document, effects)
@@ -260,8 +272,17 @@ impl Document {
             Event::Remote { update } => self.remote(&update, &mut effects),
             Event::Answered { edit, answer } => self.answered(edit, answer, now, &mut effects),
             Event::Flushed { is_sure } => self.flushed(is_sure, now),
+            Event::Undo => {
+                let update = self.history.undo(&mut self.main);
+                self.reverted(update, &mut effects);
+            }
+            Event::Redo => {
+                let update = self.history.redo(&mut self.main);
+                self.reverted(update, &mut effects);
+            }
             Event::Tick => self.tick(now, &mut effects),
         }
+        self.history.end_event(now);
         self.synchronise(now, &mut effects);
         self.flush_is_over();
         effects
@@ -380,3 +401,7 @@ fn carry(from: &Rope, to: &Rope, at: usize) -> usize {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod undo_random_tests;
+#[cfg(test)]
+mod undo_tests;

@@ -167,24 +167,25 @@ impl Text {
 
     /// Deletes what `from` and its successors up to the clock `to` name.
     fn remove_all(&mut self, from: ID, to: u32) {
-        let Some(first) = self.items.find(from) else {
-            return self.remove_runs(from, to);
-        };
-        let item = self.items.item(first);
-        if item.shared && item.id.clock < from.clock && from.clock < item.id.clock + item.len {
-            self.cut_start(first, from.clock - item.id.clock);
+        for node in self.shared_within(from, to) {
+            self.remove(View::Shared, node);
         }
-        self.remove_runs(from, to);
     }
 
-    fn remove_runs(&mut self, from: ID, to: u32) {
-        for node in self.items.runs(from, to) {
-            let item = self.items.item(node);
-            if item.shared {
-                self.cut_end(node, to - item.id.clock);
-                self.remove(View::Shared, node);
+    /// What is there of `from` and its successors up to the clock `to`, as items of their own.
+    pub(super) fn shared_within(&mut self, from: ID, to: u32) -> Vec<Node> {
+        if let Some(first) = self.items.find(from) {
+            let item = self.items.item(first);
+            if item.shared && item.id.clock < from.clock && from.clock < item.id.clock + item.len {
+                self.cut_start(first, from.clock - item.id.clock);
             }
         }
+        let mut nodes = self.items.runs(from, to);
+        nodes.retain(|node| self.items.item(*node).shared);
+        if let Some(last) = nodes.last() {
+            self.cut_end(*last, to - self.items.item(*last).id.clock);
+        }
+        nodes
     }
 
     /// The item whose last unit is `id`.

@@ -150,6 +150,10 @@ impl Items {
         node.map_or(self.first, |node| self.slot(node).after).some()
     }
 
+    pub(super) fn before(&self, node: Node) -> Option<Node> {
+        self.slot(node).before.some()
+    }
+
     /// The clock that comes next for `client`.
     pub(super) fn next_clock(&self, client: ClientID) -> u32 {
         self.clients.get(&client).map_or(0, |client| client.next)

@@ -12,6 +12,7 @@ mod integrate;
 mod items;
 mod showing;
 mod text;
+mod undo;
 mod wire;
 
 use std::cell::RefCell;
@@ -27,6 +28,7 @@ use crate::patch::Patch;
 use items::View;
 pub(crate) use showing::{Mark, Step};
 use text::Text;
+pub(crate) use undo::{Edit, Renamed, Reverted};
 
 /// Bytes that are not a Yjs update or state vector in v1 encoding.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -186,7 +188,7 @@ impl Replica {
     /// Changes the text by `patch`, whose old text must be this replica's; returns the update.
     pub fn splice(&mut self, patch: &Patch) -> Vec<u8> {
         let client = self.doc.client_id();
-        self.write(View::Shared, client, patch)
+        self.write(View::Shared, client, patch).0
     }
 
     /// Makes the text `new` by the smallest edits; returns the update.
@@ -195,11 +197,15 @@ impl Replica {
         self.splice(&patch)
     }
 
-    fn write(&mut self, view: View, client: ClientID, patch: &Patch) -> Vec<u8> {
-        let update = self.text.write(view, client, patch);
-        let decoded = Update::decode_v1(&update).expect("an own update is valid");
-        self.feed(decoded);
-        update
+    fn write(&mut self, view: View, client: ClientID, patch: &Patch) -> (Vec<u8>, Edit) {
+        let (update, edit) = self.text.write(view, client, patch);
+        self.tell_yrs(&update);
+        (update, edit)
+    }
+
+    /// What has been written into the items is to be in the document as well.
+    fn tell_yrs(&mut self, update: &[u8]) {
+        self.feed(Update::decode_v1(update).expect("an own update is valid"));
     }
 
     /// Gives an update to yrs before it is asked for anything; one that cannot fail.
@@ -244,8 +250,9 @@ impl Replica {
         self.text.land(marks)
     }
 
-    /// The person changes the shown text by `patch`, as `user`; returns the update.
-    pub(crate) fn type_in(&mut self, user: u64, patch: &Patch) -> Vec<u8> {
+    /// The person changes the shown text by `patch`, as `user`; returns the update, and what it
+    /// did.
+    pub(crate) fn type_in(&mut self, user: u64, patch: &Patch) -> (Vec<u8>, Edit) {
         self.write(View::Shown, ClientID::new(user), patch)
     }
 
@@ -257,6 +264,14 @@ impl Replica {
     /// See [`Text::hide_first`].
     pub(crate) fn hide_first(&mut self) {
         self.text.hide_first();
+    }
+
+    /// Takes back what `user` has done, as another edit of theirs. Only the shared text changes:
+    /// the shown one follows as it does when others write.
+    pub(crate) fn revert(&mut self, user: u64, edit: &Edit) -> Reverted {
+        let reverted = self.text.revert(ClientID::new(user), edit);
+        self.tell_yrs(&reverted.update);
+        reverted
     }
 
     /// Whether somebody has cut through a surrogate pair since the last call: the two halves,

@@ -208,7 +208,7 @@ impl Text {
 }
 
 /// `len` UTF-16 units of a text, behind the first `skipped`.
-fn part(text: &str, skipped: usize, len: usize) -> String {
+pub(super) fn part(text: &str, skipped: usize, len: usize) -> String {
     let units: Vec<u16> = text.encode_utf16().skip(skipped).take(len).collect();
     String::from_utf16_lossy(&units)
 }

@@ -181,7 +181,7 @@ fn the_shown_text_follows_by_steps() {
             // The person types before the steps that are under way have landed.
             let steps = replica.ahead();
             let patch = random_patch(&mut rng, shown.len_chars());
-            let update = replica.type_in(99, &patch);
+            let (update, _) = replica.type_in(99, &patch);
             patch.apply(&mut shown);
             other.apply(&update).unwrap();
             assert_eq!(*replica.shown(), shown, "seed {seed}");

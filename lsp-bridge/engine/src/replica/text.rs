@@ -4,6 +4,7 @@ use ropey::Rope;
 use yrs::{ClientID, ID, IdSet};
 
 use super::items::{Item, Items, Node, View};
+use super::undo::{Edit, Gone};
 use super::wire::{self, Typed};
 use crate::patch::{Patch, Splice};
 
@@ -43,27 +44,46 @@ impl Text {
     }
 
     /// Changes what `view` shows by `patch`, as `client`, and returns the update that says so to
-    /// everyone. What is deleted and inserted in the shown text is so in the shared one as well.
+    /// everyone, and what it did. What is deleted and inserted in the shown text is so in the shared one as well.
     ///
     /// New characters stand right behind their left neighbour, whatever else others have put there
     /// that the view does not show yet; but behind what has been deleted there, as in Yjs, so that
     /// what was replaced comes back in the place of its replacement.
-    pub(super) fn write(&mut self, view: View, client: ClientID, patch: &Patch) -> Vec<u8> {
-        let mut deleted = IdSet::new();
+    pub(super) fn write(&mut self, view: View, client: ClientID, patch: &Patch) -> (Vec<u8>, Edit) {
+        let mut edit = Edit::default();
         let mut typed = Vec::new();
         for splice in patch.splices().iter().rev() {
             let rope = self.rope(view);
             let start = rope.char_to_utf16_cu(splice.at) as u32;
             let end = rope.char_to_utf16_cu(splice.end()) as u32;
-            self.delete(view, start, end - start, &mut deleted);
+            edit.begins
+                .extend([start, end].map(|at| self.left_of(view, at)));
+            self.delete(view, start, end - start, &mut edit.deleted);
+            let mut caret = start;
             if !splice.insert.is_empty() {
-                typed.push(self.type_in(view, start, client, &splice.insert));
+                let one = self.type_in(view, start, client, &splice.insert);
+                let (clock, len) = (one.id.clock, units(&one.text));
+                edit.inserted.add(clock, clock + len);
+                typed.push(one);
+                caret += len;
             }
+            edit.ends.push(self.left_of(view, caret));
         }
-        wire::write(client, &typed, &deleted)
+        let mut deleted = IdSet::new();
+        for gone in &edit.deleted {
+            deleted.insert(gone.id, units(&gone.text));
+        }
+        (wire::write(client, &typed, &deleted), edit)
     }
 
-    fn delete(&mut self, view: View, start: u32, len: u32, deleted: &mut IdSet) {
+    /// The unit before a place of a text.
+    fn left_of(&self, view: View, at: u32) -> Option<ID> {
+        let (node, offset) = self.items.at(view, at.checked_sub(1)?)?;
+        let first = self.items.item(node).id;
+        Some(ID::new(first.client, first.clock + offset))
+    }
+
+    fn delete(&mut self, view: View, start: u32, len: u32, deleted: &mut Vec<Gone>) {
         let mut left = len;
         while left > 0 {
             let Some((node, offset)) = self.items.at(view, start) else {
@@ -75,7 +95,8 @@ impl Text {
             let item = self.items.item(node);
             left -= item.len;
             if item.shared {
-                deleted.insert(item.id, item.len);
+                let (id, text) = (item.id, self.content(View::Shared, node).insert);
+                deleted.push(Gone { id, text });
                 self.remove(View::Shared, node);
             }
             if view == View::Shown {
