@@ -13,11 +13,19 @@ use serde_json::{Value, json};
 use tower_lsp::jsonrpc::{Error as RpcError, ErrorCode};
 
 use super::project::Project;
+use super::undo::Way;
 use super::{Session, answer};
 use crate::lsp::{Reply, Severity};
 
 /// The commands that exist.
-pub(super) const COMMANDS: [&str; 4] = ["tutti.share", "tutti.join", "tutti.leave", "tutti.peers"];
+pub(super) const COMMANDS: [&str; 6] = [
+    "tutti.share",
+    "tutti.join",
+    "tutti.leave",
+    "tutti.peers",
+    "tutti.undo",
+    "tutti.redo",
+];
 
 /// A command that ran beside the session has ended.
 pub(super) struct Done {
@@ -53,6 +61,8 @@ impl Session {
         let argument = params.pointer("/arguments/0").cloned();
         match params["command"].as_str().unwrap_or_default() {
             "tutti.peers" => answer(reply, Ok(self.peers())),
+            "tutti.undo" => answer(reply, self.undo(Way::Undo, argument)),
+            "tutti.redo" => answer(reply, self.undo(Way::Redo, argument)),
             "tutti.share" => match argument.map_or(Ok(Share::default()), serde_json::from_value) {
                 Ok(share) => self.share(share, reply),
                 Err(error) => answer(reply, Err(RpcError::invalid_params(error.to_string()))),
@@ -185,7 +195,7 @@ impl Session {
     }
 }
 
-fn failed(message: String) -> RpcError {
+pub(super) fn failed(message: String) -> RpcError {
     let mut error = RpcError::new(ErrorCode::ServerError(-32803));
     error.message = message.into();
     error

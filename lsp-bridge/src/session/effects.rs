@@ -28,6 +28,7 @@ impl Project {
                         room.saved.sent();
                     }
                     self.people.typed(document, &update);
+                    self.written_last = Some(document.clone());
                     self.send_update(document, update);
                 }
                 Effect::Edit {

@@ -31,6 +31,7 @@ mod setup;
 mod tests;
 mod timers;
 mod tracked;
+mod undo;
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -49,6 +50,7 @@ use documents::Told;
 use project::{Input, Project};
 pub(crate) use setup::FindSetup;
 use tracked::Tracked;
+use undo::Way;
 
 /// How long the last edits may take to reach the server before the process ends without them:
 /// they are on disk then, and go out at the next start.
@@ -203,6 +205,8 @@ impl Session {
                 return self.leave(Some(reply));
             }
             "workspace/executeCommand" => return self.execute(&params, reply),
+            "tutti/undo" => self.undo(Way::Undo, Some(params)),
+            "tutti/redo" => self.undo(Way::Redo, Some(params)),
             "textDocument/inlayHint" => Ok(self.inlay_hints(&params)),
             "textDocument/semanticTokens/full" => {
                 self.asks_for_tokens(&params);

@@ -99,6 +99,8 @@ pub(super) struct Project {
     pub(super) asked: Asked,
     pub(super) progress: Progress,
     pub(super) people: People,
+    /// The document in which the person wrote last.
+    pub(super) written_last: Option<DocumentId>,
     pub(super) neighbours_at: Option<Millis>,
     /// What the person has been told, once each.
     pub(super) told: BTreeSet<String>,
@@ -138,6 +140,7 @@ impl Project {
             root,
             aliases,
             people: People::new(&setup.me),
+            written_last: None,
             abilities,
             client,
             clock,

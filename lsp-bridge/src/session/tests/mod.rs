@@ -9,3 +9,4 @@ mod lsp;
 mod open_files;
 mod people;
 mod two_in_one_place;
+mod undo;
