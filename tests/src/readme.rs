@@ -22,10 +22,13 @@ pub fn comfort(heading: &str) -> Result<String> {
     block_of("editor-plugins/README.md", heading)
 }
 
-fn block_of(document: &str, heading: &str) -> Result<String> {
-    let text = fs::read_to_string(repository().join(document))?;
-    block_in(&text, heading)
-        .with_context(|| format!("{document} has no code block under `{heading}`"))
+/// As [`block`], in another file of the repository.
+///
+/// # Errors
+/// When there is none.
+pub fn block_of(file: &str, heading: &str) -> Result<String> {
+    let text = fs::read_to_string(repository().join(file))?;
+    block_in(&text, heading).with_context(|| format!("{file} has no code block under `{heading}`"))
 }
 
 fn block_in(text: &str, heading: &str) -> Option<String> {
