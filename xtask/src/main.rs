@@ -7,6 +7,7 @@
 //! | `check` | the quick half: formatting, lints, the web client's types |
 //! | `setup` | installs what the tests need |
 //! | `bench` | how fast the engine is |
+//! | `simulate` | people in simulated editors, over as many seeds as one has time for |
 //! | `figures` | sizes, memory and latency of the optimised programs |
 #![allow(clippy::print_stdout, clippy::print_stderr)] // A task's output is what its caller reads.
 
@@ -15,6 +16,7 @@ mod command;
 mod figures;
 mod run;
 mod setup;
+mod simulate;
 mod steps;
 mod tally;
 mod test;
@@ -44,6 +46,8 @@ enum Task {
     Setup,
     /// Measure how fast the engine is, and what its speed depends on.
     Bench(bench::Args),
+    /// Let people type in simulated editors, over many seeds.
+    Simulate(simulate::Args),
     /// Build optimised programs and print their sizes, memory and latency.
     Figures,
 }
@@ -55,6 +59,7 @@ fn main() -> ExitCode {
         Task::Check => test::check(),
         Task::Setup => setup::setup(),
         Task::Bench(args) => bench::bench(&args),
+        Task::Simulate(args) => simulate::simulate(&args),
         Task::Figures => figures::figures(),
     };
     match done {

@@ -89,8 +89,9 @@ impl Retry {
     }
 
     /// When something is to be tried again.
-    pub(super) fn due(&self) -> Option<Millis> {
+    pub(super) fn due(&self, now: Millis) -> Option<Millis> {
         let again = self.futile.as_ref().and_then(|futile| futile.again);
+        let again = again.filter(|again| now < *again);
         self.not_before.into_iter().chain(again).min()
     }
 

@@ -19,7 +19,7 @@ impl Document {
         }
         let early = (!self.early.is_empty()).then(|| self.early_since.after(EARLY_MS));
         let deadline = self.flight.as_ref().and_then(|flight| flight.deadline);
-        if let Some(at) = [early, deadline, self.retry.due(), self.flushing.until]
+        if let Some(at) = [early, deadline, self.retry.due(now), self.flushing.until]
             .into_iter()
             .flatten()
             .min()

@@ -167,21 +167,22 @@ impl Items {
         within.filter_map(|(_, node)| node.some()).collect()
     }
 
-    /// Every client with its runs: first clock, the clock behind the last, and the item, if it is
-    /// part of the text. Clients and runs are in ascending order.
-    pub(super) fn by_client(&self) -> Vec<(ClientID, Vec<(u32, u32, Option<Node>)>)> {
-        let mut clients: Vec<_> = self.clients.iter().collect();
-        clients.sort_by_key(|(id, _)| **id);
-        let runs = |client: &Client| {
+    /// Every client that has written, in ascending order.
+    pub(super) fn writers(&self) -> Vec<ClientID> {
+        let mut clients: Vec<_> = self.clients.keys().copied().collect();
+        clients.sort();
+        clients
+    }
+
+    /// What a client has written, from clock 0 on: the length of each run, and its item, if it is
+    /// part of the text.
+    pub(super) fn written(&self, client: ClientID) -> impl Iterator<Item = (u32, Option<Node>)> {
+        let client = self.clients.get(&client).into_iter();
+        client.flat_map(|client| {
             let ends = client.runs.keys().skip(1).copied().chain([client.next]);
             let runs = client.runs.iter().zip(ends);
-            runs.map(|((start, node), end)| (*start, end, node.some()))
-                .collect()
-        };
-        clients
-            .into_iter()
-            .map(|(id, client)| (*id, runs(client)))
-            .collect()
+            runs.map(|((start, node), end)| (end - start, node.some()))
+        })
     }
 
     /// The item that holds `id`, if it is part of the text.

@@ -69,32 +69,30 @@ impl Text {
     /// The shown text as a whole state in v1 encoding: every item of this replica, of which those
     /// that are not shown are deleted.
     pub(super) fn shown_state(&self) -> Vec<u8> {
-        let run = |client, start, end, node: Option<Node>| {
+        let run = |(len, node): (u32, Option<Node>)| {
             let Some(node) = node else {
-                return Run::Collected(end - start);
+                return Run::Collected(len);
             };
             let item = self.items.item(node);
-            let (origin, right_origin) = (item.origin, item.right_origin);
-            if !item.shown {
-                return Run::Deleted {
-                    len: item.len,
+            let (id, origin, right_origin) = (item.id, item.origin, item.right_origin);
+            if item.shown {
+                let text = self.content(View::Shown, node).insert;
+                Run::Text(Typed {
+                    id,
                     origin,
                     right_origin,
-                };
+                    text,
+                })
+            } else {
+                Run::Deleted {
+                    len,
+                    origin,
+                    right_origin,
+                }
             }
-            Run::Text(Typed {
-                id: ID::new(client, start),
-                origin,
-                right_origin,
-                text: self.content(View::Shown, node).insert,
-            })
         };
-        let clients = self.items.by_client();
-        let clients = clients.into_iter().map(|(client, runs)| {
-            let runs = runs.into_iter();
-            let runs = runs.map(|(start, end, node)| run(client, start, end, node));
-            (client, runs.collect())
-        });
+        let clients = self.items.writers().into_iter();
+        let clients = clients.map(|client| (client, self.items.written(client).map(run).collect()));
         wire::write_state(&clients.collect::<Vec<_>>())
     }
 

@@ -30,9 +30,8 @@ fn alone(name: &'static str) {
     run(name, SEEDS, 0, &|rng| row(name).varied(rng));
 }
 
-/// Emacs and Kakoune apply an edit at places that keys which they have not reported have moved, and
-/// where such an edit meets deletions nobody can tell for sure what it hit. They reach one text with
-/// everyone, always; in this many of a hundred seeds a letter may be doubled or misplaced.
+/// All come to one text with everyone, always; in this many of a hundred seeds a letter may be
+/// doubled or misplaced.
 fn alone_with_doubt(name: &'static str, most_faulty: u64) {
     run(name, SEEDS, most_faulty, &|rng| row(name).varied(rng));
 }
@@ -57,6 +56,8 @@ fn neovim() {
     alone("neovim");
 }
 
+/// Emacs and Kakoune apply an edit at places that keys which they have not reported have moved, and
+/// where such an edit meets deletions nobody can tell for sure what it hit.
 #[test]
 fn emacs() {
     alone_with_doubt("emacs", 15);
@@ -72,15 +73,17 @@ fn sublime() {
     alone("sublime");
 }
 
+/// Nothing is known of it, so its yes proves nothing: where a person has typed over an edit before
+/// it was reported, it may be left in doubt whether the edit came.
 #[test]
 fn a_stranger() {
-    alone("stranger");
+    alone_with_doubt("stranger", 6);
 }
 
 /// Strangers with any habits at all.
 #[test]
 fn strangers_of_all_kinds() {
-    run("mixed", SEEDS, 0, &Kind::mixed);
+    run("mixed", SEEDS, 8, &Kind::mixed);
 }
 
 #[test]
@@ -93,10 +96,13 @@ fn all_together() {
 /// The proof that the simulation bites.
 #[test]
 fn every_planted_bug_is_found() {
-    let kind = |rng: &mut fastrand::Rng| rng.choice(&ROWS).expect("not empty").clone();
-    let found = BUGS.map(|bug| (bug, finds(bug, BUG_SEEDS, &kind)));
-    for (bug, seed) in found {
+    // Those that make no mistakes by themselves.
+    const SURE: [&str; 5] = ["vscode", "helix", "zed", "neovim", "sublime"];
+    let kind = |rng: &mut fastrand::Rng| row(rng.choice(SURE).expect("not empty"));
+    let found = BUGS.map(|bug| {
+        let seed = finds(bug, BUG_SEEDS, &kind);
         println!("{bug:?}: found by seed {seed:?}");
-    }
+        (bug, seed)
+    });
     assert!(found.iter().all(|(_, seed)| seed.is_some()), "{found:?}");
 }

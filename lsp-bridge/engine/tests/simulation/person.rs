@@ -75,7 +75,11 @@ pub(crate) struct Person {
 impl Person {
     /// Every second one writes beyond UTF-16's first plane.
     pub(crate) fn new(number: usize) -> Self {
-        let plane = if number % 2 == 0 { 0x4e00 } else { 0x20000 };
+        let plane = if number.is_multiple_of(2) {
+            0x4e00
+        } else {
+            0x20000
+        };
         Self {
             next_letter: plane + number as u32 * 0x800,
             runs: vec![Vec::new()],

@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use fastrand::Rng;
@@ -29,6 +28,14 @@ fn number(variable: &str) -> Option<u64> {
     let value = std::env::var(variable).ok()?;
     let number = value.parse();
     Some(number.unwrap_or_else(|_| panic!("{variable} must be a number")))
+}
+
+/// What many seeds came to.
+#[derive(Default)]
+struct Part {
+    steps: u64,
+    failed: BTreeMap<u64, Vec<String>>,
+    delays: Vec<(&'static str, u64)>,
 }
 
 /// What one plan came to.
@@ -70,38 +77,45 @@ pub(crate) fn run(name: &str, count: u64, most_faulty: u64, kind: &KindOf) {
     let count = number("SEEDS").unwrap_or(if first.is_some() { 1 } else { count });
     let first = first.unwrap_or(0);
     let next = AtomicU64::new(first);
-    let steps = AtomicU64::new(0);
-    let failed = Mutex::new(BTreeMap::new());
-    let delays = Mutex::new(Vec::new());
-    std::thread::scope(|scope| {
-        for _ in 0..threads() {
-            scope.spawn(|| {
-                loop {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= first + count {
-                        break;
-                    }
-                    let plan = Plan {
-                        seed,
-                        ..Plan::default()
-                    };
-                    let outcome = simulate(&plan, kind, false);
-                    steps.fetch_add(outcome.world.steps, Ordering::Relaxed);
-                    delays.lock().unwrap().extend(outcome.world.delays);
-                    if !outcome.faults.is_empty() {
-                        failed.lock().unwrap().insert(seed, outcome.faults);
-                    }
-                }
-            });
+    let work = || {
+        let mut part = Part::default();
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= first + count {
+                return part;
+            }
+            let plan = Plan {
+                seed,
+                ..Plan::default()
+            };
+            let outcome = simulate(&plan, kind, false);
+            part.steps += outcome.world.steps;
+            part.delays.extend(outcome.world.delays);
+            if !outcome.faults.is_empty() {
+                part.failed.insert(seed, outcome.faults);
+            }
         }
+    };
+    let Part {
+        steps,
+        failed,
+        delays,
+    } = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..threads()).map(|_| scope.spawn(work)).collect();
+        let parts = threads.into_iter().map(|thread| thread.join());
+        parts.fold(Part::default(), |mut whole, part| {
+            let part = part.expect("what panics is caught");
+            whole.steps += part.steps;
+            whole.failed.extend(part.failed);
+            whole.delays.extend(part.delays);
+            whole
+        })
     });
-    let failed = failed.into_inner().unwrap();
-    let steps = steps.into_inner();
     println!(
         "{name}: {count} seeds, {steps} steps, {} failed",
         failed.len()
     );
-    tell_delays(delays.into_inner().unwrap());
+    tell_delays(delays);
     for (seed, faults) in &failed {
         println!("SEED={seed}: {}", faults.join("; "));
     }

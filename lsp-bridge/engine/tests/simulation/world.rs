@@ -18,6 +18,10 @@ const QUIET_MS: u64 = 120_000;
 /// And this many messages to one editor.
 const QUIET_EDITS: usize = 60;
 
+/// Nobody types so much, and nothing takes so long.
+const LONGEST: usize = 5_000;
+const MOST_STEPS: u64 = 200_000;
+
 const TEXTS: [&str; 7] = [
     "",
     "\n",
@@ -80,6 +84,8 @@ pub(crate) struct User {
     is_restless: bool,
     /// How often the document has been opened.
     opening: u32,
+    /// When the engine wants to be woken.
+    wake_at: Option<u64>,
     /// Which connection to the server is the current one; `None` while cut off.
     connection: Option<u32>,
     connections: u32,
@@ -173,6 +179,7 @@ impl World {
             acted: 0,
             is_restless: self.rng.u8(0..6) == 0,
             opening: 0,
+            wake_at: None,
             connection: Some(0),
             connections: 0,
             edits_when_quiet: 0,
@@ -194,6 +201,7 @@ impl World {
                 self.now < self.until + QUIET_MS,
                 "still busy {QUIET_MS} ms after everyone stopped, with {message:?}"
             );
+            assert!(self.steps < MOST_STEPS, "an endless exchange");
             self.note(user, &message);
             self.deliver(user, message);
         }
@@ -250,7 +258,12 @@ impl World {
                     self.editor_says(number, report.into_iter().collect());
                 }
             }
-            Message::Tick => self.document_hears(number, Event::Tick),
+            Message::Tick => {
+                if user.wake_at == Some(self.now) {
+                    user.wake_at = None;
+                    self.document_hears(number, Event::Tick);
+                }
+            }
             Message::ToEngine(opening, message) => self.engine_hears(number, opening, message),
             Message::ToEditor {
                 opening,
@@ -440,8 +453,11 @@ impl World {
                 }
                 Effect::Flush => self.post_in_order("to editor", 40, number, Message::FlushEditor),
                 Effect::WakeAt(at) => {
-                    let after = at.0.saturating_sub(self.now).max(1);
-                    self.post(after, number, Message::Tick);
+                    let at = at.0.max(self.now + 1);
+                    if user.wake_at != Some(at) {
+                        user.wake_at = Some(at);
+                        self.post(at - self.now, number, Message::Tick);
+                    }
                 }
                 Effect::Tell { message } => panic!("user {number} was told: {message}"),
                 Effect::Recover { reason, .. } => panic!("user {number} had to recover: {reason}"),
@@ -451,6 +467,8 @@ impl World {
 
     fn at_server(&mut self, from: usize, update: &[u8]) {
         self.server.apply(update).expect("engines send updates");
+        let length = self.server.rope().len_chars();
+        assert!(length < LONGEST, "an endless text");
         for user in 0..self.users.len() {
             let loses = self.plan.bug.is_some_and(|bug| bug.loses(&mut self.rng));
             let is_other = user != from && !loses;
