@@ -9,6 +9,20 @@ use super::state::{Base, BaseFile, Record, hash};
 use super::tree::Found;
 use super::{Mirror, MirrorError, Role, doing, text};
 
+/// What an editor has written, see [`Mirror::editor_saved`].
+#[derive(Debug, Clone)]
+pub struct EditorSaved {
+    /// Where. The path is the editor's: a file that was renamed while it is open is written where
+    /// it was.
+    pub path: ProjectPath,
+    /// What the editor showed, in the document's terms.
+    pub shown: Vec<u8>,
+    /// The document's state.
+    pub state: Vec<u8>,
+    /// Whether it holds edits that the server has not confirmed.
+    pub unsaved: bool,
+}
+
 impl Mirror {
     /// The state whose text was last written to the document's file or read from it: what an editor
     /// that opens the file has read, unless another program has changed it since.
@@ -70,30 +84,35 @@ impl Mirror {
         }
     }
 
-    /// The editor has written the file at `path`; `state` is what its text was in the document's
-    /// terms. What the disk holds beyond it (a final newline, a formatter's work) counts as another
-    /// program's.
+    /// The editor has written a file. What the disk holds beyond what it showed (a final newline, a
+    /// formatter's work) counts as another program's.
     ///
-    /// The path is the editor's: a file that was renamed while it is open is written where it was.
+    /// The document's replica is stored with it, as one: were the file known to hold what the
+    /// replica lacks, that would pass for deleted by others.
     pub fn editor_saved(
         &mut self,
         document: &DocumentId,
-        path: ProjectPath,
-        state: &[u8],
+        saved: EditorSaved,
     ) -> Result<(), MirrorError> {
+        let EditorSaved {
+            path,
+            shown,
+            state,
+            unsaved,
+        } = saved;
+        let record = self.grown(document, &state, unsaved)?;
         if !self.is_owner() || self.path_of(document).is_none() {
-            return Ok(());
+            return self.save(document, &record, record.unsaved);
         }
-        let record = self.load(document)?;
         let entry = self.entries.as_ref().and_then(|e| e.get(document));
         let (eol, listed_executable) = entry.map_or((Eol::Lf, false), |e| (e.eol, e.executable));
-        let text = self.text_of(document, state)?;
+        let text = self.text_of(document, &shown)?;
         let executable = match self.tree.read(&path) {
             Found::File(file) => file.executable.unwrap_or(listed_executable),
             _ => listed_executable,
         };
         let base = Base {
-            state: state.to_vec(),
+            state: shown,
             file: BaseFile {
                 path,
                 eol,
@@ -102,17 +121,10 @@ impl Mirror {
                 listed: !self.announced.contains(document),
             },
         };
-        let record = match record {
-            Some(record) => Record {
-                base: Some(base),
-                ..record
-            },
-            None => Record {
-                state: state.to_vec(),
-                unsaved: false,
-                base: Some(base),
-            },
+        let record = Record {
+            base: Some(base),
+            ..record
         };
-        self.save(document, &record, false)
+        self.save(document, &record, record.unsaved)
     }
 }

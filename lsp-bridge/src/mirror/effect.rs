@@ -87,8 +87,8 @@ impl std::fmt::Display for Notice {
 /// The outcome of [`super::Mirror::settle`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Settled {
-    /// An update (Yjs encoding v1) with what other programs wrote into the file: apply it to the
-    /// document's main replica and send it. It is stored already.
+    /// An update (Yjs encoding v1) with what other programs wrote into the file, and whatever else
+    /// was stored that the document's main replica lacks: apply it there and send it.
     pub update: Option<Vec<u8>>,
     /// What else is to be done.
     pub effects: Vec<Effect>,

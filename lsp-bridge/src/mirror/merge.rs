@@ -2,8 +2,10 @@
 
 use ropey::Rope;
 use tutti_engine::diff::diff;
-use tutti_engine::patch::{Patch, Splice};
+use tutti_engine::patch::{Patch, Side, Splice};
 use tutti_engine::{BadUpdate, Replica};
+use yrs::updates::encoder::Encode;
+use yrs::{ReadTxn, Transact};
 
 /// The outcome of [`merge_disk`].
 #[derive(Debug)]
@@ -12,6 +14,37 @@ pub(crate) struct Merged {
     pub(crate) update: Option<Vec<u8>>,
     /// The document with it.
     pub(crate) main: Replica,
+    /// The state that the disk's text stands for now.
+    pub(crate) base: Vec<u8>,
+}
+
+/// A state, made whole by what another copy of the same document has besides.
+pub(crate) struct Whole {
+    /// What both have.
+    pub(crate) state: Vec<u8>,
+    /// What the first lacked, as an update; `None` if it had everything.
+    pub(crate) lacked: Option<Vec<u8>>,
+}
+
+/// Adds what `stored` has besides to `state`.
+pub(crate) fn whole(state: &[u8], stored: &[u8]) -> Result<Whole, BadUpdate> {
+    // Most states are stored as they come.
+    if state == stored {
+        let state = state.to_vec();
+        return Ok(Whole {
+            state,
+            lacked: None,
+        });
+    }
+    let mut replica = replica(state)?;
+    let before = replica.doc().transact().snapshot();
+    replica.apply(stored)?;
+    let lacked = (replica.doc().transact().snapshot() != before)
+        .then(|| replica.diff(&before.state_map.encode_v1()));
+    Ok(Whole {
+        state: replica.state(),
+        lacked: lacked.transpose()?,
+    })
 }
 
 /// A replica of `state` that may write.
@@ -37,15 +70,28 @@ pub(crate) fn merge_disk(base: &[u8], main: &[u8], disk: &str) -> Result<Merged,
     let ours = diff(base.rope(), &Rope::from_str(disk));
     let theirs = diff(base.rope(), main.rope());
     let ours = without_shared(&ours, &theirs);
-    if ours.is_empty() {
-        return Ok(Merged { update: None, main });
-    }
-    let update = base.splice(&ours);
-    main.apply(&update)?;
-    Ok(Merged {
-        update: Some(update),
-        main,
-    })
+    let update = if ours.is_empty() {
+        None
+    } else if is_part(&base, &main) {
+        let update = base.splice(&ours);
+        main.apply(&update)?;
+        Some(update)
+    } else {
+        // An editor saved what stands nowhere else, such as half of an edit: the document could not
+        // place what is written next to that.
+        base.splice(&ours);
+        Some(main.splice(&ours.rebase(&theirs, Side::After)))
+    };
+    let base = base.state();
+    Ok(Merged { update, main, base })
+}
+
+/// Whether every character of `base` is known to `main`.
+fn is_part(base: &Replica, main: &Replica) -> bool {
+    let main = main.doc().transact().state_vector();
+    let base = base.doc().transact().state_vector();
+    base.iter()
+        .all(|(client, clock)| main.get(client) >= *clock)
 }
 
 fn without_shared(ours: &Patch, theirs: &Patch) -> Patch {
@@ -99,5 +145,40 @@ mod tests {
                 assert_eq!(other.text(), both);
             }
         }
+    }
+
+    #[test]
+    fn what_is_written_next_to_an_unshared_text_is_merged_as_well() {
+        let (base, main) = states("a\n", "a\nothers\n");
+        let mut base = replica(&base).unwrap();
+        base.edit("a half\n");
+        let merged = merge_disk(&base.state(), &main, "a half more\n").unwrap();
+        assert_eq!(merged.main.text(), "a more\nothers\n");
+        assert_eq!(replica(&merged.base).unwrap().text(), "a half more\n");
+        let mut other = replica(&main).unwrap();
+        other.apply(&merged.update.unwrap()).unwrap();
+        assert_eq!(other.text(), "a more\nothers\n");
+    }
+
+    #[test]
+    fn a_state_takes_in_what_another_has_besides() {
+        let (older, newer) = states("a\nb\n", "b\nc\n");
+        for (state, stored, lacks) in [
+            (&older, &newer, true),
+            (&newer, &older, false),
+            (&newer, &newer, false),
+        ] {
+            let whole = whole(state, stored).unwrap();
+            assert_eq!(replica(&whole.state).unwrap().text(), "b\nc\n");
+            assert_eq!(whole.lacked.is_some(), lacks);
+            let mut apart = replica(state).unwrap();
+            if let Some(update) = whole.lacked {
+                apart.apply(&update).unwrap();
+            }
+            assert_eq!(apart.text(), "b\nc\n");
+        }
+        // A deletion has no number of its own.
+        let (older, newer) = states("a\nb\n", "b\n");
+        assert!(whole(&older, &newer).unwrap().lacked.is_some());
     }
 }

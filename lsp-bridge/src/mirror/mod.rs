@@ -17,13 +17,14 @@
 //! disk       watch(), files_changed(changes) as DiskChanges::next() tells; and once
 //!                                            Changes::everything() after the first index_changed
 //! editor     opened(doc) / closed(doc)       an open file is the editor's: neither read nor written
-//!            editor_saved(doc, path, state)  with the editor's replica at its didSave
+//!            editor_saved(doc, saved)        at its didSave
 //! replicas   persist(doc, state, unsaved)    some time after each change, and on confirmation
 //! ```
 //!
 //! What decides is the *disk base*: for each document the state whose text was last written to the
 //! file or read from it. A file that differs from its base was changed by another program; the
 //! difference becomes operations on the base, which merge into whatever the document has become.
+//! A base is stored together with a state that contains it, never ahead of it.
 //!
 //! [`Effect::Index`] is applied before the session hands over an index again.
 //! An index that could not be loaded must never reach [`Mirror::index_changed`] as an empty one:
@@ -59,6 +60,7 @@ use tutti_protocol::ids::DocumentId;
 use tutti_protocol::index::FileEntry;
 use tutti_protocol::path::{PathError, ProjectPath};
 
+pub use editor::EditorSaved;
 pub use effect::{Effect, IndexEdit, Notice, Settled};
 use guest::GuestStore;
 use ignores::Ignores;

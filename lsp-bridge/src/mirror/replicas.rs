@@ -44,13 +44,47 @@ impl Mirror {
         state: &[u8],
         unsaved: bool,
     ) -> Result<(), MirrorError> {
-        let base = self.own_record(document)?.and_then(|record| record.base);
-        let record = Record {
-            state: state.to_vec(),
-            unsaved,
-            base,
+        let record = self.grown(document, state, unsaved)?;
+        self.save(document, &record, record.unsaved)
+    }
+
+    /// The record of a document whose session has `state`.
+    ///
+    /// What is stored only grows: a session hears only later of what the mirror has stored of a
+    /// file or of a guest. A state without it would be behind its own base, and the text that the
+    /// base has more would pass for one that others deleted.
+    pub(super) fn grown(
+        &self,
+        document: &DocumentId,
+        state: &[u8],
+        unsaved: bool,
+    ) -> Result<Record, MirrorError> {
+        let Some(stored) = self.own_record(document)? else {
+            let (state, base) = (state.to_vec(), None);
+            return Ok(Record {
+                state,
+                unsaved,
+                base,
+            });
         };
-        self.save(document, &record, unsaved)
+        let whole = self.whole(document, state, &stored.state)?;
+        Ok(Record {
+            state: whole.state,
+            unsaved: unsaved || stored.unsaved && whole.lacked.is_some(),
+            base: stored.base,
+        })
+    }
+
+    pub(super) fn whole(
+        &self,
+        document: &DocumentId,
+        state: &[u8],
+        stored: &[u8],
+    ) -> Result<merge::Whole, MirrorError> {
+        merge::whole(state, stored).map_err(|source| MirrorError::BadState {
+            document: document.clone(),
+            source,
+        })
     }
 
     /// The documents with edits that the server has not confirmed.

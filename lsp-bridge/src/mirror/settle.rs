@@ -49,6 +49,10 @@ impl Mirror {
     ) -> Result<Settled, MirrorError> {
         let mut settled = Settled::default();
         let mut main = main.to_vec();
+        if let Some(stored) = self.own_record(document)? {
+            let whole = self.whole(document, &main, &stored.state)?;
+            (main, settled.update) = (whole.state, whole.lacked);
+        }
         for _ in 0..ATTEMPTS {
             if self.settle_once(document, &mut main, &mut settled)? == Outcome::Done {
                 break;
@@ -237,7 +241,7 @@ impl Mirror {
             // Before anything else: an edit that is in the document twice would come of a crash
             // between storing the one without the other.
             let base = Base {
-                state: base_with(&self.replica(subject.document, &base.state)?, &update),
+                state: merged.base,
                 file: BaseFile {
                     hash: hash(&render(&local.text, local.eol)),
                     ..base.file
@@ -387,13 +391,6 @@ fn unwritable(bytes: &[u8], eol: Eol) -> Option<LeftAlone> {
     } else {
         None
     }
-}
-
-fn base_with(base: &Replica, update: &[u8]) -> Vec<u8> {
-    let mut base = base.fork(merge::new_client_id());
-    base.apply(update)
-        .expect("an update that was made on this very state");
-    base.state()
 }
 
 /// Two updates of one client in one.

@@ -9,9 +9,10 @@ use std::path::PathBuf;
 use tokio::sync::mpsc;
 use tutti_protocol::ids::DocumentId;
 use tutti_protocol::index::FileEntry;
-use tutti_protocol::path::ProjectPath;
 
-use crate::mirror::{Changes, DiskChanges, Effect, Mirror, MirrorError, Settled, Stored};
+use crate::mirror::{
+    Changes, DiskChanges, EditorSaved, Effect, Mirror, MirrorError, Settled, Stored,
+};
 
 /// Something for the mirror to do; see the methods of [`Mirror`].
 pub(super) enum Task {
@@ -26,7 +27,7 @@ pub(super) enum Task {
     },
     Opened(DocumentId),
     Closed(DocumentId),
-    EditorSaved(DocumentId, ProjectPath, Vec<u8>),
+    EditorSaved(DocumentId, EditorSaved),
     Persist {
         document: DocumentId,
         state: Vec<u8>,
@@ -175,8 +176,8 @@ fn perform(mirror: &mut Mirror, task: Task) -> Result<Option<News>, MirrorError>
             return Ok(None);
         }
         Task::Closed(document) => mirror.closed(&document)?,
-        Task::EditorSaved(document, path, state) => {
-            mirror.editor_saved(&document, path, &state)?;
+        Task::EditorSaved(document, saved) => {
+            mirror.editor_saved(&document, saved)?;
             return Ok(None);
         }
         Task::Persist {

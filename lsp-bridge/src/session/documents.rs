@@ -13,7 +13,7 @@ use super::project::{Project, new_client_id};
 use super::room::{Closed, Held, Open, Step};
 use super::tracked::Tracked;
 use crate::lsp::{self, file_path};
-use crate::mirror::Changes;
+use crate::mirror::{Changes, EditorSaved};
 
 /// What a name that the editor uses stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -350,14 +350,31 @@ impl Project {
             return;
         };
         let effects = open.document.handle(Event::Saved { text }, now);
-        let state = open.document.shown_state();
-        let uri = open.uri.clone();
-        // The name that the editor has for it may be older than the project's.
-        if let Some(path) = file_path(&uri).and_then(|path| self.project_path(&path)) {
-            let saved = Task::EditorSaved(document.clone(), path, state);
-            self.disk.give(saved);
-        }
         self.perform(document, effects);
+        self.store_saved(document);
+    }
+
+    /// Stores what the editor has written, with the replica that it came from.
+    fn store_saved(&mut self, document: &DocumentId) {
+        let Some(Held::Open(open)) = self.rooms.get(document).map(|room| &room.held) else {
+            return;
+        };
+        // The name that the editor has for it may be older than the project's.
+        let Some(path) = file_path(&open.uri).and_then(|path| self.project_path(&path)) else {
+            return;
+        };
+        let shown = open.document.shown_state();
+        let Some(room) = self.rooms.get_mut(document) else {
+            return;
+        };
+        let (state, unsaved) = room.to_store();
+        let saved = EditorSaved {
+            path,
+            shown,
+            state,
+            unsaved,
+        };
+        self.disk.give(Task::EditorSaved(document.clone(), saved));
     }
 
     fn closed(&mut self, uri: &str) {

@@ -7,6 +7,7 @@ use tutti_protocol::ids::DocumentId;
 use tutti_protocol::role::Role;
 
 use super::disk::Task;
+use super::link_events::STORE_MS;
 use super::project::Project;
 use crate::lsp::Severity;
 
@@ -14,9 +15,14 @@ impl Project {
     /// Does what the engine asks for on behalf of `document`.
     pub(super) fn perform(&mut self, document: &DocumentId, effects: Vec<Effect>) {
         let mut cannot_flush = false;
+        let store_at = self.clock.after(STORE_MS);
         for effect in effects {
             match effect {
                 Effect::Send { update } => {
+                    // Whatever brought it: an edit that went out is in the replica.
+                    if let Some(room) = self.rooms.get_mut(document) {
+                        room.store_by(store_at);
+                    }
                     if self.role == Role::Viewer {
                         self.tell_once(
                             Severity::Warning,

@@ -111,6 +111,13 @@ impl Room {
         self.store_at.get_or_insert(at);
     }
 
+    /// What is to be stored now: the replica's state, and whether it is unconfirmed.
+    pub(super) fn to_store(&mut self) -> (Vec<u8>, bool) {
+        self.store_at = None;
+        self.stored_unsaved = !self.saved.all();
+        (self.replica().state(), self.stored_unsaved)
+    }
+
     /// The next moment at which something is to be done here.
     pub(super) fn due(&self) -> Option<Millis> {
         let own = match &self.held {

@@ -86,15 +86,15 @@ impl Project {
         let Some(room) = self.rooms.get_mut(document) else {
             return;
         };
-        room.store_at = None;
         if !room.complete {
+            room.store_at = None;
             return;
         }
-        room.stored_unsaved = !room.saved.all();
+        let (state, unsaved) = room.to_store();
         self.disk.give(Task::Persist {
             document: document.clone(),
-            state: room.replica().state(),
-            unsaved: room.stored_unsaved,
+            state,
+            unsaved,
         });
     }
 

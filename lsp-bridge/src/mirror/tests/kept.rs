@@ -1,5 +1,7 @@
 //! Nothing that a person wrote is lost.
 
+use super::super::EditorSaved;
+use super::super::merge::whole;
 use super::*;
 
 fn told(here: &Here) -> String {
@@ -171,8 +173,7 @@ fn an_open_file_is_the_editors() {
     // The editor saves what it shows, and closes.
     let shown = hub.document(&a).fork(7).state();
     ada.write("a.txt", "1\n2\n");
-    let path = "a.txt".parse().unwrap();
-    ada.mirror.editor_saved(&a, path, &shown).unwrap();
+    ada.mirror.editor_saved(&a, saved("a.txt", shown)).unwrap();
     hub.edit("a.txt", "1\n2\n3\n");
     for id in [&a, &b] {
         let effects = ada.mirror.closed(id).unwrap();
@@ -182,6 +183,72 @@ fn an_open_file_is_the_editors() {
     assert_eq!(hub.text("a.txt"), "1\n2\n3\n");
     assert!(!ada.has("b.txt"));
     assert!(ada.recovered().is_empty(), "{:?}", ada.told);
+}
+
+/// An editor that shows all that there is.
+fn saved(path: &str, state: Vec<u8>) -> EditorSaved {
+    EditorSaved {
+        path: path.parse().unwrap(),
+        shown: state.clone(),
+        state,
+        unsaved: false,
+    }
+}
+
+/// Whether the stored state has every character that the file was made from.
+fn base_is_in_state(here: &Here, id: &DocumentId) -> bool {
+    let state = here.mirror.stored(id).unwrap().unwrap().state;
+    let base = here.mirror.base(id).unwrap().unwrap();
+    whole(&state, &base).unwrap().lacked.is_none()
+}
+
+#[test]
+fn what_an_editor_saved_without_a_server_outlives_every_end() {
+    let mut hub = Hub::new();
+    let mut ada = Here::with(&[("a.txt", b"1\n")]);
+    ada.sync(&mut hub);
+    let id = hub.id("a.txt");
+    ada.mirror.opened(&id).unwrap();
+    let mut typed = hub.document(&id).fork(7);
+    typed.edit("1\ntyped\n");
+    ada.write("a.txt", "1\ntyped\n");
+    let saved = EditorSaved {
+        unsaved: true,
+        ..saved("a.txt", typed.state())
+    };
+    ada.mirror.editor_saved(&id, saved).unwrap();
+    assert!(base_is_in_state(&ada, &id));
+    // Killed: nothing more is stored.
+    let mut ada = ada.restart(|_| ());
+    assert_eq!(ada.mirror.unsaved(), std::slice::from_ref(&id));
+    ada.sync(&mut hub);
+    assert_eq!(ada.read("a.txt"), "1\ntyped\n");
+    assert_eq!(hub.text("a.txt"), "1\ntyped\n");
+}
+
+#[test]
+fn a_session_that_has_not_heard_of_a_change_on_disk_does_not_undo_it() {
+    for text in ["1\n2\nmine\n", "2\n"] {
+        let mut hub = Hub::new();
+        let mut ada = Here::with(&[("a.txt", b"1\n2\n")]);
+        ada.sync(&mut hub);
+        let id = hub.id("a.txt");
+        let before = hub.document(&id).state();
+        ada.write("a.txt", text);
+        let settled = ada.mirror.settle(&id, &before).unwrap();
+        assert!(settled.update.is_some());
+        // The session stores what it has, and everything ends.
+        ada.mirror.persist(&id, &before, false).unwrap();
+        assert!(base_is_in_state(&ada, &id));
+        assert_eq!(ada.mirror.unsaved(), std::slice::from_ref(&id));
+        // The same if it goes on: it is told again.
+        let settled = ada.mirror.settle(&id, &before).unwrap();
+        assert!(settled.update.is_some());
+        let mut ada = ada.restart(|_| ());
+        ada.sync(&mut hub);
+        assert_eq!(ada.read("a.txt"), text);
+        assert_eq!(hub.text("a.txt"), text);
+    }
 }
 
 #[test]
@@ -198,8 +265,8 @@ fn a_file_that_is_renamed_while_it_is_open_stays_one_file() {
         hub.edit("d2.txt", "1\n2\n");
         ada.write("d.txt", "1\n2\n");
         let shown = hub.document(&id).fork(7).state();
-        let path = "d.txt".parse().unwrap();
-        ada.mirror.editor_saved(&id, path, &shown).unwrap();
+        let saved = saved("d.txt", shown);
+        ada.mirror.editor_saved(&id, saved).unwrap();
         ada.sync(&mut hub);
         if ends_before_it_closes {
             ada = ada.restart(|_| ());

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::editor::{Editor, directory, eventually, on_disk};
 use super::hub::Hub;
+use crate::mirror::survey;
 
 fn is_message(message: &Value, words: &str) -> bool {
     message["method"] == "window/showMessage"
@@ -74,6 +75,34 @@ async fn what_was_typed_without_a_server_goes_out_at_the_next_start() {
     let _ada = Editor::start_in(files, json!({})).await;
     eventually(|| hub.texts() == ["one two\n"]).await;
     on_disk(&root.join("a"), "one two\n").await;
+}
+
+#[tokio::test]
+async fn what_another_program_wrote_without_a_server_survives_an_editor() {
+    for killed in [false, true] {
+        let hub = Hub::start().await;
+        let ada = Editor::start(&hub, &[("a", "hi\n")]).await;
+        eventually(|| hub.texts() == ["hi\n"]).await;
+        let (_, files) = ada.quit().await;
+        hub.cut(false);
+        let file = files.path().join("work/a");
+        std::fs::write(&file, "hi, written offline\n").unwrap();
+        let mut ada = Editor::start_in(files, json!({})).await;
+        ada.open("a").await;
+        ada.save("a").await;
+        let root = ada.root();
+        eventually(|| survey(&root).unwrap().unsaved == ["a"]).await;
+        let files = match killed {
+            true => ada.kill().await,
+            false => ada.quit().await.1,
+        };
+        hub.accept_again();
+        let mut ada = Editor::start_in(files, json!({})).await;
+        ada.open("a").await;
+        eventually(|| hub.texts() == ["hi, written offline\n"]).await;
+        assert_eq!(ada.text("a"), "hi, written offline\n");
+        on_disk(&file, "hi, written offline\n").await;
+    }
 }
 
 #[tokio::test]

@@ -328,6 +328,13 @@ impl Editor {
         (orderly.unwrap().unwrap(), self.directory)
     }
 
+    /// Its bridge is killed: nothing is done any more but what the mirror was told before.
+    pub(super) async fn kill(self) -> Arc<tempfile::TempDir> {
+        self.served.abort();
+        assert!(self.served.await.unwrap_err().is_cancelled());
+        self.directory
+    }
+
     /// Just goes.
     pub(super) async fn vanish(self) -> (bool, Arc<tempfile::TempDir>) {
         drop((self.input, self.output));
