@@ -149,15 +149,15 @@ mod tests {
 
     #[test]
     fn what_is_written_next_to_an_unshared_text_is_merged_as_well() {
-        let (base, main) = states("a\n", "a\nothers\n");
+        let (base, main) = states("a\n", "others\na\n");
         let mut base = replica(&base).unwrap();
         base.edit("a half\n");
         let merged = merge_disk(&base.state(), &main, "a half more\n").unwrap();
-        assert_eq!(merged.main.text(), "a more\nothers\n");
+        assert_eq!(merged.main.text(), "others\na more\n");
         assert_eq!(replica(&merged.base).unwrap().text(), "a half more\n");
         let mut other = replica(&main).unwrap();
         other.apply(&merged.update.unwrap()).unwrap();
-        assert_eq!(other.text(), "a more\nothers\n");
+        assert_eq!(other.text(), "others\na more\n");
     }
 
     #[test]
