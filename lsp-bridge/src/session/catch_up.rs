@@ -66,7 +66,7 @@ impl Project {
             opening.base = Some(base.clone());
         }
         if !self.rooms.contains_key(&document) {
-            let known = stored.is_some();
+            let was_unsaved = stored.as_ref().map(|stored| stored.unsaved);
             let on_disk = base.or_else(|| stored.as_ref().map(|stored| stored.state.clone()));
             let replica = match stored {
                 None => Replica::new(new_client_id()),
@@ -82,7 +82,9 @@ impl Project {
                 closed.on_disk = on_disk;
                 closed.touched = true;
             }
-            room.complete = known;
+            if let Some(unsaved) = was_unsaved {
+                room.was_stored(unsaved);
+            }
             self.join(&document, room);
         }
         self.try_open(&document);

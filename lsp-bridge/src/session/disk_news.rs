@@ -6,6 +6,7 @@ use tutti_protocol::role::Role;
 use super::disk::{News, Task};
 use super::link_events::STORE_MS;
 use super::project::{NEIGHBOURS_MS, Project};
+use super::saved::Saved;
 use crate::link::Command;
 use crate::lsp::Severity;
 use crate::mirror::{Changes, DiskChanges, Effect, IndexEdit, Stored};
@@ -46,6 +47,7 @@ impl Project {
         self.disk_changes = changes;
         self.neighbours_at = Some(self.clock.after(NEIGHBOURS_MS));
         if let Some(stored) = index {
+            self.index_saved = Saved::stored(stored.unsaved);
             match self.index.apply(&stored.state) {
                 Ok(()) => self.index_refreshed(),
                 Err(error) => tracing::error!(error, "the stored index is damaged"),

@@ -7,6 +7,7 @@ use tutti_protocol::role::Role;
 use super::disk::Task;
 use super::project::{Connection, Project};
 use super::room::{Held, Open, Step};
+use super::saved::Saved;
 use crate::link::{Command, Event, Status};
 use crate::lsp::Severity;
 
@@ -140,17 +141,22 @@ impl Project {
                 EMPTY_UPDATE.to_vec()
             }
         };
-        let saved = if document.is_index() {
-            &mut self.index_saved
-        } else if let Some(room) = self.rooms.get_mut(&document) {
-            room.offered = true;
-            &mut room.saved
-        } else {
-            return;
-        };
-        match update == EMPTY_UPDATE {
+        let store_at = self.clock.after(STORE_MS);
+        let nothing_missing = update == EMPTY_UPDATE;
+        let offered = |saved: &mut Saved| match nothing_missing {
             true => saved.nothing_missing(),
             false => saved.sent_diff(),
+        };
+        if document.is_index() {
+            let was_unsaved = !self.index_saved.all();
+            offered(&mut self.index_saved);
+            if was_unsaved && self.index_saved.all() {
+                self.index_store_at.get_or_insert(store_at);
+            }
+        } else if let Some(room) = self.rooms.get_mut(&document) {
+            room.offered = true;
+            offered(&mut room.saved);
+            room.confirmed(store_at);
         }
         self.outbox.send(Command::Diff {
             document: document.clone(),
@@ -242,9 +248,7 @@ impl Project {
         let store_at = self.clock.after(STORE_MS);
         if let Some(room) = self.rooms.get_mut(document) {
             room.saved.told(count, commanded);
-            if room.saved.all() && room.stored_unsaved {
-                room.store_by(store_at);
-            }
+            room.confirmed(store_at);
         }
         self.advance(document);
     }

@@ -111,6 +111,20 @@ impl Room {
         self.store_at.get_or_insert(at);
     }
 
+    /// Takes up a replica as it was stored, `unsaved` or not.
+    pub(super) fn was_stored(&mut self, unsaved: bool) {
+        self.complete = true;
+        self.saved = Saved::stored(unsaved);
+        self.stored_unsaved = unsaved;
+    }
+
+    /// The server may have confirmed everything: then that is stored soon.
+    pub(super) fn confirmed(&mut self, store_at: Millis) {
+        if self.saved.all() && self.stored_unsaved {
+            self.store_by(store_at);
+        }
+    }
+
     /// What is to be stored now: the replica's state, and whether it is unconfirmed.
     pub(super) fn to_store(&mut self) -> (Vec<u8>, bool) {
         self.store_at = None;

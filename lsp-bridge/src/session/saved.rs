@@ -9,6 +9,15 @@ pub(super) struct Saved {
 }
 
 impl Saved {
+    /// For a replica that was stored, `unsaved` or not: what an earlier session could not get
+    /// confirmed is not confirmed now.
+    pub(super) fn stored(unsaved: bool) -> Self {
+        Self {
+            unconfirmed: u32::from(unsaved),
+            ..Self::default()
+        }
+    }
+
     /// An update was commanded.
     pub(super) fn sent(&mut self) {
         self.commanded += 1;
@@ -33,5 +42,24 @@ impl Saved {
     /// Nothing of ours is missing on the server, as far as this connection knows.
     pub(super) fn all(&self) -> bool {
         self.unconfirmed == 0 && self.commanded == self.counted
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_stored_unconfirmed_is_so_until_the_server_has_it() {
+        assert!(Saved::stored(false).all());
+        let mut saved = Saved::stored(true);
+        assert!(!saved.all());
+        saved.nothing_missing();
+        assert!(saved.all());
+        let mut saved = Saved::stored(true);
+        saved.sent_diff();
+        assert!(!saved.all());
+        saved.told(0, 0);
+        assert!(saved.all());
     }
 }

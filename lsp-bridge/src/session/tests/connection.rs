@@ -106,6 +106,34 @@ async fn what_another_program_wrote_without_a_server_survives_an_editor() {
 }
 
 #[tokio::test]
+async fn what_is_not_confirmed_is_called_so_until_it_is() {
+    let hub = Hub::start().await;
+    let mut ada = Editor::start(&hub, &[("a", "one\n")]).await;
+    let root = ada.root();
+    let unsaved = || survey(&root).unwrap().unsaved;
+    eventually(|| hub.texts() == ["one\n"]).await;
+    ada.open("a").await;
+    hub.cut(false);
+    ada.type_at("a", 0, 3, " two").await;
+    ada.save("a").await;
+    eventually(|| unsaved() == ["a"]).await;
+    let (_, files) = ada.quit().await;
+    // A session that finds no server, either, knows no better.
+    let mut ada = Editor::start_in(files, json!({})).await;
+    ada.open("a").await;
+    let (_, files) = ada.quit().await;
+    assert_eq!(unsaved(), ["a"]);
+    // Nothing more is typed: the file is opened, and it is enough.
+    hub.accept_again();
+    let mut ada = Editor::start_in(files, json!({})).await;
+    ada.open("a").await;
+    eventually(|| hub.texts() == ["one two\n"]).await;
+    eventually(|| unsaved().is_empty()).await;
+    assert!(ada.quit().await.0);
+    assert!(unsaved().is_empty());
+}
+
+#[tokio::test]
 async fn the_last_edit_before_the_end_reaches_the_server() {
     for polite in [true, false] {
         let hub = Hub::start().await;
