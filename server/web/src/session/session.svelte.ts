@@ -353,6 +353,7 @@ export class Session {
     const next = statusOf({
       online: connected && !this.#hearing.lost,
       wasOnline: this.#wasOnline,
+      readonly: this.readonly ?? false,
       unsaved,
       waitingMs,
       ...(refusal === undefined ? {} : { refusal }),

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { SLOW_SAVE_MS, type StatusFacts, statusOf } from './status';
 
-const calm: StatusFacts = { online: true, wasOnline: true, unsaved: 0, waitingMs: 0 };
+const calm: StatusFacts = { online: true, wasOnline: true, readonly: false, unsaved: 0, waitingMs: 0 };
 const said = (facts: Partial<StatusFacts>) => {
   const { state, text } = statusOf({ ...calm, ...facts });
   return `${state}: ${text}`;
@@ -31,6 +31,12 @@ describe('status', () => {
 
   it('puts a refusal above everything', () => {
     expect(said({ refusal: 'the disk is full', unsaved: 1, online: false })).toBe('error: not saved: the disk is full');
+  });
+
+  it('calls nothing saved where nothing can be written', () => {
+    expect(said({ readonly: true })).toBe('viewing: view only');
+    expect(said({ readonly: true, online: false })).toBe('offline: offline: reconnecting…');
+    expect(said({ readonly: true, refusal: 'the link has expired' })).toBe('error: not saved: the link has expired');
   });
 
   it('carries the count that holds the page open', () => {

@@ -1,6 +1,6 @@
 /** What the page says about the safety of the person's edits. */
 
-export type StatusState = 'saved' | 'saving' | 'offline' | 'error';
+export type StatusState = 'saved' | 'saving' | 'viewing' | 'offline' | 'error';
 
 export interface Status {
   state: StatusState;
@@ -15,6 +15,8 @@ export interface StatusFacts {
   online: boolean;
   /** It has been online before. */
   wasOnline: boolean;
+  /** The link lets its holder look, and not write. */
+  readonly: boolean;
   /** Edits not acknowledged as durable, over all rooms. */
   unsaved: number;
   /** Why the server does not take edits, where it said so. */
@@ -27,7 +29,7 @@ export interface StatusFacts {
 export const SLOW_SAVE_MS = 8_000;
 
 export function statusOf(facts: StatusFacts): Status {
-  const { online, wasOnline, unsaved, refusal, waitingMs } = facts;
+  const { online, wasOnline, readonly, unsaved, refusal, waitingMs } = facts;
   if (refusal !== undefined) {
     return { state: 'error', text: `not saved: ${refusal}`, unsaved };
   }
@@ -45,5 +47,6 @@ export function statusOf(facts: StatusFacts): Status {
         : `saving… the server has not confirmed for ${Math.floor(waitingMs / 1000)} s`;
     return { state: 'saving', text, unsaved };
   }
+  if (readonly) return { state: 'viewing', text: 'view only', unsaved };
   return { state: 'saved', text: 'saved', unsaved };
 }
