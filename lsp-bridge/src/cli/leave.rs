@@ -5,8 +5,10 @@ use std::io;
 use std::path::Path;
 
 use anyhow::{Context, bail, ensure};
+use tutti_protocol::role::Role;
 
 use super::{current_dir, output};
+use crate::api::Api;
 use crate::credentials::Credentials;
 use crate::mirror::survey;
 use crate::project::{Project, ProjectError};
@@ -32,16 +34,23 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         "an editor is at work in {}: close it first",
         project.root.display()
     );
-    let unsent = survey.unsaved.len() + survey.changed.len();
+    let credentials = Credentials::of_user()?;
+    let unsent = survey.differing();
     if unsent > 0 && !args.force {
+        let edits = format!("the edits in {}", output::files(unsent));
+        if is_view_only(&project, &credentials)? {
+            bail!(
+                "{edits} are yours alone, since your link is view-only: leave with --force, the \
+                 files stay as they are"
+            );
+        }
         bail!(
-            "the edits in {} have not reached the server: open an editor while it is reachable, \
-             or leave all the same with --force",
-            output::files(unsent)
+            "{edits} have not reached the server: open an editor while it is reachable, or leave \
+             all the same with --force"
         );
     }
     let kept = clear(&project.private())?;
-    Credentials::of_user()?.forget_project(&project)?;
+    credentials.forget_project(&project)?;
     output::line(format_args!(
         "Left: {} is an ordinary directory again, with its files as they are.",
         project.root.display()
@@ -50,6 +59,16 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         output::line("Texts that were kept for you are still in .tutti/recovered.")?;
     }
     Ok(())
+}
+
+/// Whether the server says that this person may only view; without an answer, what is not sent may
+/// yet be.
+fn is_view_only(project: &Project, credentials: &Credentials) -> anyhow::Result<bool> {
+    let Some(access) = credentials.project(project)? else {
+        return Ok(false);
+    };
+    let found = Api::new(&project.server, &access.token).project(&project.id);
+    Ok(found.is_ok_and(|found| found.role == Role::Viewer))
 }
 
 /// Removes `.tutti` but for what was kept for the person; says whether there is any.

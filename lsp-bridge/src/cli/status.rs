@@ -12,8 +12,10 @@ pub(super) fn run() -> anyhow::Result<()> {
     let project = Project::find(&current_dir()?)?;
     let access = Credentials::of_user()?.project(&project)?;
     let asked = access.map(|access| Api::new(&project.server, &access.token).project(&project.id));
+    let mut may_edit = true;
     let (name, connection) = match asked {
         Some(Ok(found)) => {
+            may_edit = found.role == Role::Editor;
             let may = match found.role {
                 Role::Editor => "you may edit",
                 Role::Viewer => "you may view",
@@ -35,10 +37,10 @@ pub(super) fn run() -> anyhow::Result<()> {
     output::line(format_args!("Project    {name}"))?;
     output::line(format_args!("Directory  {}", project.root.display()))?;
     output::line(format_args!("Server     {}: {connection}", project.server))?;
-    report(&survey(&project.root)?)
+    report(&survey(&project.root)?, may_edit)
 }
 
-fn report(survey: &Survey) -> anyhow::Result<()> {
+fn report(survey: &Survey, may_edit: bool) -> anyhow::Result<()> {
     let bridge = match survey.bridge_runs {
         true => "running",
         false => "not running: it starts with your editor",
@@ -47,7 +49,7 @@ fn report(survey: &Survey) -> anyhow::Result<()> {
     output::line(format_args!(
         "Files      {} in step with the project, {} changed here",
         output::files(survey.followed),
-        survey.changed.len()
+        survey.differing()
     ))?;
     let list = |title: &str, paths: &[String]| {
         if paths.is_empty() {
@@ -58,7 +60,11 @@ fn report(survey: &Survey) -> anyhow::Result<()> {
             .iter()
             .try_for_each(|path| output::line(format_args!("  {path}")))
     };
-    list("Not yet confirmed by the server", &survey.unsaved)?;
+    let unsaved = match may_edit {
+        true => "Not yet confirmed by the server",
+        false => "Changed here alone, since your link is view-only",
+    };
+    list(unsaved, &survey.unsaved)?;
     list("Changed here since the bridge last ran", &survey.changed)?;
     let left_alone: Vec<String> = survey
         .left_alone

@@ -23,7 +23,8 @@ use super::{MirrorError, doing};
 pub struct Survey {
     /// Files that are the same here and in the project, as last seen.
     pub followed: usize,
-    /// Documents with edits that the server has not confirmed, by path.
+    /// Documents with edits that the server has not confirmed, by path: under a view-only link it
+    /// never will.
     pub unsaved: Vec<String>,
     /// Files changed, made or deleted here since a bridge last looked.
     pub changed: Vec<String>,
@@ -59,7 +60,8 @@ pub fn survey(root: &Path) -> Result<Survey, MirrorError> {
             }
         };
         let record = doing("reading a stored replica", store.load(&document))?;
-        if record.as_ref().is_some_and(|record| record.unsaved) {
+        let unsaved = record.as_ref().is_some_and(|record| record.unsaved);
+        if unsaved {
             survey.unsaved.push(path.to_string());
         }
         if ignores.is_ignored(&tree, &path) {
@@ -71,7 +73,7 @@ pub fn survey(root: &Path) -> Result<Survey, MirrorError> {
         match (tree.read(&path), base) {
             (Found::Blocked(reason), _) => survey.left_alone.push((path.to_string(), reason)),
             (Found::File(file), Some(base)) if hash(&file.bytes) == base.file.hash => {
-                survey.followed += 1;
+                survey.followed += usize::from(!unsaved);
             }
             (Found::Missing, None) => {}
             _ => survey.changed.push(path.to_string()),
@@ -85,6 +87,12 @@ pub fn survey(root: &Path) -> Result<Survey, MirrorError> {
 }
 
 impl Survey {
+    /// How many files the project does not have as they are here, as far as is known.
+    pub fn differing(&self) -> usize {
+        let paths: BTreeSet<_> = self.unsaved.iter().chain(&self.changed).collect();
+        paths.len()
+    }
+
     fn look_at_rest(&mut self, tree: &Tree, ignores: &mut Ignores, known: &BTreeSet<ProjectPath>) {
         let listing = walk(tree, ignores, "");
         self.left_alone.extend(listing.left_alone);

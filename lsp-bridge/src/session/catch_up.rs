@@ -112,7 +112,7 @@ impl Project {
             return;
         };
         let level = room.synced && room.offered && all_saved(room);
-        let unsaved = !room.saved.all();
+        let unsaved = room.saved.is_ahead();
         let Held::Closed(closed) = &mut room.held else {
             return;
         };
@@ -187,9 +187,10 @@ impl Project {
             return;
         };
         room.store_by(store_at);
-        if editor {
-            room.saved.sent();
-            room.stored_unsaved = true;
+        room.stored_unsaved = true;
+        match editor {
+            true => room.saved.sent(),
+            false => room.saved.withheld(),
         }
         match &mut room.held {
             Held::Open(open) => {

@@ -20,18 +20,20 @@ impl Project {
             match effect {
                 Effect::Send { update } => {
                     // Whatever brought it: an edit that went out is in the replica.
+                    let is_viewer = self.role == Role::Viewer;
                     if let Some(room) = self.rooms.get_mut(document) {
                         room.store_by(store_at);
+                        match is_viewer {
+                            true => room.saved.withheld(),
+                            false => room.saved.sent(),
+                        }
                     }
-                    if self.role == Role::Viewer {
+                    if is_viewer {
                         self.tell_once(
                             Severity::Warning,
                             "your link is view-only: what you type stays here",
                         );
                         continue;
-                    }
-                    if let Some(room) = self.rooms.get_mut(document) {
-                        room.saved.sent();
                     }
                     self.people.typed(document, &update);
                     self.written_last = Some(document.clone());

@@ -143,9 +143,15 @@ impl Project {
         };
         let store_at = self.clock.after(STORE_MS);
         let nothing_missing = update == EMPTY_UPDATE;
-        let offered = |saved: &mut Saved| match nothing_missing {
-            true => saved.nothing_missing(),
-            false => saved.sent_diff(),
+        let is_viewer = self.role == Role::Viewer;
+        let offered = |saved: &mut Saved| {
+            if is_viewer && !saved.all() {
+                saved.withheld();
+            }
+            match nothing_missing {
+                true => saved.nothing_missing(),
+                false => saved.sent_diff(),
+            }
         };
         if document.is_index() {
             let was_unsaved = !self.index_saved.all();

@@ -120,7 +120,7 @@ impl Room {
 
     /// The server may have confirmed everything: then that is stored soon.
     pub(super) fn confirmed(&mut self, store_at: Millis) {
-        if self.saved.all() && self.stored_unsaved {
+        if self.stored_unsaved && !self.saved.is_ahead() {
             self.store_by(store_at);
         }
     }
@@ -128,7 +128,7 @@ impl Room {
     /// What is to be stored now: the replica's state, and whether it is unconfirmed.
     pub(super) fn to_store(&mut self) -> (Vec<u8>, bool) {
         self.store_at = None;
-        self.stored_unsaved = !self.saved.all();
+        self.stored_unsaved = self.saved.is_ahead();
         (self.replica().state(), self.stored_unsaved)
     }
 

@@ -6,6 +6,8 @@ pub(super) struct Saved {
     commanded: u64,
     counted: u64,
     unconfirmed: u32,
+    /// There is something that is not sent at all, since the link is view-only.
+    withheld: bool,
 }
 
 impl Saved {
@@ -23,8 +25,14 @@ impl Saved {
         self.commanded += 1;
     }
 
-    /// A diff that holds something was commanded.
+    /// Something stays here, since the link is view-only.
+    pub(super) fn withheld(&mut self) {
+        self.withheld = true;
+    }
+
+    /// A diff that holds something, and with it all that was withheld, was commanded.
     pub(super) fn sent_diff(&mut self) {
+        self.withheld = false;
         self.unconfirmed = self.unconfirmed.max(1);
     }
 
@@ -39,9 +47,14 @@ impl Saved {
         self.counted = commanded;
     }
 
-    /// Nothing of ours is missing on the server, as far as this connection knows.
+    /// Nothing of ours is on its way to the server, as far as this connection knows.
     pub(super) fn all(&self) -> bool {
         self.unconfirmed == 0 && self.commanded == self.counted
+    }
+
+    /// Something of ours is not on the server, whether or not it is on its way.
+    pub(super) fn is_ahead(&self) -> bool {
+        self.withheld || !self.all()
     }
 }
 
@@ -61,5 +74,19 @@ mod tests {
         assert!(!saved.all());
         saved.told(0, 0);
         assert!(saved.all());
+    }
+
+    #[test]
+    fn what_is_withheld_is_waited_for_by_nobody_and_stays_ahead() {
+        let mut saved = Saved::default();
+        saved.withheld();
+        assert!(saved.all() && saved.is_ahead());
+        saved.nothing_missing();
+        saved.told(0, 0);
+        assert!(saved.is_ahead());
+        // The link has become an editor's.
+        saved.sent_diff();
+        saved.told(0, 0);
+        assert!(!saved.is_ahead());
     }
 }
