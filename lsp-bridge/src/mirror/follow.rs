@@ -37,6 +37,7 @@ impl Mirror {
         self.remove_unlisted(&mut effects)?;
         self.make_moves(&mut effects)?;
         self.sync_changed(&mut effects)?;
+        self.look_at_namesakes(&mut effects)?;
         Ok(effects)
     }
 

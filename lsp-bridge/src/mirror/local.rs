@@ -1,5 +1,6 @@
 //! The project follows the directory: what other programs changed, made, deleted or moved.
 
+use std::collections::HashMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use tutti_engine::Replica;
@@ -61,6 +62,7 @@ impl Mirror {
             news.missing_open.clear();
         }
         self.pair_renames(&mut news, &mut effects)?;
+        self.leave_namesakes(&mut news, &effects);
         for document in news.deleted {
             self.vanished.insert(document.clone());
             effects.push(Effect::Sync(document));
@@ -209,7 +211,47 @@ impl Mirror {
         Ok(())
     }
 
-    /// A file that went and one that came with the same content are one file that moved.
+    /// A new file whose name others' file systems may take for another file's stays out: the
+    /// project would have to show it under a name that it does not have here.
+    fn leave_namesakes(&mut self, news: &mut News, effects: &[Effect]) {
+        if news.created.is_empty() {
+            return;
+        }
+        if !effects.is_empty() {
+            self.shown = index::visible(self.entries.get_or_insert_default());
+        }
+        let shown = self.shown.values().flatten();
+        let mut names: HashMap<String, ProjectPath> =
+            shown.map(|path| (path.folded(), path.clone())).collect();
+        news.created.sort_by(|a, b| a.path.cmp(&b.path));
+        news.created.retain(|file| {
+            let name = names.entry(file.path.folded());
+            let first = name.or_insert_with(|| file.path.clone());
+            let is_first = *first == file.path;
+            if !is_first {
+                let reason = LeftAlone::Namesake(first.clone());
+                self.left_alone.insert(file.path.to_string(), reason);
+            }
+            is_first
+        });
+    }
+
+    /// Looks again at the files whose names others had: those may be free now.
+    pub(super) fn look_at_namesakes(
+        &mut self,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), MirrorError> {
+        let left_alone = self.left_alone.iter();
+        let namesakes = left_alone.filter(|(_, why)| matches!(why, LeftAlone::Namesake(_)));
+        let paths: Vec<String> = namesakes.map(|(path, _)| path.clone()).collect();
+        if !paths.is_empty() {
+            effects.extend(self.files_changed(&Changes::of(paths))?);
+        }
+        Ok(())
+    }
+
+    /// A file that went and one that came with the same content, or with the same name in another
+    /// case, are one file that moved.
     fn pair_renames(
         &mut self,
         news: &mut News,
@@ -233,7 +275,11 @@ impl Mirror {
             let created = &news.created;
             let found = created
                 .iter()
-                .position(|file| same(file) && file.path.file_name() == name)
+                .position(|file| file.path.folded() == base.path.folded())
+                .or_else(|| {
+                    let same_name = |f: &NewFile| same(f) && f.path.file_name() == name;
+                    created.iter().position(same_name)
+                })
                 // Empty files are all alike.
                 .or_else(|| {
                     let told_apart = |f: &NewFile| same(f) && !f.text.text.is_empty();
@@ -245,6 +291,9 @@ impl Mirror {
                 continue;
             };
             let file = news.created.swap_remove(at);
+            if file.hash != base.hash && !is_open {
+                news.changed.push(document.clone());
+            }
             if let Some(mut record) = self.load(&document)? {
                 if let Some(base) = &mut record.base {
                     base.file.path = file.path.clone();

@@ -36,6 +36,9 @@ pub struct Survey {
     pub recovered: usize,
 }
 
+/// The project's paths, by what file systems that fold case and form make of them.
+type Names = BTreeMap<String, ProjectPath>;
+
 /// Looks at the project in the directory `root`.
 pub fn survey(root: &Path) -> Result<Survey, MirrorError> {
     let tree = doing(format!("opening {}", root.display()), Tree::open(root))?;
@@ -49,7 +52,7 @@ pub fn survey(root: &Path) -> Result<Survey, MirrorError> {
         ..Survey::default()
     };
     let entries = stored_index(&store)?;
-    let mut known = BTreeSet::new();
+    let mut names = Names::new();
     for (document, place) in index::visible(&entries) {
         let path = match place {
             Ok(path) => path,
@@ -78,9 +81,9 @@ pub fn survey(root: &Path) -> Result<Survey, MirrorError> {
             (Found::Missing, None) => {}
             _ => survey.changed.push(path.to_string()),
         }
-        known.insert(path);
+        names.insert(path.folded(), path);
     }
-    survey.look_at_rest(&tree, &mut ignores, &known);
+    survey.look_at_rest(&tree, &mut ignores, names);
     survey.left_alone.sort_by(|a, b| a.0.cmp(&b.0));
     survey.left_alone.dedup();
     Ok(survey)
@@ -93,13 +96,25 @@ impl Survey {
         paths.len()
     }
 
-    fn look_at_rest(&mut self, tree: &Tree, ignores: &mut Ignores, known: &BTreeSet<ProjectPath>) {
+    fn look_at_rest(&mut self, tree: &Tree, ignores: &mut Ignores, mut names: Names) {
         let listing = walk(tree, ignores, "");
         self.left_alone.extend(listing.left_alone);
-        for path in listing.files.iter().filter(|path| !known.contains(path)) {
+        for path in &listing.files {
+            match names.get(&path.folded()) {
+                Some(known) if known == path => continue,
+                Some(other) => {
+                    let reason = LeftAlone::Namesake(other.clone());
+                    self.left_alone.push((path.to_string(), reason));
+                    continue;
+                }
+                None => {}
+            }
             match tree.read(path) {
                 Found::File(file) => match parse(file.bytes, None) {
-                    Some(_) => self.changed.push(path.to_string()),
+                    Some(_) => {
+                        self.changed.push(path.to_string());
+                        names.insert(path.folded(), path.clone());
+                    }
                     None => self.left_alone.push((path.to_string(), LeftAlone::NotText)),
                 },
                 Found::Blocked(reason) => self.left_alone.push((path.to_string(), reason)),
@@ -126,7 +141,7 @@ fn stored_index(store: &StateStore) -> Result<BTreeMap<DocumentId, FileEntry>, M
 pub struct Comparison {
     /// In both.
     pub both: Vec<String>,
-    /// In the directory only, and not ignored.
+    /// In the directory only, neither ignored nor called like another but for case.
     pub only_here: Vec<String>,
     /// In the project only.
     pub only_there: Vec<String>,
@@ -143,11 +158,13 @@ pub fn compare(
         .into_iter()
         .collect();
     let there: BTreeSet<ProjectPath> = index::visible(entries).into_values().flatten().collect();
+    let names: BTreeSet<String> = there.iter().map(ProjectPath::folded).collect();
+    let is_added = |path: &&ProjectPath| !names.contains(&path.folded());
     let texts =
         |paths: &mut dyn Iterator<Item = &ProjectPath>| paths.map(ToString::to_string).collect();
     Ok(Comparison {
         both: texts(&mut here.intersection(&there)),
-        only_here: texts(&mut here.difference(&there)),
+        only_here: texts(&mut here.difference(&there).filter(is_added)),
         only_there: texts(&mut there.difference(&here)),
     })
 }

@@ -1,5 +1,6 @@
 //! Files and documents follow each other.
 
+use super::super::survey;
 use super::*;
 
 #[test]
@@ -248,4 +249,50 @@ async fn the_watcher_sees_others_and_own_writes_change_nothing() {
     assert_eq!(ada.read("a.txt"), "1\n2\n");
     let seen = changes.next().await;
     assert_eq!(ada.mirror.files_changed(&seen).unwrap(), [], "{seen:?}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn names_that_differ_only_in_case_are_one_name() {
+    let files: &[(&str, &[u8])] = &[("README", b"1\n"), ("Readme", b"2\n"), ("a.txt", b"3\n")];
+    let mut hub = Hub::new();
+    let mut ada = Here::with(files);
+    let before = ada.files();
+    ada.sync(&mut hub);
+    // An editor opens, and whatever is due is done.
+    ada = ada.restart(|_| ());
+    ada.sync(&mut hub);
+    assert_eq!(ada.files(), before, "nothing is renamed or written");
+    assert_eq!(hub.entries().len(), 2);
+    assert_eq!(hub.text("README"), "1\n");
+    let left = "Readme: its name differs from README only in case";
+    assert!(
+        ada.left_alone()[0].starts_with(left),
+        "{:?}",
+        ada.left_alone()
+    );
+    let index = hub.index.state();
+    ada.mirror
+        .persist(&DocumentId::index(), &index, false)
+        .unwrap();
+    drop(ada.mirror);
+    let survey = survey(ada.directory.path()).unwrap();
+    assert_eq!(survey.left_alone.len(), 1);
+    assert_eq!((survey.followed, survey.changed.len()), (2, 0));
+    ada.mirror = Mirror::open(ada.directory.path(), "Ada").unwrap();
+    ada.sync(&mut hub);
+    // The name is free once nobody has it.
+    hub.remove("README");
+    ada.sync(&mut hub);
+    assert_eq!(hub.text("Readme"), "2\n");
+    assert!(ada.left_alone().is_empty() && !ada.has("README"));
+    // A file that is renamed so stays what it is, also if it was changed besides.
+    let id = hub.id("a.txt");
+    fs::remove_file(ada.path("a.txt")).unwrap();
+    ada.write("A.txt", "3\n4\n");
+    ada.sync(&mut hub);
+    assert_eq!(hub.id("A.txt"), id);
+    assert_eq!(hub.text("A.txt"), "3\n4\n");
+    assert_eq!(hub.entries().len(), 2);
+    assert_eq!(ada.read("A.txt"), "3\n4\n");
 }

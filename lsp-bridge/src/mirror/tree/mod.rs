@@ -72,6 +72,9 @@ pub enum LeftAlone {
     /// Kept out by `.gitignore` or `.tuttiignore`.
     #[error("it is ignored here by .gitignore or .tuttiignore")]
     Ignored,
+    /// Where file systems fold case or form, its name is that of another file of the project.
+    #[error("its name differs from {0} only in case or in how its characters are encoded")]
+    Namesake(ProjectPath),
     /// In a project that one may only read.
     #[error("you may only read this project")]
     ReadOnly,
