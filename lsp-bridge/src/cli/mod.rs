@@ -20,6 +20,7 @@ use clap::{Parser, Subcommand};
 use url::Url;
 
 pub use identity::shown_name;
+pub use output::sentence;
 
 /// Where a server is looked for when none is named.
 const DEFAULT_SERVER: &str = "http://127.0.0.1:4400";
@@ -63,6 +64,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     match dispatch(cli.command) {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is::<output::NotRead>() => ExitCode::SUCCESS,
         Err(error) => {
             output::error(&error);
             ExitCode::FAILURE

@@ -2,9 +2,17 @@
 
 use std::io::{self, IsTerminal, Write};
 
+/// Nobody reads the result any more, as after `| head`: no failure of ours.
+#[derive(Debug, thiserror::Error)]
+#[error("nobody reads standard output any more")]
+pub(super) struct NotRead;
+
 /// One line of the result.
 pub(super) fn line(text: impl std::fmt::Display) -> anyhow::Result<()> {
-    Ok(writeln!(io::stdout(), "{text}")?)
+    match writeln!(io::stdout(), "{text}") {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(NotRead.into()),
+        written => Ok(written?),
+    }
 }
 
 /// One line beside the result.
@@ -15,8 +23,19 @@ pub(super) fn note(text: impl std::fmt::Display) {
 
 /// The one sentence with which a command fails.
 pub(super) fn error(error: &anyhow::Error) {
-    let text = format!("{error:#}");
+    let text = sentence(error);
     note(format_args!("tutti: {}", text.trim_end_matches('.')));
+}
+
+/// What went wrong and why, each reason once: many an error's own words name its cause already.
+pub fn sentence(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
 }
 
 /// A count that stays on one line of a terminal; silent elsewhere.
@@ -69,5 +88,25 @@ pub(super) fn files(count: usize) -> String {
     match count {
         1 => "1 file".to_owned(),
         n => format!("{n} files"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("a.txt: {source}")]
+    struct Named {
+        source: io::Error,
+    }
+
+    #[test]
+    fn each_reason_is_given_once() {
+        let source = io::Error::other("no room");
+        let error = anyhow::Error::new(Named { source }).context("not written");
+        assert_eq!(sentence(&error), "not written: a.txt: no room");
+        let error = anyhow::Error::new(io::Error::other("no room")).context("not written");
+        assert_eq!(sentence(&error), "not written: no room");
     }
 }

@@ -41,6 +41,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tower_lsp::jsonrpc::Error as RpcError;
 
+use crate::cli::sentence;
 use crate::lsp::{
     Abilities, Change, Client, Close, EndOfInput, Inbound, Open, Reply, Save, Severity,
     initialize_result, read,
@@ -278,7 +279,7 @@ impl Session {
                 }
             }
             Ok(None) => tracing::info!("not in a shared project"),
-            Err(error) => self.client.show(Severity::Error, &format!("{error:#}")),
+            Err(error) => self.client.show(Severity::Error, &sentence(&error)),
         }
     }
 
