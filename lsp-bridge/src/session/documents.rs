@@ -330,7 +330,7 @@ impl Project {
             },
             Some(Place::Unlisted(path)) => {
                 if let Some(unlisted) = self.unlisted.get_mut(&uri) {
-                    unlisted.tracked.saved(save.text);
+                    unlisted.tracked.saved(save.text, &self.abilities);
                 }
                 self.disk
                     .give(Task::FilesChanged(Changes::of([path.as_str()])));

@@ -26,6 +26,7 @@ mod progress;
 mod project;
 mod room;
 mod saved;
+mod sequence;
 mod setup;
 #[cfg(test)]
 mod tests;
@@ -49,6 +50,7 @@ use crate::lsp::{
 use commands::{COMMANDS, Done};
 use documents::Told;
 use project::{Input, Project};
+use sequence::Sequence;
 pub(crate) use setup::FindSetup;
 use tracked::Tracked;
 use undo::Way;
@@ -67,6 +69,8 @@ pub(crate) struct Session {
     find: FindSetup,
     abilities: Option<Abilities>,
     project: Option<Project>,
+    /// For an editor whose messages overtake each other.
+    sequence: Sequence,
     /// Outside of a project: the open files, in case it becomes one.
     outside: HashMap<String, Tracked>,
     done: mpsc::Receiver<Done>,
@@ -109,6 +113,7 @@ impl Session {
             find,
             abilities: None,
             project: None,
+            sequence: Sequence::default(),
             outside: HashMap::new(),
             done,
             done_sender,
@@ -236,6 +241,18 @@ impl Session {
     }
 
     fn notification(&mut self, method: &str, params: Value) {
+        let abilities = self.abilities.as_ref();
+        let overtakes = abilities.is_some_and(|a| a.dialect.consecutive_versions);
+        if overtakes && Sequence::concerns(method) {
+            for (method, params) in self.sequence.follow(method, params, Instant::now()) {
+                self.notified(method, params);
+            }
+        } else {
+            self.notified(method, params);
+        }
+    }
+
+    fn notified(&mut self, method: &str, params: Value) {
         if method == "initialized" {
             return self.open_project();
         }
@@ -297,8 +314,9 @@ impl Session {
                 }
             }),
             "textDocument/didSave" => read(method, params).map(|save: Save| {
-                if let Some(tracked) = self.outside.get_mut(&save.text_document.uri) {
-                    tracked.saved(save.text);
+                let tracked = self.outside.get_mut(&save.text_document.uri);
+                if let (Some(tracked), Some(abilities)) = (tracked, &self.abilities) {
+                    tracked.saved(save.text, abilities);
                 }
             }),
             "textDocument/didClose" => read(method, params).map(|close: Close| {

@@ -87,6 +87,15 @@ impl Hub {
         self.state.lock().unwrap().accepting = true;
     }
 
+    /// How many take part in the index.
+    pub(super) fn members(&self) -> usize {
+        let state = self.state.lock().unwrap();
+        state
+            .rooms
+            .get("p/index")
+            .map_or(0, |room| room.members.len())
+    }
+
     /// The texts of all files, sorted.
     pub(super) fn texts(&self) -> Vec<String> {
         let state = self.state.lock().unwrap();

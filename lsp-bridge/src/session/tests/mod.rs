@@ -7,6 +7,7 @@ mod flush;
 mod hub;
 mod lsp;
 mod open_files;
+mod order;
 mod people;
 mod two_in_one_place;
 mod undo;
