@@ -218,6 +218,8 @@ impl Api {
             StatusCode::UNAUTHORIZED => ApiError::Unauthorized(detail),
             StatusCode::FORBIDDEN => ApiError::Forbidden(detail),
             StatusCode::NOT_FOUND => ApiError::NotFound(detail),
+            // Nothing that passes by itself.
+            StatusCode::INSUFFICIENT_STORAGE => ApiError::Refused(detail),
             _ if status.is_server_error() => ApiError::Failed(detail),
             _ => ApiError::Refused(detail),
         })
@@ -303,6 +305,16 @@ mod tests {
             "HTTP/1.1 302 Found\r\nlocation: http://elsewhere/\r\ncontent-length: 0\r\n\r\n",
         ));
         assert!(matches!(told, ApiError::NoTutti { .. }), "{told}");
+    }
+
+    #[test]
+    fn a_full_disk_is_no_failure_that_passes() {
+        let body = r#"{"type":"about:blank","title":"","status":507,"detail":"The disk is full."}"#;
+        let told = error(&server(format!(
+            "HTTP/1.1 507 Insufficient Storage\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        )));
+        assert_eq!(told.to_string(), "the server refuses: The disk is full.");
     }
 
     #[test]

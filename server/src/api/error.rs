@@ -10,6 +10,7 @@ use tutti_protocol::rest::Problem;
 
 use crate::auth::{DirectoryError, Refusal};
 use crate::rooms::RoomError;
+use crate::store::StoreError;
 
 /// What went wrong, in one sentence for the person who asked.
 #[derive(Debug)]
@@ -51,6 +52,15 @@ impl ApiError {
         )
     }
 
+    /// There is no room for what was to be written.
+    fn full(cause: impl Into<anyhow::Error>) -> ApiError {
+        ApiError {
+            status: StatusCode::INSUFFICIENT_STORAGE,
+            detail: "The server's disk is full: its administrator has to make room on it.".into(),
+            cause: Some(cause.into()),
+        }
+    }
+
     /// The store or the directory gave no answer.
     pub(crate) fn unavailable(cause: impl Into<anyhow::Error>) -> ApiError {
         ApiError {
@@ -71,6 +81,9 @@ impl ApiError {
 
 impl From<Refusal> for ApiError {
     fn from(refusal: Refusal) -> ApiError {
+        if let Refusal::Unavailable(err @ DirectoryError::Full) = refusal {
+            return ApiError::full(err);
+        }
         let status = match &refusal {
             Refusal::Invalid => StatusCode::UNAUTHORIZED,
             Refusal::OtherProject | Refusal::JoinFirst | Refusal::UsedUp => StatusCode::FORBIDDEN,
@@ -91,13 +104,17 @@ impl From<Refusal> for ApiError {
 
 impl From<DirectoryError> for ApiError {
     fn from(err: DirectoryError) -> ApiError {
-        ApiError::unavailable(err)
+        match err {
+            DirectoryError::Full => ApiError::full(err),
+            err => ApiError::unavailable(err),
+        }
     }
 }
 
 impl From<RoomError> for ApiError {
     fn from(err: RoomError) -> ApiError {
         match err {
+            RoomError::Store(StoreError::Full(_)) => ApiError::full(err),
             RoomError::Store(_) => ApiError::unavailable(err),
             RoomError::Deleted => ApiError::not_found("There is no such project."),
             RoomError::ShuttingDown | RoomError::Limit(_) => ApiError::new(
@@ -143,5 +160,26 @@ impl IntoResponse for ApiError {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
         }
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_called_so() {
+        let full = || DirectoryError::Full;
+        let errors = [
+            ApiError::from(full()),
+            ApiError::from(Refusal::Unavailable(full())),
+            ApiError::from(RoomError::Store(StoreError::Full("13".into()))),
+        ];
+        for error in errors {
+            assert_eq!(error.status, StatusCode::INSUFFICIENT_STORAGE);
+            assert!(error.detail.contains("disk is full"), "{}", error.detail);
+        }
+        let other = ApiError::from(DirectoryError::Failed("locked".into()));
+        assert_eq!(other.status, StatusCode::SERVICE_UNAVAILABLE);
     }
 }

@@ -64,6 +64,9 @@ pub enum DirectoryError {
         /// What is wrong and what to do about it.
         reason: String,
     },
+    /// No space is left.
+    #[error("the disk is full; make room on it")]
+    Full,
     /// A read or write failed.
     #[error("the project directory did not answer: {0}")]
     Failed(String),

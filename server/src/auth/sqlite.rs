@@ -79,7 +79,7 @@ impl SqliteDirectory {
                 work(&mut connection.lock().unwrap_or_else(PoisonError::into_inner))
             });
             match done.await {
-                Ok(result) => result.map_err(|err| DirectoryError::Failed(explain(&err))),
+                Ok(result) => result.map_err(|err| failed(&err)),
                 Err(err) => Err(DirectoryError::Failed(err.to_string())),
             }
         })
@@ -296,6 +296,13 @@ fn damaged(
     reason: impl Into<Box<dyn std::error::Error + Send + Sync>>,
 ) -> rusqlite::Error {
     rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, reason.into())
+}
+
+fn failed(err: &rusqlite::Error) -> DirectoryError {
+    match err.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => DirectoryError::Full,
+        _ => DirectoryError::Failed(explain(err)),
+    }
 }
 
 fn explain(err: &rusqlite::Error) -> String {

@@ -78,3 +78,25 @@ async fn no_token_stands_in_the_file() {
         );
     }
 }
+
+#[tokio::test]
+async fn a_full_disk_is_called_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let directory = open(&dir.path().join("directory.db")).unwrap();
+    // No page more than there is.
+    let page_count = directory
+        .run(|db| {
+            db.pragma_update(None, "max_page_count", 1)?;
+            db.pragma_query_value(None, "page_count", |row| row.get::<_, i64>(0))
+        })
+        .await
+        .unwrap();
+    assert!(page_count > 0);
+    let project = Project {
+        id: "abc".parse().unwrap(),
+        name: "x".repeat(100_000),
+        created_at: 0,
+    };
+    let refusal = directory.create_project(project, Vec::new()).await;
+    assert!(matches!(refusal, Err(DirectoryError::Full)), "{refusal:?}");
+}
