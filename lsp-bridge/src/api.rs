@@ -1,5 +1,6 @@
 //! The server's REST interface, for the command line. Blocking: no async code calls it.
 
+use std::io;
 use std::time::{Duration, Instant, SystemTime};
 
 use serde::de::DeserializeOwned;
@@ -231,6 +232,15 @@ impl Api {
             ureq::Error::Protocol(_) | ureq::Error::Http(_) => {
                 self.no_tutti("it does not speak HTTP".to_owned())
             }
+            // It answers, in another language than TLS, or with a certificate that is not good.
+            ureq::Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => {
+                let error = error.to_string();
+                self.no_tutti(match error.contains("corrupt message") {
+                    true => "it does not speak HTTPS; if it is meant to be without, write http://"
+                        .to_owned(),
+                    false => error,
+                })
+            }
             ureq::Error::Io(error) => ApiError::NoServer {
                 server,
                 reason: error.kind().to_string(),
@@ -295,6 +305,12 @@ mod tests {
 
         let told = error(&server("SSH-2.0-OpenSSH_9.9\r\n\r\n")).to_string();
         assert!(told.contains("is no Tutti server"), "{told}");
+
+        let mut plain = server("HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n");
+        plain.set_scheme("https").unwrap();
+        let told = error(&plain).to_string();
+        assert!(told.contains("does not speak HTTPS"), "{told}");
+        assert!(!told.contains("tutti-server"), "{told}");
 
         let told = error(&server(
             "HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\n<html>",
