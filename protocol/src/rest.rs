@@ -47,8 +47,9 @@ pub struct File {
     pub id: String,
     /// The path under which the file is shown.
     pub path: String,
-    /// The size of its stored document, in bytes.
-    pub bytes: u64,
+    /// How much the store keeps of it, in bytes: its history is a part of that, so it is no size of
+    /// its text.
+    pub stored_bytes: u64,
 }
 
 /// `POST /api/projects/{project}/links`.
