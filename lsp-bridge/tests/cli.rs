@@ -222,6 +222,55 @@ fn leaving_keeps_the_files_and_asks_before_edits_stay_behind() {
     person.fails(dir.path(), &["status"]);
 }
 
+#[test]
+fn a_viewer_who_leaves_is_not_told_to_send_what_is_not_taken() {
+    let person = Person::new();
+    let dir = tempfile::tempdir().unwrap();
+    let server = answering(
+        "200 OK",
+        r#"{"project":"abc","name":"calm","created_at":0,"role":"viewer"}"#,
+    );
+    fs::create_dir(dir.path().join(".tutti")).unwrap();
+    let text = format!("server = \"{server}\"\nproject = \"abc\"\n");
+    fs::write(dir.path().join(".tutti/project.toml"), text).unwrap();
+    let root = dir.path().canonicalize().unwrap();
+    let project = tutti::project::Project::at(&root).unwrap().unwrap();
+    let access = tutti::credentials::Access {
+        token: "T".to_owned(),
+        editor_link: None,
+        viewer_link: None,
+    };
+    let secrets = person.home.path().join(".config/tutti/credentials.toml");
+    tutti::credentials::Credentials::at(secrets)
+        .keep_project(&project, access)
+        .unwrap();
+    fs::write(dir.path().join("new.txt"), "new\n").unwrap();
+    let said = person.fails(dir.path(), &["leave"]);
+    for part in ["your link is view-only", "--force", "stay as they are"] {
+        assert!(said.contains(part), "{said}");
+    }
+    assert!(!said.contains("open an editor"), "{said}");
+}
+
+#[test]
+fn who_reads_only_the_first_line_hears_of_no_failure() {
+    let person = Person::new();
+    let dir = tempfile::tempdir().unwrap();
+    shared(dir.path());
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let output = Command::new(env!("CARGO_BIN_EXE_tutti"))
+        .arg("status")
+        .current_dir(dir.path())
+        .env_clear()
+        .env("HOME", person.home.path())
+        .stdout(writer)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert!(output.stderr.is_empty(), "{output:?}");
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn the_token_of_a_server_on_this_machine_is_found_and_not_shown() {
