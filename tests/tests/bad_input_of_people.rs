@@ -166,6 +166,34 @@ fn joining_into_a_directory_that_is_not_empty() -> Result<()> {
 }
 
 #[test]
+fn joining_where_nothing_can_be_written() -> Result<()> {
+    let mut scene = scene()?;
+    let home = scene.person.home().to_owned();
+    let once = |ran: &Ran| {
+        let count = ran.stderr.matches("os error").count();
+        ensure!(count == 1, "the reason, {count} times: {}", ran.stderr);
+        Ok(())
+    };
+    let to = |dir: &std::path::Path| dir.to_str().map(str::to_owned).context("a path in UTF-8");
+    let link = &scene.project.editor_link;
+    // Where the credentials should lie is a file.
+    fs::create_dir_all(home.join("config"))?;
+    fs::write(home.join("config/tutti"), "")?;
+    let dir = home.join("copy");
+    let ran = scene.person.tutti(&home, &["join", link, &to(&dir)?])?;
+    once(&ran.failure(&["credentials.toml"])?)?;
+    ensure!(!dir.join(".tutti").exists(), "the join was begun");
+
+    fs::remove_file(home.join("config/tutti"))?;
+    let taken = home.join("taken");
+    fs::create_dir(&taken)?;
+    fs::write(taken.join(".tutti"), "")?;
+    let words = ["join", "--merge", link, &to(&taken)?];
+    once(&scene.person.tutti(&home, &words)?.failure(&[".tutti"])?)?;
+    scene.witness.notices_nothing()
+}
+
+#[test]
 fn asking_where_no_project_is() -> Result<()> {
     let person = Person::new("Ada")?;
     let dir = tempfile::tempdir()?;

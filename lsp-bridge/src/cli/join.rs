@@ -200,9 +200,10 @@ async fn download(
     }
     fs::create_dir_all(&project.root)
         .with_context(|| format!("{} cannot be made", project.root.display()))?;
-    // Before the first file, so that an interrupted join can go on.
-    project.begin()?;
+    // Before the first file, so that an interrupted join can go on. What cannot be kept is not
+    // begun.
     keep()?;
+    project.begin()?;
     let me = identity::shown_name(&project.root);
     let entries = index.entries();
     let mirror = open_mirror(project, &me)?;
