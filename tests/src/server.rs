@@ -175,6 +175,19 @@ impl Server {
         Ok(())
     }
 
+    /// Stops it and starts it again on another port, with the same data.
+    ///
+    /// # Errors
+    /// When it does not come to listen.
+    pub fn move_away(&mut self) -> Result<()> {
+        self.stop()?;
+        // Taken while the new port is chosen, so that it is another one.
+        let _old = std::net::TcpListener::bind(self.address)?;
+        (self.child, self.address) =
+            spawn(self.data.path(), "127.0.0.1:0", &self.words, &self.log)?;
+        Ok(())
+    }
+
     /// Sends SIGTERM and waits for the end.
     ///
     /// # Errors

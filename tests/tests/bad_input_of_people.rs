@@ -194,6 +194,42 @@ fn joining_where_nothing_can_be_written() -> Result<()> {
 }
 
 #[test]
+fn a_server_that_has_moved() -> Result<()> {
+    let mut server = Server::start()?;
+    let person = Person::new("Ada")?;
+    let dir = tempfile::tempdir()?;
+    project::write(dir.path(), &[("a.txt", "one\n")])?;
+    let shared = person.share(dir.path(), &server)?;
+    let before = server.url();
+    server.move_away()?;
+    let now = server.url();
+    ensure!(before != now, "the same address: {now}");
+
+    let words = ["link", "--role", "editor", "--server", &now];
+    let link = person.tutti(dir.path(), &words)?.success()?;
+    let link = link.stdout.trim().to_owned();
+    ensure!(link.starts_with(&now), "{link}");
+    let root = dir.path().to_str().context("a path in UTF-8")?;
+    person
+        .tutti(dir.path(), &["join", &link, root])?
+        .failure(&["has moved", "--merge"])?;
+    person
+        .tutti(dir.path(), &["join", "--merge", &link, root])?
+        .success()?;
+    let status = person.tutti(dir.path(), &["status"])?;
+    let said = status.success()?.stdout;
+    ensure!(said.contains("reachable, you may edit"), "{said}");
+    ensure!(
+        said.contains("1 file in step with the project, 0 changed"),
+        "{said}"
+    );
+    ensure!(said.contains(&now) && !said.contains(&before), "{said}");
+    let files = server.rest()?.files(&shared.id)?;
+    ensure!(files.len() == 1, "{files:?}");
+    Ok(())
+}
+
+#[test]
 fn asking_where_no_project_is() -> Result<()> {
     let person = Person::new("Ada")?;
     let dir = tempfile::tempdir()?;

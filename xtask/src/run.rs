@@ -8,7 +8,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::time::{Instant, SystemTime};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
 use crate::command;
@@ -31,8 +31,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let start = Instant::now();
     free(args.listen)?;
     let dir = match &args.dir {
-        Some(dir) => fs::canonicalize(dir)
-            .with_context(|| format!("{} is no directory to share", dir.display()))?,
+        Some(dir) => directory(dir)?,
         None => sample()?,
     };
     // The development profile: a newcomer waits for the first build, and it is done in about half the time of an
@@ -76,6 +75,14 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         }
         Stop::ServerEnded => bail!("the server ended by itself ({})", server.child.wait()?),
     }
+}
+
+/// The directory to share, which must be one before anything is built for it.
+fn directory(dir: &Path) -> Result<PathBuf> {
+    let no_directory = || format!("{} is no directory to share", dir.display());
+    let found = fs::canonicalize(dir).with_context(no_directory)?;
+    ensure!(found.is_dir(), no_directory());
+    Ok(found)
 }
 
 /// Fails with advice when the address is taken.
@@ -163,15 +170,19 @@ impl Server {
     }
 }
 
-/// Shares the directory, or makes a further link where it is shared already. Returns a link to edit.
+/// Shares the directory, or makes a further link where it is shared already, though the server may have had another
+/// port then. Returns a link to edit.
 fn share(dir: &Path, server: &str) -> Result<String> {
-    let mut tutti = Command::new(target().join("debug/tutti"));
+    let tutti = || Command::new(target().join("debug/tutti"));
     if dir.join(".tutti/project.toml").exists() {
-        tutti.args(["link", "--role", "editor"]).current_dir(dir);
-        return Ok(command::output(&mut tutti)?.trim().to_owned());
+        let mut link = tutti();
+        link.args(["link", "--role", "editor", "--server", server]);
+        let link = command::output(link.current_dir(dir))?.trim().to_owned();
+        command::output(tutti().args(["join", "--merge", &link]).arg(dir))?;
+        return Ok(link);
     }
     let line = command::output(
-        tutti
+        tutti()
             .arg("share")
             .arg(dir)
             .args(["--server", server, "--json"]),
@@ -224,7 +235,19 @@ fn set_up(editor: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::set_up;
+    use std::path::Path;
+
+    use super::{directory, set_up};
+
+    #[test]
+    fn only_a_directory_is_shared() {
+        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+        assert!(directory(here).is_ok());
+        for wrong in ["Cargo.toml", "missing"] {
+            let refusal = directory(&here.join(wrong)).unwrap_err().to_string();
+            assert!(refusal.ends_with("is no directory to share"), "{refusal}");
+        }
+    }
 
     #[test]
     fn every_editors_lines_are_found() {

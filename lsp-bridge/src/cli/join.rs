@@ -47,6 +47,8 @@ enum Condition {
     Unmerged,
     /// It is this project already.
     Joined,
+    /// It is this project, whose server was found elsewhere before.
+    Moved,
 }
 
 pub(super) fn run(args: Args) -> anyhow::Result<()> {
@@ -78,6 +80,9 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
             },
         )
     };
+    if condition == Condition::Moved {
+        return move_there(&project, &credentials, keep);
+    }
     if condition == Condition::Joined {
         keep()?;
         return output::line(format_args!(
@@ -96,6 +101,26 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         "Joined {name} in {}: {} to {may}. Open it in your editor.",
         project.root.display(),
         output::files(count)
+    ))
+}
+
+/// From now on the directory follows its project on the server where that is now.
+fn move_there(
+    project: &Project,
+    credentials: &Credentials,
+    keep: impl FnOnce() -> Result<(), CredentialsError>,
+) -> anyhow::Result<()> {
+    keep()?;
+    let before = Project::at(&project.root)?;
+    project.begin()?;
+    project.finish()?;
+    if let Some(before) = before {
+        credentials.forget_project(&before)?;
+    }
+    output::line(format_args!(
+        "{} follows its project on {} now.",
+        project.root.display(),
+        project.server
     ))
 }
 
@@ -150,12 +175,24 @@ fn examine(project: &Project, merge: bool) -> anyhow::Result<Condition> {
         Err(error) => return Err(error.into()),
         Ok(other) if other.root == *root => {
             ensure!(
-                (&other.server, &other.id) == (&project.server, &project.id),
+                other.id == project.id,
                 "{shown} belongs to another project: name a new or empty directory"
             );
+            if other.server != project.server {
+                ensure!(
+                    merge,
+                    "{shown} is this project on {}: if its server has moved to {}, agree with \
+                     --merge",
+                    other.server,
+                    project.server
+                );
+            }
             // A clone by git brings the project's name along, and none of Tutti's own state.
             if project.private().join("state").is_dir() {
-                return Ok(Condition::Joined);
+                return Ok(match other.server == project.server {
+                    true => Condition::Joined,
+                    false => Condition::Moved,
+                });
             }
         }
         Ok(other) => bail!(

@@ -3,8 +3,9 @@
 use anyhow::Context;
 use tutti_protocol::rest::NewLink;
 use tutti_protocol::role::Role;
+use url::Url;
 
-use super::{current_dir, output};
+use super::{current_dir, output, server_url};
 use crate::api::Api;
 use crate::credentials::Credentials;
 use crate::project::Project;
@@ -17,6 +18,9 @@ pub(super) struct Args {
     /// For how long it is valid, such as 30m, 12h, 7d or 2w [default: for ever]
     #[arg(long, value_name = "TIME", value_parser = seconds)]
     expires: Option<u64>,
+    /// Where the server is now, if it has moved; `tutti join --merge LINK` moves this directory
+    #[arg(long, value_name = "URL", value_parser = server_url)]
+    server: Option<Url>,
 }
 
 pub(super) fn run(args: Args) -> anyhow::Result<()> {
@@ -28,7 +32,8 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         expires_in_s: args.expires,
         max_uses: None,
     };
-    let created = Api::new(&project.server, &access.token).create_link(&project.id, &wanted)?;
+    let server = args.server.as_ref().unwrap_or(&project.server);
+    let created = Api::new(server, &access.token).create_link(&project.id, &wanted)?;
     output::line(created.link)
 }
 
