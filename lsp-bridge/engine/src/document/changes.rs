@@ -77,6 +77,11 @@ impl Document {
         now: Millis,
         effects: &mut Vec<Effect>,
     ) {
+        let is_whole = changes.iter().any(|change| change.range.is_none());
+        if version < self.version && is_whole {
+            // An older text than the one we know: what it says has been said.
+            return self.tell_drift(effects);
+        }
         let is_early = self.dialect.consecutive_versions && version > self.version + 1;
         if !is_early {
             self.reported(version, &changes, effects);

@@ -162,3 +162,123 @@ fn a_save_heals_what_had_drifted() {
     );
     assert_eq!(document.main().text(), "abc\n");
 }
+
+fn ranged(start: (u32, u32), end: (u32, u32), text: &str) -> Change {
+    let place = |(line, character)| Position { line, character };
+    Change {
+        range: Some(Range {
+            start: place(start),
+            end: place(end),
+        }),
+        text: text.into(),
+    }
+}
+
+fn told(effects: &[Effect]) -> usize {
+    let is_told = |effect: &&Effect| matches!(effect, Effect::Tell { .. });
+    effects.iter().filter(is_told).count()
+}
+
+/// Places that the text does not have: behind its end, behind a line, inside a surrogate pair, the
+/// wrong way round. The document survives, the person is told once, and a save puts all right.
+#[test]
+fn nonsense_is_survived_told_once_and_healed() {
+    let mut document = open("helix", "a😀b\n", "a😀b\n");
+    let nonsense = [
+        ranged((9, 9), (9, 9), "1"),
+        ranged((0, 99), (0, 99), "2"),
+        ranged((0, 2), (0, 2), "3"),
+        ranged((0, 3), (0, 1), "4"),
+        ranged((u32::MAX, u32::MAX), (u32::MAX, u32::MAX), "5"),
+    ];
+    let mut count = 0;
+    for (version, change) in (8..).zip(nonsense) {
+        let changes = vec![change];
+        let effects = document.handle(Event::Changed { version, changes }, Millis(2));
+        count += told(&effects);
+        assert_eq!(document.main().text(), document.shown());
+    }
+    assert_eq!(count, 1);
+    let text = Some("what the editor really shows\n".to_owned());
+    document.handle(Event::Saved { text }, Millis(3));
+    assert_eq!(document.main().text(), "what the editor really shows\n");
+}
+
+#[test]
+fn an_older_text_does_not_undo_a_newer_one() {
+    let mut document = open("something new", "a\n", "a\n");
+    reports(&mut document, 9, "ab\n");
+    let effects = reports(&mut document, 8, "a\n");
+    assert_eq!(told(&effects), 1);
+    assert_eq!(document.main().text(), "ab\n");
+    reports(&mut document, 10, "abc\n");
+    assert_eq!(document.main().text(), "abc\n");
+}
+
+/// Saves are written in the background, and others' text lands meanwhile.
+#[test]
+fn a_save_that_is_overtaken_takes_nothing_back() {
+    let mut document = open("helix", "ab\n", "ab\n");
+    let changes = vec![ranged((0, 2), (0, 2), "c")];
+    let version = 8;
+    document.handle(Event::Changed { version, changes }, Millis(2));
+    let text = Some("ab\n".to_owned());
+    let effects = document.handle(Event::Saved { text }, Millis(3));
+    assert_eq!(effects, []);
+    assert_eq!(document.main().text(), "abc\n");
+}
+
+#[test]
+fn a_hundred_thousand_changes_are_taken_in() {
+    let mut document = open("helix", "", "");
+    for version in 8..100_008 {
+        let changes = vec![ranged((0, 0), (0, 0), "x")];
+        document.handle(Event::Changed { version, changes }, Millis(2));
+    }
+    assert_eq!(document.main().rope().len_chars(), 100_000);
+}
+
+/// Emacs reports what lies between two changes as changed: it stays the same text to others.
+#[test]
+fn a_range_around_two_changes_is_two_changes() {
+    let mut document = open("Emacs", "abcdef\n", "abcdef\n");
+    let before = document.main().fork(50);
+    let changes = vec![ranged((0, 0), (0, 6), "XbcdeY")];
+    let version = 8;
+    document.handle(Event::Changed { version, changes }, Millis(2));
+    // Someone else deletes the middle at the same time.
+    let mut other = before;
+    let update = other.edit("af\n");
+    document.handle(Event::Remote { update }, Millis(3));
+    assert_eq!(document.main().text(), "XY\n");
+}
+
+/// Neovim at version 0 is made to report before others' text is put in, and again behind its yes.
+#[test]
+fn an_editor_that_holds_keys_back_is_made_to_report() {
+    let mut main = Replica::new(1);
+    main.edit("ab\n");
+    let opened = Opened {
+        text: "ab\n".into(),
+        version: 0,
+        encoding: Encoding::Utf16,
+        dialect: Dialect::choose(Some("Neovim")),
+        eol_crlf: false,
+        user: 3,
+    };
+    let (mut document, _) = Document::open(main, None, opened, Millis(0));
+    let effects = others_write(&mut document, "aXb\n");
+    assert!(effects.contains(&Effect::Flush) && edits(&effects).is_empty());
+    let effects = reports(&mut document, 4, "kab\n");
+    assert_eq!(edits(&effects), [(0, 2, 0, 2, "X")]);
+    document.handle(Event::Flushed { is_sure: true }, Millis(3));
+    let edit = EditId(0);
+    let answer = Answer::Applied;
+    let effects = document.handle(Event::Answered { edit, answer }, Millis(4));
+    assert!(effects.contains(&Effect::Flush));
+    // It had another key, said yes, and did nothing.
+    reports(&mut document, 5, "kkab\n");
+    let effects = document.handle(Event::Flushed { is_sure: true }, Millis(5));
+    assert_eq!(document.main().text(), "kkaXb\n");
+    assert!(!edits(&effects).is_empty() || document.flight.is_some());
+}

@@ -6,6 +6,7 @@ use yrs::{ClientID, Doc, GetString, OffsetKind, ReadTxn, StateVector, Text, Tran
 
 use super::undo_tests::Desk;
 use super::*;
+use crate::diff::refine;
 
 /// Steps end where they end: each undo leads to a text that was there before, each redo back again.
 #[test]
@@ -164,12 +165,16 @@ impl Stock {
     fn replace(&mut self, at: usize, delete: usize, insert: &str) {
         self.undo.reset();
         let rope = Rope::from_str(&self.text());
-        let from = rope.char_to_utf16_cu(at) as u32;
-        let to = rope.char_to_utf16_cu(at + delete) as u32;
         let content = self.doc.get_or_insert_text("content");
         let mut txn = self.doc.transact_mut_with(MINE);
-        content.remove_range(&mut txn, from, to - from);
-        content.insert(&mut txn, from, insert);
+        // Only what really changes is a change, as for the engine.
+        let patch = refine(&rope, &Patch::single(at, delete, insert));
+        for splice in patch.splices().iter().rev() {
+            let from = rope.char_to_utf16_cu(splice.at) as u32;
+            let to = rope.char_to_utf16_cu(splice.end()) as u32;
+            content.remove_range(&mut txn, from, to - from);
+            content.insert(&mut txn, from, &splice.insert);
+        }
     }
 
     fn others_write(&mut self, patch: &Patch) {

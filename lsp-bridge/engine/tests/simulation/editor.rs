@@ -2,16 +2,11 @@
 
 use std::collections::HashMap;
 
-use fastrand::Rng;
 use ropey::Rope;
-use tutti_engine::diff::diff;
 use tutti_engine::patch::{Patch, Side, Splice};
-use tutti_engine::{
-    Answer, Change, Dialect, EditId, Encoding, Range, Staleness, SyncKind, TextEdit,
-};
-use tutti_engine::{locate, position};
+use tutti_engine::{Answer, Change, Dialect, EditId, Encoding, Staleness};
 
-use crate::kind::{Answers, Echo, Eol, Kind, Refusal, Versions};
+use crate::kind::{Answers, Echo, Kind};
 use crate::ledger::Ledger;
 
 const BOM: char = '\u{feff}';
@@ -29,7 +24,7 @@ pub(crate) enum ToServer {
 
 /// Where a character on the screen comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum From {
+pub(crate) enum From {
     /// The server knows of it.
     Known,
     /// The person, who has not been reported yet.
@@ -40,11 +35,11 @@ enum From {
 
 /// A change of the buffer, for undo.
 #[derive(Debug, Clone)]
-struct Step {
+pub(crate) struct Step {
     patch: Patch,
     inverse: Patch,
     /// The last report that the server had before it, if it was an edit of the server's.
-    unreported_behind: Option<i32>,
+    pub(crate) unreported_behind: Option<i32>,
 }
 
 pub(crate) struct Editor {
@@ -54,24 +49,24 @@ pub(crate) struct Editor {
     /// What is on the screen, with `\n` as line end.
     pub(crate) buffer: Rope,
     pub(crate) caret: usize,
-    from: Vec<From>,
+    pub(crate) from: Vec<From>,
     /// The file has `\r\n`.
-    crlf: bool,
+    pub(crate) crlf: bool,
     /// Counts up with every change of the buffer.
-    tick: i32,
+    pub(crate) tick: i32,
     /// What the server has been told.
-    reported: Rope,
-    reported_version: i32,
-    reported_tick: i32,
+    pub(crate) reported: Rope,
+    pub(crate) reported_version: i32,
+    pub(crate) reported_tick: i32,
     /// Whether the person has taken something away that the server does not know of yet.
-    has_unreported_deletion: bool,
+    pub(crate) has_unreported_deletion: bool,
     /// When what the server does not know yet is reported.
     pub(crate) flush_at: Option<u64>,
     /// Every change with the text before it, for editors that rebase.
-    history: Vec<(Rope, Patch)>,
+    pub(crate) history: Vec<(Rope, Patch)>,
     /// How many changes each reported version has seen.
-    seen: HashMap<i32, usize>,
-    undo: Vec<Step>,
+    pub(crate) seen: HashMap<i32, usize>,
+    pub(crate) undo: Vec<Step>,
     redo: Vec<Step>,
 }
 
@@ -197,7 +192,7 @@ impl Editor {
         reports
     }
 
-    fn step(&self, patch: &Patch) -> Step {
+    pub(crate) fn step(&self, patch: &Patch) -> Step {
         let mut inverse = Patch::default();
         let mut shift = 0isize;
         for splice in patch.splices() {
@@ -254,7 +249,7 @@ impl Editor {
     }
 
     /// Changes the buffer and reports it as this editor does.
-    fn change(
+    pub(crate) fn change(
         &mut self,
         patch: &Patch,
         from: From,
@@ -293,209 +288,6 @@ impl Editor {
             ledger.add('\n');
         }
     }
-
-    /// An immediate report of one change that led here from `before`.
-    fn report(&mut self, before: &Rope, patch: &Patch, echo: Echo) -> Vec<ToServer> {
-        let fine = diff(before, &self.buffer);
-        let whole = Patch::from(one_replacement(before, &self.buffer));
-        let (pieces, apart) = match echo {
-            Echo::Ranges => (patch, false),
-            Echo::Split => (patch, true),
-            Echo::Minimised => (&fine, false),
-            Echo::Whole => (&whole, false),
-        };
-        if pieces.is_empty() {
-            return Vec::new();
-        }
-        let mut reports = Vec::new();
-        let mut text = before.clone();
-        let mut changes = Vec::new();
-        for splice in pieces.splices().iter().rev() {
-            changes.push(self.ranged(&text, splice));
-            Patch::from(splice.clone()).apply(&mut text);
-            if apart {
-                let changes = std::mem::take(&mut changes);
-                let count = changes.len();
-                let changes = self.as_asked(changes, &text);
-                reports.push(self.changed(changes, count));
-            }
-        }
-        if !changes.is_empty() {
-            let count = changes.len();
-            let changes = self.as_asked(changes, &text);
-            reports.push(self.changed(changes, count));
-        }
-        self.now_known();
-        reports
-    }
-
-    /// A report that was put off: everything since the last one, merged into one replacement.
-    pub(crate) fn flush(&mut self) -> Option<ToServer> {
-        self.flush_at = None;
-        if self.reported_tick == self.tick {
-            return None;
-        }
-        // What was done and undone since is reported, too, as a change that changes nothing.
-        let splice = one_replacement(&self.reported, &self.buffer);
-        let changes = vec![self.ranged(&self.reported, &splice)];
-        let changes = self.as_asked(changes, &self.buffer);
-        let report = self.changed(changes, 1);
-        self.now_known();
-        Some(report)
-    }
-
-    fn as_asked(&self, changes: Vec<Change>, text: &Rope) -> Vec<Change> {
-        if self.dialect.sync == SyncKind::Incremental && !self.kind.full_text {
-            return changes;
-        }
-        let text = self.out(&text.to_string());
-        vec![Change { range: None, text }]
-    }
-
-    fn changed(&mut self, changes: Vec<Change>, count: usize) -> ToServer {
-        self.reported_version = match self.kind.versions {
-            Versions::Step => self.reported_version + 1,
-            Versions::Skip => (self.tick + 2).max(self.reported_version + 1),
-            Versions::PerChange => self.reported_version + count as i32,
-        };
-        ToServer::Changed {
-            version: self.reported_version,
-            changes,
-        }
-    }
-
-    fn now_known(&mut self) {
-        self.reported = self.buffer.clone();
-        self.reported_tick = self.tick;
-        self.seen.insert(self.reported_version, self.history.len());
-        self.from.fill(From::Known);
-        self.has_unreported_deletion = false;
-    }
-
-    fn ranged(&self, text: &Rope, splice: &Splice) -> Change {
-        Change {
-            range: Some(Range {
-                start: position(text, splice.at, self.encoding),
-                end: position(text, splice.end(), self.encoding),
-            }),
-            text: self.out(&splice.insert),
-        }
-    }
-
-    fn out(&self, text: &str) -> String {
-        match (self.crlf, self.kind.eol) {
-            (false, _) | (true, Eol::Lf) => text.to_owned(),
-            (true, Eol::Crlf | Eol::CrlfTakesLf) => text.replace('\n', "\r\n"),
-        }
-    }
-
-    fn taken(&self, text: &str) -> String {
-        match (self.crlf, self.kind.eol) {
-            (true, Eol::Crlf) => text.replace("\r\n", "\n"),
-            (true, Eol::CrlfTakesLf) => text.replace('\r', "\n"),
-            (true, Eol::Lf) | (false, _) => text.to_owned(),
-        }
-    }
-
-    /// A `workspace/applyEdit`.
-    pub(crate) fn apply(
-        &mut self,
-        edit: EditId,
-        version: i32,
-        edits: &[TextEdit],
-        now: u64,
-        ledger: &mut Ledger,
-        rng: &mut Rng,
-    ) -> Vec<ToServer> {
-        let is_stale = match self.kind.staleness {
-            Staleness::Refused => version != self.reported_version || self.reported != self.buffer,
-            Staleness::UnsentApplied => version != self.reported_version,
-            Staleness::Applied | Staleness::Rebased => false,
-        };
-        let is_unchecked = self.kind.starts_late && version == 0 && self.reported_version == 0;
-        let answer = |answer| ToServer::Answered { edit, answer };
-        if is_stale && !is_unchecked {
-            return match self.kind.refusal {
-                _ if self.kind.answers == Answers::Never => Vec::new(),
-                Refusal::Yes => vec![answer(Answer::Applied)],
-                Refusal::No => vec![answer(Answer::Refused { reason: None })],
-                Refusal::Error => {
-                    let reason = "require another version".into();
-                    vec![answer(Answer::Failed { reason })]
-                }
-            };
-        }
-        let patch = match self.kind.staleness {
-            Staleness::Rebased => self.rebased(version, edits),
-            _ => self.patch_of(&self.buffer, edits),
-        };
-        self.falls(&patch, ledger);
-        let caret = Patch::single(self.caret, 0, "|").rebase(&patch, Side::Before);
-        self.caret = caret.splices()[0].at;
-        let mut step = self.step(&patch);
-        step.unreported_behind = Some(self.reported_version);
-        let mut reports = self.change(&patch, From::Server(edit), now, ledger);
-        self.undo.push(step);
-        let place = match self.kind.answers {
-            Answers::First => 0,
-            Answers::Between => reports.len().min(1 + rng.usize(0..2)),
-            Answers::Last => reports.len(),
-            Answers::Never => return reports,
-        };
-        reports.insert(place, answer(Answer::Applied));
-        reports
-    }
-
-    /// An edit of the server that takes away what it cannot know of, or that meets deletions that
-    /// it cannot know of.
-    fn falls(&self, patch: &Patch, ledger: &mut Ledger) {
-        for splice in patch.splices() {
-            let gone = self.buffer.slice(splice.at..splice.end()).chars();
-            let gone: Vec<char> = gone.collect();
-            let from = &self.from[splice.at..splice.end()];
-            let unseen = gone.iter().zip(from).filter(|(_, f)| **f == From::Person);
-            ledger.cannot_be_known(unseen.map(|(c, _)| *c));
-            if self.has_unreported_deletion && !gone.is_empty() {
-                // The two deletions cannot be told from each other.
-                ledger.cannot_be_known(gone);
-                ledger.cannot_be_known(
-                    self.reported
-                        .chars()
-                        .filter(|c| !self.buffer.chars().any(|other| other == *c)),
-                );
-            }
-        }
-    }
-
-    /// The edits at the places they name, whatever stands there; a place that is none is clamped.
-    fn patch_of(&self, text: &Rope, edits: &[TextEdit]) -> Patch {
-        let mut patch = Patch::default();
-        let mut behind = 0;
-        for edit in edits {
-            let start = locate(text, edit.range.start, self.encoding).at.max(behind);
-            let end = locate(text, edit.range.end, self.encoding).at.max(start);
-            behind = end;
-            patch.push(Splice {
-                at: start,
-                delete: end - start,
-                insert: self.taken(&edit.new_text),
-            });
-        }
-        patch
-    }
-
-    /// The edits as they were meant for `version`, carried over all that came since.
-    fn rebased(&self, version: i32, edits: &[TextEdit]) -> Patch {
-        let since = self.seen.get(&version).map(|seen| &self.history[*seen..]);
-        match since {
-            Some([(text, _), ..]) => {
-                let meant = self.patch_of(text, edits);
-                let over = since.into_iter().flatten().map(|(_, patch)| patch);
-                over.fold(meant, |meant, over| meant.rebase(over, Side::After))
-            }
-            Some([]) | None => self.patch_of(&self.buffer, edits),
-        }
-    }
 }
 
 fn grows(splice: &Splice) -> isize {
@@ -520,20 +312,4 @@ fn trimmed(text: &Rope) -> Patch {
         start += line.len_chars();
     }
     patch
-}
-
-/// The one replacement that leads from `old` to `new`.
-fn one_replacement(old: &Rope, new: &Rope) -> Splice {
-    let (old, new): (Vec<char>, Vec<char>) = (old.chars().collect(), new.chars().collect());
-    let prefix = std::iter::zip(&old, &new)
-        .take_while(|(a, b)| a == b)
-        .count();
-    let rest = old.len().min(new.len()) - prefix;
-    let ends = std::iter::zip(old.iter().rev(), new.iter().rev());
-    let suffix = ends.take(rest).take_while(|(a, b)| a == b).count();
-    Splice {
-        at: prefix,
-        delete: old.len() - prefix - suffix,
-        insert: new[prefix..new.len() - suffix].iter().collect(),
-    }
 }

@@ -7,13 +7,16 @@
 
 #![allow(clippy::print_stdout, reason = "a failing seed prints its trace")]
 
+mod apply;
 mod editor;
 mod kind;
 mod ledger;
 mod oracle;
 mod person;
 mod planted;
+mod report;
 mod run;
+mod user;
 mod world;
 
 use kind::{Kind, ROWS, row};

@@ -4,7 +4,7 @@ use fastrand::Rng;
 use tutti_engine::{Answer, Effect, Encoding};
 
 use crate::editor::ToServer;
-use crate::world::User;
+use crate::user::User;
 
 /// One mistake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

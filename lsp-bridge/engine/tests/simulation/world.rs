@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap, HashMap, VecDeque};
 
 use fastrand::Rng;
-use tutti_engine::{Document, EditId, Effect, Encoding, Event, Millis, Opened, Replica, TextEdit};
+use tutti_engine::{Document, EditId, Effect, Encoding, Event, Millis, Replica, TextEdit};
 
 use crate::editor::{Editor, ToServer};
 use crate::kind::Kind;
@@ -12,6 +12,7 @@ use crate::ledger::Ledger;
 use crate::oracle;
 use crate::person::{Act, Person};
 use crate::planted::Bug;
+use crate::user::User;
 
 /// After everyone has stopped, this much time must be enough to reach one text.
 const QUIET_MS: u64 = 120_000;
@@ -68,30 +69,6 @@ enum Message {
     ToBridge(u32, Vec<u8>),
     Cut,
     Reconnect,
-}
-
-pub(crate) struct User {
-    pub(crate) editor: Editor,
-    pub(crate) document: Option<Document>,
-    /// The document's replica while the editor does not show it.
-    closed: Option<Replica>,
-    /// The state that the file on disk came from.
-    base: Vec<u8>,
-    pub(crate) person: Person,
-    acts: Rng,
-    acted: u32,
-    /// Types and types.
-    is_restless: bool,
-    /// How often the document has been opened.
-    opening: u32,
-    /// When the engine wants to be woken.
-    wake_at: Option<u64>,
-    /// Which connection to the server is the current one; `None` while cut off.
-    connection: Option<u32>,
-    connections: u32,
-    edits_when_quiet: usize,
-    /// The last time at which each of this person's ordered channels delivers.
-    last: HashMap<&'static str, u64>,
 }
 
 pub(crate) struct World {
@@ -492,24 +469,5 @@ impl World {
         self.at_server(number, &up);
         let message = Message::ToBridge(connection, down);
         self.post_in_order("to bridge", 120, number, message);
-    }
-}
-
-impl User {
-    fn open(&mut self, number: usize, text: String, crlf: bool, now: u64) -> Vec<Effect> {
-        self.opening += 1;
-        let main = self.closed.take().expect("closed");
-        let base = Replica::from_state(7, &self.base).expect("a state");
-        let opened = Opened {
-            text,
-            version: 0,
-            encoding: self.editor.encoding,
-            dialect: self.editor.dialect.clone(),
-            eol_crlf: crlf,
-            user: 1_000 * number as u64 + 1_000 + u64::from(self.opening),
-        };
-        let (document, effects) = Document::open(main, Some(base), opened, Millis(now));
-        self.document = Some(document);
-        effects
     }
 }

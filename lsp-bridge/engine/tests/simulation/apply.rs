@@ -1,0 +1,112 @@
+//! What becomes of an edit that the server asks a simulated editor for.
+
+use fastrand::Rng;
+use ropey::Rope;
+use tutti_engine::patch::{Patch, Side, Splice};
+use tutti_engine::{Answer, EditId, Staleness, TextEdit, locate};
+
+use crate::editor::{Editor, From, ToServer};
+use crate::kind::{Answers, Refusal};
+use crate::ledger::Ledger;
+
+impl Editor {
+    /// A `workspace/applyEdit`.
+    pub(crate) fn apply(
+        &mut self,
+        edit: EditId,
+        version: i32,
+        edits: &[TextEdit],
+        now: u64,
+        ledger: &mut Ledger,
+        rng: &mut Rng,
+    ) -> Vec<ToServer> {
+        let is_stale = match self.kind.staleness {
+            Staleness::Refused => version != self.reported_version || self.reported != self.buffer,
+            Staleness::UnsentApplied => version != self.reported_version,
+            Staleness::Applied | Staleness::Rebased => false,
+        };
+        let is_unchecked = self.kind.starts_late && version == 0 && self.reported_version == 0;
+        let answer = |answer| ToServer::Answered { edit, answer };
+        if is_stale && !is_unchecked {
+            return match self.kind.refusal {
+                _ if self.kind.answers == Answers::Never => Vec::new(),
+                Refusal::Yes => vec![answer(Answer::Applied)],
+                Refusal::No => vec![answer(Answer::Refused { reason: None })],
+                Refusal::Error => {
+                    let reason = "require another version".into();
+                    vec![answer(Answer::Failed { reason })]
+                }
+            };
+        }
+        let patch = match self.kind.staleness {
+            Staleness::Rebased => self.rebased(version, edits),
+            _ => self.patch_of(&self.buffer, edits),
+        };
+        self.falls(&patch, ledger);
+        let caret = Patch::single(self.caret, 0, "|").rebase(&patch, Side::Before);
+        self.caret = caret.splices()[0].at;
+        let mut step = self.step(&patch);
+        step.unreported_behind = Some(self.reported_version);
+        let mut reports = self.change(&patch, From::Server(edit), now, ledger);
+        self.undo.push(step);
+        let place = match self.kind.answers {
+            Answers::First => 0,
+            Answers::Between => reports.len().min(1 + rng.usize(0..2)),
+            Answers::Last => reports.len(),
+            Answers::Never => return reports,
+        };
+        reports.insert(place, answer(Answer::Applied));
+        reports
+    }
+
+    /// An edit of the server that takes away what it cannot know of, or that meets deletions that
+    /// it cannot know of.
+    fn falls(&self, patch: &Patch, ledger: &mut Ledger) {
+        for splice in patch.splices() {
+            let gone = self.buffer.slice(splice.at..splice.end()).chars();
+            let gone: Vec<char> = gone.collect();
+            let from = &self.from[splice.at..splice.end()];
+            let unseen = gone.iter().zip(from).filter(|(_, f)| **f == From::Person);
+            ledger.cannot_be_known(unseen.map(|(c, _)| *c));
+            if self.has_unreported_deletion && !gone.is_empty() {
+                // The two deletions cannot be told from each other.
+                ledger.cannot_be_known(gone);
+                ledger.cannot_be_known(
+                    self.reported
+                        .chars()
+                        .filter(|c| !self.buffer.chars().any(|other| other == *c)),
+                );
+            }
+        }
+    }
+
+    /// The edits at the places they name, whatever stands there; a place that is none is clamped.
+    fn patch_of(&self, text: &Rope, edits: &[TextEdit]) -> Patch {
+        let mut patch = Patch::default();
+        let mut behind = 0;
+        for edit in edits {
+            let start = locate(text, edit.range.start, self.encoding).at.max(behind);
+            let end = locate(text, edit.range.end, self.encoding).at.max(start);
+            behind = end;
+            patch.push(Splice {
+                at: start,
+                delete: end - start,
+                insert: self.taken(&edit.new_text),
+            });
+        }
+        patch
+    }
+
+    /// The edits as they were meant for `version`, carried over all that came since.
+    fn rebased(&self, version: i32, edits: &[TextEdit]) -> Patch {
+        let since = self.seen.get(&version).map(|seen| &self.history[*seen..]);
+        match since {
+            Some([(text, _), ..]) => {
+                let meant = self.patch_of(text, edits);
+                let over = since.into_iter().flatten().map(|(_, patch)| patch);
+                over.fold(meant, |meant, over| meant.rebase(over, Side::After))
+            }
+            Some([]) | None => self.patch_of(&self.buffer, edits),
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! How a simulated editor reports what has changed.
+
+use ropey::Rope;
+use tutti_engine::diff::diff;
+use tutti_engine::patch::{Patch, Splice};
+use tutti_engine::{Change, Range, SyncKind, position};
+
+use crate::editor::{Editor, From, ToServer};
+use crate::kind::{Echo, Eol, Versions};
+
+impl Editor {
+    /// An immediate report of one change that led here from `before`.
+    pub(crate) fn report(&mut self, before: &Rope, patch: &Patch, echo: Echo) -> Vec<ToServer> {
+        let fine = diff(before, &self.buffer);
+        let whole = Patch::from(one_replacement(before, &self.buffer));
+        let (pieces, apart) = match echo {
+            Echo::Ranges => (patch, false),
+            Echo::Split => (patch, true),
+            Echo::Minimised => (&fine, false),
+            Echo::Whole => (&whole, false),
+        };
+        if pieces.is_empty() {
+            return Vec::new();
+        }
+        let mut reports = Vec::new();
+        let mut text = before.clone();
+        let mut changes = Vec::new();
+        for splice in pieces.splices().iter().rev() {
+            changes.push(self.ranged(&text, splice));
+            Patch::from(splice.clone()).apply(&mut text);
+            if apart {
+                let changes = std::mem::take(&mut changes);
+                let count = changes.len();
+                let changes = self.as_asked(changes, &text);
+                reports.push(self.changed(changes, count));
+            }
+        }
+        if !changes.is_empty() {
+            let count = changes.len();
+            let changes = self.as_asked(changes, &text);
+            reports.push(self.changed(changes, count));
+        }
+        self.now_known();
+        reports
+    }
+
+    /// A report that was put off: everything since the last one, merged into one replacement.
+    pub(crate) fn flush(&mut self) -> Option<ToServer> {
+        self.flush_at = None;
+        if self.reported_tick == self.tick {
+            return None;
+        }
+        // What was done and undone since is reported, too, as a change that changes nothing.
+        let splice = one_replacement(&self.reported, &self.buffer);
+        let changes = vec![self.ranged(&self.reported, &splice)];
+        let changes = self.as_asked(changes, &self.buffer);
+        let report = self.changed(changes, 1);
+        self.now_known();
+        Some(report)
+    }
+
+    fn as_asked(&self, changes: Vec<Change>, text: &Rope) -> Vec<Change> {
+        if self.dialect.sync == SyncKind::Incremental && !self.kind.full_text {
+            return changes;
+        }
+        let text = self.out(&text.to_string());
+        vec![Change { range: None, text }]
+    }
+
+    fn changed(&mut self, changes: Vec<Change>, count: usize) -> ToServer {
+        self.reported_version = match self.kind.versions {
+            Versions::Step => self.reported_version + 1,
+            Versions::Skip => (self.tick + 2).max(self.reported_version + 1),
+            Versions::PerChange => self.reported_version + count as i32,
+        };
+        ToServer::Changed {
+            version: self.reported_version,
+            changes,
+        }
+    }
+
+    pub(crate) fn now_known(&mut self) {
+        self.reported = self.buffer.clone();
+        self.reported_tick = self.tick;
+        self.seen.insert(self.reported_version, self.history.len());
+        self.from.fill(From::Known);
+        self.has_unreported_deletion = false;
+    }
+
+    fn ranged(&self, text: &Rope, splice: &Splice) -> Change {
+        Change {
+            range: Some(Range {
+                start: position(text, splice.at, self.encoding),
+                end: position(text, splice.end(), self.encoding),
+            }),
+            text: self.out(&splice.insert),
+        }
+    }
+
+    pub(crate) fn out(&self, text: &str) -> String {
+        match (self.crlf, self.kind.eol) {
+            (false, _) | (true, Eol::Lf) => text.to_owned(),
+            (true, Eol::Crlf | Eol::CrlfTakesLf) => text.replace('\n', "\r\n"),
+        }
+    }
+
+    pub(crate) fn taken(&self, text: &str) -> String {
+        match (self.crlf, self.kind.eol) {
+            (true, Eol::Crlf) => text.replace("\r\n", "\n"),
+            (true, Eol::CrlfTakesLf) => text.replace('\r', "\n"),
+            (true, Eol::Lf) | (false, _) => text.to_owned(),
+        }
+    }
+}
+
+/// The one replacement that leads from `old` to `new`.
+fn one_replacement(old: &Rope, new: &Rope) -> Splice {
+    let (old, new): (Vec<char>, Vec<char>) = (old.chars().collect(), new.chars().collect());
+    let prefix = std::iter::zip(&old, &new)
+        .take_while(|(a, b)| a == b)
+        .count();
+    let rest = old.len().min(new.len()) - prefix;
+    let ends = std::iter::zip(old.iter().rev(), new.iter().rev());
+    let suffix = ends.take(rest).take_while(|(a, b)| a == b).count();
+    Splice {
+        at: prefix,
+        delete: old.len() - prefix - suffix,
+        insert: new[prefix..new.len() - suffix].iter().collect(),
+    }
+}
