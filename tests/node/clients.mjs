@@ -123,6 +123,12 @@ const actions = {
     get(client).text.insert(index, text);
   },
 
+  // At once, so that no answer comes in between; how many of them are not acknowledged.
+  burst({ client, texts }) {
+    for (const text of texts) get(client).text.insert(0, text);
+    return get(client).provider.unsyncedChanges;
+  },
+
   unsaved({ client }) {
     return get(client).provider.unsyncedChanges;
   },

@@ -79,6 +79,16 @@ impl Clients {
             .map(drop)
     }
 
+    /// Inserts texts at the start, one behind the other and before any answer can come; how many updates of the
+    /// Hocuspocus client are not acknowledged then.
+    ///
+    /// # Errors
+    /// When there is no such client.
+    pub fn burst(&mut self, name: &str, texts: &[String]) -> Result<u64> {
+        let count = self.ask(json!({ "do": "burst", "client": name, "texts": texts }))?;
+        count.as_u64().context("a number")
+    }
+
     /// How many updates of a Hocuspocus client are not acknowledged.
     ///
     /// # Errors
