@@ -20,10 +20,17 @@ async function find(text) {
   throw new Error(`\`${text}\` is not found in ${await page.locator("body").innerText()}`);
 }
 
-/** Closes the search, and waits until keys go to the text again: what is typed before that goes elsewhere. */
+/**
+ * Closes the search, and waits until keys go to the text again: what is typed before that goes elsewhere. A first Escape
+ * may close something else that has opened over it.
+ */
 async function leaveFind() {
-  await page.keyboard.press("Escape");
-  await page.locator(".find-widget.visible").waitFor({ state: "detached" });
+  const search = page.locator(".find-widget.visible");
+  for (const start = Date.now(); Date.now() - start < LONG_MS; ) {
+    await search.locator(".find-part textarea").press("Escape", { timeout: 2_000 }).catch(() => {});
+    const closed = search.waitFor({ state: "detached", timeout: 2_000 });
+    if (await closed.then(() => true, () => false)) break;
+  }
   await page.waitForFunction(() => {
     const focused = document.activeElement;
     return focused?.closest(".monaco-editor") && !focused.closest(".find-widget");

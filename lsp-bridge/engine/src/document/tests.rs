@@ -282,3 +282,17 @@ fn an_editor_that_holds_keys_back_is_made_to_report() {
     assert_eq!(document.main().text(), "kkaXb\n");
     assert!(!edits(&effects).is_empty() || document.flight.is_some());
 }
+
+/// A line of a million characters, half of them outside the first plane.
+#[test]
+fn a_very_long_line_is_a_line_like_others() {
+    let line = "a😀".repeat(500_000);
+    let mut document = open("helix", &line, &line);
+    let changes = vec![ranged((0, 750_000), (0, 750_000), "X")];
+    let version = 8;
+    document.handle(Event::Changed { version, changes }, Millis(2));
+    let text = document.main().text();
+    assert_eq!(text.chars().position(|c| c == 'X'), Some(500_000));
+    let effects = others_write(&mut document, &format!("{text}Y"));
+    assert_eq!(edits(&effects), [(0, 1_500_001, 0, 1_500_001, "Y")]);
+}
