@@ -113,6 +113,10 @@ fn contains(other: &Splice, splice: &Splice) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use tutti_protocol::ids::DocumentId;
+    use tutti_protocol::index::{self, Eol, FILES, FileEntry};
+    use yrs::StateVector;
+
     use super::*;
 
     fn states(base: &str, main: &str) -> (Vec<u8>, Vec<u8>) {
@@ -180,5 +184,39 @@ mod tests {
         // A deletion has no number of its own.
         let (older, newer) = states("a\nb\n", "b\n");
         assert!(whole(&older, &newer).unwrap().lacked.is_some());
+    }
+
+    #[test]
+    fn an_index_takes_in_what_another_has_besides() {
+        let doc = index::new_doc(1);
+        let files = doc.get_or_insert_map(FILES);
+        let id = |id: &str| id.parse::<DocumentId>().unwrap();
+        let put = |name: &str| {
+            let entry = FileEntry {
+                path: name.into(),
+                eol: Eol::Lf,
+                executable: false,
+                created_at: 0,
+                created_by: "Ada".into(),
+            };
+            index::insert(&mut doc.transact_mut(), &files, &id(name), &entry);
+        };
+        let state = || {
+            let txn = doc.transact();
+            txn.encode_state_as_update_v1(&StateVector::default())
+        };
+        put("a");
+        let older = state();
+        put("b");
+        index::remove(&mut doc.transact_mut(), &files, &id("a"));
+        let newer = state();
+        for (state, stored, lacks) in [(&older, &newer, true), (&newer, &older, false)] {
+            let whole = whole(state, stored).unwrap();
+            let both = replica(&whole.state).unwrap();
+            both.doc().get_or_insert_map(FILES);
+            let entries = index::entries(&both.doc().transact());
+            assert_eq!(entries.into_keys().collect::<Vec<_>>(), [id("b")]);
+            assert_eq!(whole.lacked.is_some(), lacks);
+        }
     }
 }

@@ -221,12 +221,12 @@ impl Project {
             .entries()
             .get(document)
             .is_some_and(|entry| entry.eol == Eol::Crlf);
-        let placeholder = Held::Closed(Closed {
+        let placeholder = Held::Closed(Box::new(Closed {
             replica: Replica::new(user),
             step: Step::Leaving,
             touched: false,
             on_disk: None,
-        });
+        }));
         let main = match std::mem::replace(&mut room.held, placeholder) {
             Held::Closed(closed) => closed.replica,
             Held::Open(open) => open.document.close(),
@@ -367,7 +367,7 @@ impl Project {
         let Some(room) = self.rooms.get_mut(document) else {
             return;
         };
-        let (state, unsaved) = room.to_store();
+        let (state, unsaved) = room.store_now();
         let saved = EditorSaved {
             path,
             shown,
@@ -394,12 +394,12 @@ impl Project {
         let linger = Step::Lingering(self.clock.after(LINGER_MS));
         let store_at = self.clock.after(STORE_MS);
         if let Some(room) = self.rooms.get_mut(document) {
-            let placeholder = Held::Closed(Closed {
+            let placeholder = Held::Closed(Box::new(Closed {
                 replica: Replica::new(new_client_id()),
                 step: linger,
                 touched: true,
                 on_disk: None,
-            });
+            }));
             let replica = match std::mem::replace(&mut room.held, placeholder) {
                 Held::Open(open) => open.document.close(),
                 Held::Closed(closed) => closed.replica,

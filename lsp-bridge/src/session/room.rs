@@ -26,7 +26,7 @@ pub(super) enum Held {
     /// An editor shows it.
     Open(Box<Open>),
     /// Nobody shows it; the file on disk follows it.
-    Closed(Closed),
+    Closed(Box<Closed>),
 }
 
 /// A document that an editor shows.
@@ -66,12 +66,12 @@ pub(super) enum Step {
 impl Room {
     pub(super) fn closed(replica: Replica, step: Step) -> Self {
         Self {
-            held: Held::Closed(Closed {
+            held: Held::Closed(Box::new(Closed {
                 replica,
                 step,
                 touched: false,
                 on_disk: None,
-            }),
+            })),
             saved: Saved::default(),
             complete: false,
             synced: false,
@@ -125,8 +125,8 @@ impl Room {
         }
     }
 
-    /// What is to be stored now: the replica's state, and whether it is unconfirmed.
-    pub(super) fn to_store(&mut self) -> (Vec<u8>, bool) {
+    /// What is to be stored, which counts as done: the replica's state, and whether it is unconfirmed.
+    pub(super) fn store_now(&mut self) -> (Vec<u8>, bool) {
         self.store_at = None;
         self.stored_unsaved = self.saved.is_ahead();
         (self.replica().state(), self.stored_unsaved)

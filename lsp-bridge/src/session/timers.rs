@@ -90,7 +90,7 @@ impl Project {
             room.store_at = None;
             return;
         }
-        let (state, unsaved) = room.to_store();
+        let (state, unsaved) = room.store_now();
         self.disk.give(Task::Persist {
             document: document.clone(),
             state,
