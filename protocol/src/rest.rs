@@ -49,7 +49,7 @@ pub struct File {
     pub path: String,
     /// How much the store keeps of it, in bytes: its history is a part of that, so it is no size of
     /// its text.
-    pub stored_bytes: u64,
+    pub bytes: u64,
 }
 
 /// `POST /api/projects/{project}/links`.

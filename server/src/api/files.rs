@@ -41,11 +41,11 @@ pub(super) async fn list(
     let mut files: Vec<File> = index::visible(&entries)
         .into_iter()
         .filter_map(|(id, path)| {
-            let stored_bytes = sizes.get(&id).copied().unwrap_or(0);
+            let bytes = sizes.get(&id).copied().unwrap_or(0);
             Some(File {
                 id: id.to_string(),
                 path: path.ok()?.to_string(),
-                stored_bytes,
+                bytes,
             })
         })
         .collect();

@@ -114,7 +114,7 @@ fn listed_and_read() {
             (
                 file["id"].as_str().unwrap(),
                 file["path"].as_str().unwrap(),
-                file["stored_bytes"].as_u64().unwrap() > 0,
+                file["bytes"].as_u64().unwrap() > 0,
             )
         })
         .collect();
