@@ -134,6 +134,10 @@ impl Document {
         effects: &mut Vec<Effect>,
     ) {
         let Some(flight) = self.flight.as_mut().filter(|flight| flight.id == edit) else {
+            let landed = self.unanswered.take_if(|(id, _)| *id == edit);
+            if let (Some((_, marks)), false) = (landed, answer == Answer::Applied) {
+                self.take_back(marks, effects);
+            }
             return;
         };
         match answer {

@@ -10,6 +10,7 @@ use crate::diff::diff;
 use crate::explain::{Expected, Explanation, explain};
 use crate::patch::{Patch, Side, Splice};
 use crate::position::Change;
+use crate::replica::Mark;
 
 /// An update in v1 encoding that changes nothing.
 const EMPTY_UPDATE: &[u8] = &[0, 0];
@@ -96,6 +97,7 @@ impl Document {
             return;
         };
         let merged = self.main.land(&flight.marks);
+        self.unanswered = (!flight.accepted).then_some((flight.id, flight.marks));
         edit.apply(&mut self.shown);
         let alignment = std::mem::replace(&mut self.alignment, Alignment::Same);
         if !alignment.is_same() || *edit != merged {
@@ -189,6 +191,14 @@ impl Document {
             let alignment = std::mem::replace(&mut self.alignment, Alignment::Same);
             self.alignment = alignment.newline_is_real(&self.shown, self.view());
         }
+    }
+
+    /// An edit was seen in the text, and the editor says that it has not done it: the person has typed
+    /// just that. So they did, and the edit is still to come.
+    pub(super) fn take_back(&mut self, marks: Vec<Mark>, effects: &mut Vec<Effect>) {
+        let back: Vec<Mark> = marks.into_iter().map(Mark::reversed).collect();
+        self.main.land(&back);
+        self.adopt_shown(effects);
     }
 
     /// Makes the view hold what the editor shows, as the person's change.

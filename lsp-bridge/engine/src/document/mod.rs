@@ -37,7 +37,7 @@ use crate::dialect::Dialect;
 use crate::diff::diff;
 use crate::patch::{Patch, Side};
 use crate::position::{Change, Encoding, Position, TextEdit, locate, position};
-use crate::replica::Replica;
+use crate::replica::{Mark, Replica};
 use alignment::Alignment;
 use flight::{Flight, Retry};
 use flushing::Flushing;
@@ -186,6 +186,8 @@ pub struct Document {
     /// How `shown` and the view correspond.
     alignment: Alignment,
     flight: Option<Flight>,
+    /// The last edit that was seen in the text before the editor had answered, and what it stood for.
+    unanswered: Option<(EditId, Vec<Mark>)>,
     retry: Retry,
     flushing: Flushing,
     next_edit: u64,
@@ -244,6 +246,7 @@ impl Document {
             form,
             dialect: opened.dialect,
             flight: None,
+            unanswered: None,
             retry: Retry::default(),
             flushing: Flushing::default(),
             next_edit: 0,

@@ -10,7 +10,7 @@ mod falls;
 use ropey::Rope;
 
 use crate::diff::diff;
-use crate::patch::{Patch, Splice};
+use crate::patch::Patch;
 use crate::position::{Encoding, TextEdit};
 
 /// The edit under way, as far as explaining needs it.
@@ -84,7 +84,8 @@ pub(crate) fn explain(
         let mut cost = typed.cost();
         if expected.accepted {
             // That the person typed just what we sent is no likely story after a yes.
-            cost += 4 * likeness(&expected.edit[0], &typed);
+            let inserted = expected.edit[0].splices().iter().map(|s| s.insert.clone());
+            cost += 4 * likeness(inserted, &typed);
         }
         consider(cost, Explanation::User);
     }
@@ -93,10 +94,11 @@ pub(crate) fn explain(
         // nothing is lost. People do type alike.
         let deleted = deleted_of(edit, typed);
         if expected.certain || deleted == 0 {
-            consider(
-                typed.cost() + deleted,
-                Explanation::Ours { edit: edit.clone() },
-            );
+            // Nor is it that the person typed anew just what we took away.
+            let taken = edit.splices().iter();
+            let taken = taken.map(|splice| shown.slice(splice.at..splice.end()).to_string());
+            let cost = typed.cost() + deleted + 4 * likeness(taken, typed);
+            consider(cost, Explanation::Ours { edit: edit.clone() });
         }
     }
     if expected.may_fall {
@@ -116,15 +118,14 @@ fn landed(text: &Rope, patch: &Patch) -> Rope {
 /// Of what is inserted in one place, so much is compared.
 const MOST_COMPARED: usize = 256;
 
-/// How many of the characters that an edit of ours inserts are in what the person would have typed,
-/// beside each other. A letter by itself proves nothing, nor does white space: people type those
-/// everywhere.
-fn likeness(ours: &Patch, typed: &Patch) -> usize {
+/// How many of the characters of these texts are in what the person would have typed, beside each
+/// other. A letter by itself proves nothing, nor does white space: people type those everywhere.
+fn likeness(texts: impl Iterator<Item = String>, typed: &Patch) -> usize {
     let typed = typed.splices().iter().map(|splice| splice.insert.as_str());
     let typed: Vec<&str> = typed.filter(|text| !text.is_empty()).collect();
     let is_typed = |run: &str| typed.iter().any(|text| text.contains(run));
-    let longest_run = |splice: &Splice| {
-        let letters: Vec<char> = splice.insert.chars().take(MOST_COMPARED).collect();
+    let longest_run = |text: String| {
+        let letters: Vec<char> = text.chars().take(MOST_COMPARED).collect();
         let mut longest = 0;
         for start in 0..letters.len() {
             let longer = |end: &usize| is_typed(&String::from_iter(&letters[start..*end]));
@@ -132,11 +133,11 @@ fn likeness(ours: &Patch, typed: &Patch) -> usize {
             let end = (least..=letters.len()).take_while(longer).last();
             longest = end.map_or(longest, |end| end - start);
         }
-        let is_blank = splice.insert.trim().is_empty();
+        let is_blank = text.trim().is_empty();
         let proves = longest > 1 || letters.len() == 1;
         if proves && !is_blank { longest } else { 0 }
     };
-    ours.splices().iter().map(longest_run).sum()
+    texts.map(longest_run).sum()
 }
 
 /// How many of the characters that an edit of ours inserted are gone after `typed`, a patch of the

@@ -22,8 +22,17 @@ pub(crate) struct Step {
 pub(crate) struct Mark {
     id: ID,
     len: u32,
-    /// What comes; `None` for what leaves. It may have been deleted by others when it arrives.
-    comes: Option<String>,
+    text: String,
+    /// It comes; it may have been deleted by others when it arrives. Else it leaves.
+    comes: bool,
+}
+
+impl Mark {
+    /// What takes it back.
+    pub(crate) fn reversed(mut self) -> Self {
+        self.comes = !self.comes;
+        self
+    }
 }
 
 impl Text {
@@ -119,18 +128,16 @@ impl Text {
 
     fn step(&self, node: Node) -> (Splice, Mark) {
         let item = self.items.item(node);
-        let mark = |comes| Mark {
+        let mark = |text, comes| Mark {
             id: item.id,
             len: item.len,
+            text,
             comes,
         };
         if item.shown {
-            let gone = self.content(View::Shown, node);
-            let splice = Splice {
-                insert: String::new(),
-                ..gone
-            };
-            return (splice, mark(None));
+            let mut gone = self.content(View::Shown, node);
+            let text = std::mem::take(&mut gone.insert);
+            return (gone, mark(text, false));
         }
         let new = self.content(View::Shared, node).insert;
         let units = self.items.start(View::Shown, node) as usize;
@@ -139,7 +146,7 @@ impl Text {
             delete: 0,
             insert: new.clone(),
         };
-        (splice, mark(Some(new)))
+        (splice, mark(new, true))
     }
 
     /// Everything in the shared text, to be shown.
@@ -152,7 +159,8 @@ impl Text {
             .map(|node| Mark {
                 id: self.items.item(node).id,
                 len: self.items.item(node).len,
-                comes: Some(self.content(View::Shared, node).insert),
+                text: self.content(View::Shared, node).insert,
+                comes: true,
             })
             .collect()
     }
@@ -170,14 +178,13 @@ impl Text {
             for node in self.items.runs(mark.id, end) {
                 self.cut_end(node, end - self.items.item(node).id.clock);
                 let len = self.items.item(node).len as usize;
-                let (is_shown, comes) = (self.items.item(node).shown, mark.comes.is_some());
-                if is_shown == comes {
+                if self.items.item(node).shown == mark.comes {
                     skipped += len;
                     continue;
                 }
-                let splice = match &mark.comes {
-                    Some(text) => {
-                        let part = part(text, skipped, len);
+                let splice = match mark.comes {
+                    true => {
+                        let part = part(&mark.text, skipped, len);
                         self.put(View::Shown, node, &part);
                         let put = self.content(View::Shown, node);
                         Splice {
@@ -186,7 +193,7 @@ impl Text {
                             insert: put.insert,
                         }
                     }
-                    None => {
+                    false => {
                         let gone = self.content(View::Shown, node);
                         self.remove(View::Shown, node);
                         Splice {

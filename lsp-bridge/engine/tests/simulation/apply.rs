@@ -30,7 +30,10 @@ impl Editor {
         if is_stale && !is_unchecked {
             return match self.kind.refusal {
                 _ if self.kind.answers == Answers::Never => Vec::new(),
-                Refusal::Yes => vec![answer(Answer::Applied)],
+                Refusal::Yes => {
+                    self.types_alike(edits, ledger);
+                    vec![answer(Answer::Applied)]
+                }
                 Refusal::No => vec![answer(Answer::Refused { reason: None })],
                 Refusal::Error => {
                     let reason = "require another version".into();
@@ -49,6 +52,7 @@ impl Editor {
         step.unreported_behind = Some(self.reported_version);
         let mut reports = self.change(&patch, From::Server(edit), now, ledger);
         self.undo.push(step);
+        self.redo.clear();
         let place = match self.kind.answers {
             Answers::First => 0,
             Answers::Between => reports.len().min(1 + rng.usize(0..2)),
@@ -57,6 +61,21 @@ impl Editor {
         };
         reports.insert(place, answer(Answer::Applied));
         reports
+    }
+
+    /// A person has typed just what an edit brings that the editor skips and says yes to: nobody can
+    /// tell whose it is.
+    fn types_alike(&self, edits: &[TextEdit], ledger: &mut Ledger) {
+        let unseen = self.buffer.chars().zip(&self.from);
+        let unseen = unseen.filter(|(_, from)| **from == From::Person);
+        let unseen: String = unseen.map(|(letter, _)| letter).collect();
+        for edit in edits {
+            let alike = edit
+                .new_text
+                .chars()
+                .filter(|letter| unseen.contains(*letter));
+            ledger.cannot_be_known(alike);
+        }
     }
 
     /// An edit of the server that takes away what it cannot know of, or that meets deletions that

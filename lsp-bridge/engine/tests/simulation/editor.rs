@@ -67,7 +67,7 @@ pub(crate) struct Editor {
     /// How many changes each reported version has seen.
     pub(crate) seen: HashMap<i32, usize>,
     pub(crate) undo: Vec<Step>,
-    redo: Vec<Step>,
+    pub(crate) redo: Vec<Step>,
 }
 
 impl Editor {

@@ -18,8 +18,12 @@ pub(crate) enum Act {
     Delete(usize),
     /// Pastes so many lines.
     Paste(usize),
+    /// The editor's own undo takes back the last change, whoever made it.
     Undo,
     Redo,
+    /// Tutti's takes back the person's own.
+    OwnUndo,
+    OwnRedo,
     Save,
     Reopen,
     /// A second language server replaces something at two places.
@@ -56,6 +60,8 @@ impl Act {
             18 => Self::Paste(rng.usize(2..5)),
             19 | 20 => Self::Undo,
             21 => Self::Redo,
+            25 => Self::OwnUndo,
+            26 => Self::OwnRedo,
             22 => Self::Save,
             23 if rng.u8(0..4) == 0 => Self::Reopen,
             24 => Self::Refactor(rng.usize(0..=1_000), rng.usize(0..=1_000)),
@@ -134,6 +140,7 @@ impl Person {
             }
             Act::Undo => editor.undo(now, ledger),
             Act::Redo => editor.redo(now, ledger),
+            Act::OwnUndo | Act::OwnRedo => Vec::new(),
             Act::Save => editor.save(now, ledger),
             Act::Reopen => editor.reopen(now, ledger),
             Act::Refactor(one, other) => {

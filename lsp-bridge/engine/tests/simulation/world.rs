@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap, HashMap, VecDeque};
 
 use fastrand::Rng;
+use tutti_engine::diff::diff;
 use tutti_engine::{Document, EditId, Effect, Encoding, Event, Millis, Replica, TextEdit};
 
 use crate::editor::{Editor, ToServer};
@@ -308,10 +309,33 @@ impl World {
             for letter in user.person.runs.iter().flatten() {
                 self.typed_at.entry(*letter).or_insert(now);
             }
-            self.done.push((number, user.acted, now, act));
+            self.done.push((number, user.acted, now, act.clone()));
             self.editor_says(number, reports);
+            match act {
+                Act::OwnUndo => self.own_undo(number, Event::Undo),
+                Act::OwnRedo => self.own_undo(number, Event::Redo),
+                _ => {}
+            }
         }
         self.post(pause, number, Message::Act);
+    }
+
+    /// The engine takes back what the person did, or brings it back. What that is hangs on what has
+    /// reached it so far, so the letters that it touches count no more.
+    fn own_undo(&mut self, number: usize, event: Event) {
+        let text = |world: &Self| {
+            let document = world.users[number].document.as_ref();
+            document.map(|document| document.main().rope().clone())
+        };
+        let before = text(self);
+        self.document_hears(number, event);
+        if let (Some(before), Some(after)) = (before, text(self)) {
+            for splice in diff(&before, &after).splices() {
+                let gone = before.slice(splice.at..splice.end());
+                self.ledger.cannot_be_known(gone.chars());
+                self.ledger.cannot_be_known(splice.insert.chars());
+            }
+        }
     }
 
     fn editor_says(&mut self, number: usize, reports: Vec<ToServer>) {
