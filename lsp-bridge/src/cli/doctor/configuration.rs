@@ -281,7 +281,7 @@ mod tests {
     fn comments_and_other_words_are_no_set_up() {
         for text in [
             "-- vim.lsp.start({ name = 'tutti' })\n",
-            "vim.opt.path = '/home/ada/tutti/docs'\n",
+            "vim.opt.path = '~/tutti/docs'\n",
             "local tuttifrutti = 1\n",
         ] {
             let home = Home::with(&[("config/nvim/init.lua", text)]);
