@@ -69,16 +69,16 @@ pub(crate) fn merge_disk(base: &[u8], main: &[u8], disk: &str) -> Result<Merged,
     let mut main = replica(main)?;
     let ours = diff(base.rope(), &Rope::from_str(disk));
     let theirs = diff(base.rope(), main.rope());
-    let ours = without_shared(&ours, &theirs);
+    let (ours, goes_on) = without_shared(&ours, &theirs);
     let update = if ours.is_empty() {
         None
-    } else if is_part(&base, &main) {
+    } else if is_part(&base, &main) && !goes_on {
         let update = base.splice(&ours);
         main.apply(&update)?;
         Some(update)
     } else {
         // An editor saved what stands nowhere else, such as half of an edit: the document could not
-        // place what is written next to that.
+        // place what is written next to that. And what goes on behind their text must stay there.
         base.splice(&ours);
         Some(main.splice(&ours.rebase(&theirs, Side::After)))
     };
@@ -94,21 +94,93 @@ fn is_part(base: &Replica, main: &Replica) -> bool {
         .all(|(client, clock)| main.get(client) >= *clock)
 }
 
-fn without_shared(ours: &Patch, theirs: &Patch) -> Patch {
-    let mut left = Patch::default();
-    for splice in ours.splices() {
-        if !theirs.splices().iter().any(|other| contains(other, splice)) {
-            left.push(splice.clone());
-        }
-    }
-    left
+/// How much of a splice another patch of the same text does as well.
+enum Shared {
+    Nothing,
+    All,
+    /// Its beginning; this goes on behind it.
+    Start(Splice),
 }
 
-/// Whether `other` does what `splice` does, and perhaps goes on behind it.
-fn contains(other: &Splice, splice: &Splice) -> bool {
-    other.at == splice.at
-        && other.delete == splice.delete
-        && other.insert.starts_with(&splice.insert)
+fn shared(splice: &Splice, theirs: &Patch) -> Shared {
+    let same_place = |other: &&Splice| other.at == splice.at && other.delete == splice.delete;
+    let Some(other) = theirs.splices().iter().find(same_place) else {
+        return Shared::Nothing;
+    };
+    if other.insert.starts_with(&splice.insert) {
+        return Shared::All;
+    }
+    match splice.insert.strip_prefix(&other.insert) {
+        Some(rest) if !other.insert.is_empty() => Shared::Start(Splice {
+            at: splice.end(),
+            delete: 0,
+            insert: rest.to_owned(),
+        }),
+        _ => Shared::Nothing,
+    }
+}
+
+/// What of `ours` is left beside `theirs`, and whether some of that goes on behind an insertion of
+/// theirs.
+fn without_shared(ours: &Patch, theirs: &Patch) -> (Patch, bool) {
+    let (mut left, mut goes_on) = (Patch::default(), false);
+    for splice in ours.splices() {
+        match shared(splice, theirs) {
+            Shared::Nothing => left.push(splice.clone()),
+            Shared::All => {}
+            Shared::Start(rest) => {
+                left.push(rest);
+                goes_on = true;
+            }
+        }
+    }
+    (left, goes_on)
+}
+
+/// What an editor's `text`, made out of `base`, has beyond what `main` has made of it, as an update
+/// of `main`. `None` if the two have no change in common.
+pub(crate) fn what_is_new(base: &Replica, main: &Replica, text: &Rope) -> Option<Option<Vec<u8>>> {
+    let (ours, theirs) = (diff(base.rope(), text), diff(base.rope(), main.rope()));
+    let (left, _) = without_shared(&ours, &theirs);
+    let new = (!left.is_empty()).then(|| {
+        let patch = left.rebase(&theirs, Side::After);
+        main.fork(new_client_id()).splice(&patch)
+    });
+    (left != ours).then_some(new)
+}
+
+/// Makes one of what `ours` and `theirs` have both made out of `base`, each in its own characters:
+/// an update for who has `main`, which ours has become since, and theirs. `None` if there is
+/// nothing of that kind.
+///
+/// What was written next to the one stands next to the other then. No order of characters yields
+/// that by itself, so it is the texts that are merged.
+pub(crate) fn take_once(
+    base: &Rope,
+    ours: &Rope,
+    main: &Replica,
+    theirs: &Replica,
+) -> Result<Option<Vec<u8>>, BadUpdate> {
+    let to_ours = diff(base, ours);
+    let to_theirs = diff(base, theirs.rope());
+    let (left, _) = without_shared(&to_ours, &to_theirs);
+    if left == to_ours {
+        return Ok(None);
+    }
+    let mut text = theirs.rope().clone();
+    left.rebase(&to_theirs, Side::After).apply(&mut text);
+    let since = diff(ours, main.rope()).rebase(&diff(ours, &text), Side::After);
+    since.apply(&mut text);
+    let mut met = main.fork(new_client_id());
+    met.apply(&theirs.state())?;
+    let patch = diff(met.rope(), &text);
+    Ok((!patch.is_empty()).then(|| met.splice(&patch)))
+}
+
+/// Two updates in one.
+pub(crate) fn both(one: &[u8], other: &[u8]) -> Vec<u8> {
+    let merged = yrs::merge_updates_v1([one, other]);
+    merged.expect("two updates that were made here")
 }
 
 #[cfg(test)]
@@ -138,6 +210,7 @@ mod tests {
             // The same edit on both sides is taken once, also where one of them went on.
             ("a\n", "a\nhello\n", "a\nhello\n", "a\nhello\n"),
             ("a", "a hello", "a hel", "a hello"),
+            ("a\n", "a hel\n", "a hello\n", "a hello\n"),
         ];
         for (base, main, disk, both) in table {
             let (base_state, main_state) = states(base, main);
@@ -147,6 +220,64 @@ mod tests {
                 let mut other = replica(&main_state).unwrap();
                 other.apply(&update).unwrap();
                 assert_eq!(other.text(), both);
+            }
+        }
+    }
+
+    #[test]
+    fn what_two_have_made_on_their_own_is_there_once() {
+        let table = [
+            // The base, ours, theirs, both. In the last one nothing is the same.
+            ("a\n", "a word\n", "a word\n", "a word\n"),
+            ("a\n", "a word\n", "a words\n", "a words\n"),
+            ("a\n", "a words\n", "a word\n", "a words\n"),
+            ("a\nb\n", "A\nb c\n", "A\nb\n", "A\nb c\n"),
+            ("x a\n", "x word\n", "x words\n", "x words\n"),
+            ("a b\n", "a b word\n", "b word\n", "b word\n"),
+            ("a\n", "a ours\n", "theirs a\n", "theirs a ours\n"),
+        ];
+        for (base, ours, theirs, both) in table {
+            let told = format!("{ours:?} {theirs:?}");
+            let (base_state, ours_state) = states(base, ours);
+            let base = replica(&base_state).unwrap();
+            let mut others = replica(&base_state).unwrap();
+            others.edit(theirs);
+            let (ours, others) = (Rope::from_str(ours), &others);
+            for more in ["", "more\n"] {
+                let mut main = replica(&ours_state).unwrap();
+                main.edit(&format!("{ours}{more}"));
+                let update = take_once(base.rope(), &ours, &main, others).unwrap();
+                main.apply(&others.state()).unwrap();
+                update.into_iter().for_each(|new| main.apply(&new).unwrap());
+                assert_eq!(main.text(), format!("{both}{more}"), "{told}");
+            }
+            // The same before anything of ours is written.
+            let new = what_is_new(&base, others, &ours);
+            assert_eq!(new.is_none(), theirs.starts_with("theirs"), "{told}");
+            if let Some(new) = new {
+                let mut main = replica(&others.state()).unwrap();
+                new.into_iter().for_each(|new| main.apply(&new).unwrap());
+                assert_eq!(main.text(), both, "{told}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_typed_into_one_copy_is_there_once_as_well() {
+        // However the two copies stand to each other, which the clients' ids decide.
+        for _ in 0..20 {
+            let (base_state, ours_state) = states("a\n", "a word\n");
+            let mut theirs = replica(&base_state).unwrap();
+            theirs.edit("a word\n");
+            for typed in ["a word more\n", "a sword\n", "a wo-rd\n", "a rd\n", "a\n"] {
+                let mut main = replica(&ours_state).unwrap();
+                let ours = main.rope().clone();
+                main.edit(typed);
+                let base = Rope::from_str("a\n");
+                let update = take_once(&base, &ours, &main, &theirs).unwrap();
+                main.apply(&theirs.state()).unwrap();
+                update.into_iter().for_each(|new| main.apply(&new).unwrap());
+                assert_eq!(main.text(), typed);
             }
         }
     }

@@ -65,6 +65,7 @@ pub use effect::{Effect, IndexEdit, Notice, Settled};
 use guest::GuestStore;
 use ignores::Ignores;
 use lock::Lock;
+pub(crate) use merge::{both, take_once, what_is_new};
 use replicas::Known;
 pub use replicas::Stored;
 use state::{Record, StateStore};

@@ -250,7 +250,7 @@ impl Mirror {
             self.remember(subject, Some(base.clone()))?;
             settled.update = Some(match settled.update.take() {
                 None => update,
-                Some(earlier) => both(&earlier, &update),
+                Some(earlier) => merge::both(&earlier, &update),
             });
             return Ok(base);
         }
@@ -391,10 +391,4 @@ fn unwritable(bytes: &[u8], eol: Eol) -> Option<LeftAlone> {
     } else {
         None
     }
-}
-
-/// Two updates of one client in one.
-fn both(earlier: &[u8], later: &[u8]) -> Vec<u8> {
-    let merged = yrs::merge_updates_v1([earlier, later]);
-    merged.expect("two updates that were made here")
 }

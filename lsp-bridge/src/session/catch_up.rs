@@ -105,7 +105,8 @@ impl Project {
         if self.opening.contains_key(document) {
             return;
         }
-        let offline = self.connection != Connection::Online;
+        // Before that is known, the server may still have written what the file has more.
+        let offline = matches!(self.connection, Connection::Offline | Connection::Denied);
         let viewer = self.role == Role::Viewer;
         let all_saved = |room: &Room| room.saved.all() || viewer;
         let Some(room) = self.rooms.get_mut(document) else {
@@ -136,7 +137,8 @@ impl Project {
                 });
             }
             Step::Syncing => {}
-            Step::Leaving if level || offline => {
+            // What is guessed of it is known here alone.
+            Step::Leaving if level || (offline && room.guess.is_none()) => {
                 let state = closed.replica.state();
                 self.rooms.remove(document);
                 self.disk.give(Task::Persist {
@@ -180,7 +182,7 @@ impl Project {
     }
 
     /// Another program has changed the file: its change is this person's.
-    fn changed_on_disk(&mut self, document: &DocumentId, update: Vec<u8>) {
+    pub(super) fn changed_on_disk(&mut self, document: &DocumentId, update: Vec<u8>) {
         let (now, store_at) = (self.clock.now(), self.clock.after(STORE_MS));
         let editor = self.role == Role::Editor;
         let Some(room) = self.rooms.get_mut(document) else {

@@ -2,15 +2,15 @@
 
 use std::collections::HashMap;
 
-use tutti_engine::{Change, Document, Event, Opened, Replica};
+use tutti_engine::{Change, Event, Replica};
 use tutti_protocol::ids::DocumentId;
-use tutti_protocol::index::Eol;
 use tutti_protocol::path::ProjectPath;
 
 use super::disk::Task;
 use super::link_events::STORE_MS;
+use super::opening::{Opening, Report};
 use super::project::{Project, new_client_id};
-use super::room::{Closed, Held, Open, Step};
+use super::room::{Closed, Held, Step};
 use super::tracked::Tracked;
 use crate::lsp::{self, file_path};
 use crate::mirror::{Changes, EditorSaved};
@@ -24,40 +24,6 @@ pub(super) enum Place {
     Unlisted(ProjectPath),
     /// A document.
     Document(DocumentId),
-}
-
-/// A document that the editor shows and whose replica is not at hand yet.
-pub(super) struct Opening {
-    uri: String,
-    text: String,
-    version: i32,
-    /// What the editor has reported since.
-    reports: Vec<Report>,
-    /// The state that the file on disk came from, once the mirror has told.
-    pub(super) base: Option<Option<Vec<u8>>>,
-    /// The editor has closed it already. What it reported counts all the same.
-    gone: bool,
-}
-
-/// What an editor reports of a document.
-pub(super) enum Report {
-    Changed(i32, Vec<Change>),
-    Saved(Option<String>),
-}
-
-impl Opening {
-    /// The version of the last report.
-    fn latest(&self) -> i32 {
-        let version = |report: &Report| match report {
-            Report::Changed(version, _) => Some(*version),
-            Report::Saved(_) => None,
-        };
-        self.reports
-            .iter()
-            .rev()
-            .find_map(version)
-            .unwrap_or(self.version)
-    }
 }
 
 /// An open file that is no document (yet): new, or ignored.
@@ -189,92 +155,11 @@ impl Project {
         }
         self.places
             .insert(uri.clone(), Place::Document(document.clone()));
-        let opening = Opening {
-            uri,
-            text,
-            version,
-            reports,
-            base: None,
-            gone: false,
-        };
+        let opening = Opening::new(uri, text, version, reports);
         self.opening.insert(document.clone(), opening);
         self.disk.give(Task::Opened(document.clone()));
         self.loading.insert(document.clone());
         self.disk.give(Task::Load(document));
-    }
-
-    /// Shows the document if everything that is needed has come.
-    pub(super) fn try_open(&mut self, document: &DocumentId) {
-        let Some(room) = self.rooms.get_mut(document) else {
-            return;
-        };
-        let told = |opening: &Opening| opening.base.is_some();
-        if !room.complete || !self.opening.get(document).is_some_and(told) {
-            return;
-        }
-        let Some(opening) = self.opening.remove(document) else {
-            return;
-        };
-        let user = new_client_id();
-        let crlf = self
-            .index
-            .entries()
-            .get(document)
-            .is_some_and(|entry| entry.eol == Eol::Crlf);
-        let placeholder = Held::Closed(Box::new(Closed {
-            replica: Replica::new(user),
-            step: Step::Leaving,
-            touched: false,
-            on_disk: None,
-        }));
-        let main = match std::mem::replace(&mut room.held, placeholder) {
-            Held::Closed(closed) => closed.replica,
-            Held::Open(open) => open.document.close(),
-        };
-        let base = pick_base(
-            &opening,
-            crlf,
-            self.overwritten
-                .iter()
-                .rev()
-                .filter(|(other, _)| other == document)
-                .map(|(_, state)| state.as_slice()),
-        );
-        let opened = Opened {
-            text: opening.text,
-            version: opening.version,
-            encoding: self.abilities.encoding,
-            dialect: self.abilities.dialect.clone(),
-            eol_crlf: crlf,
-            user,
-        };
-        let now = self.clock.now();
-        let (shown, effects) = Document::open(main, base, opened, now);
-        let open = Open {
-            document: shown,
-            uri: opening.uri,
-            user,
-            wake_at: None,
-        };
-        room.held = Held::Open(Box::new(open));
-        // Shown first, so that what they typed meanwhile finds them there.
-        self.announce(document);
-        self.perform(document, effects);
-        // The editor may have asked for hints while there was no text to place them in.
-        if self.people.any_caret(document) {
-            self.hints_changed();
-        }
-        for report in opening.reports {
-            match report {
-                Report::Changed(version, changes) => {
-                    self.document_changed(document, Some(version), changes);
-                }
-                Report::Saved(text) => self.document_saved(document, text),
-            }
-        }
-        if opening.gone {
-            self.close_document(document);
-        }
     }
 
     fn did_change(&mut self, change: lsp::Change) {
@@ -299,7 +184,7 @@ impl Project {
         self.document_changed(&document, version, changes);
     }
 
-    fn document_changed(
+    pub(super) fn document_changed(
         &mut self,
         document: &DocumentId,
         version: Option<i32>,
@@ -339,7 +224,7 @@ impl Project {
         }
     }
 
-    fn document_saved(&mut self, document: &DocumentId, text: Option<String>) {
+    pub(super) fn document_saved(&mut self, document: &DocumentId, text: Option<String>) {
         self.bring_back(document);
         let now = self.clock.now();
         let Some(open) = self
@@ -389,7 +274,7 @@ impl Project {
     }
 
     /// Nobody shows the document any more.
-    fn close_document(&mut self, document: &DocumentId) {
+    pub(super) fn close_document(&mut self, document: &DocumentId) {
         self.asked.forget(document);
         let linger = Step::Lingering(self.clock.after(LINGER_MS));
         let store_at = self.clock.after(STORE_MS);
@@ -440,26 +325,4 @@ impl Project {
             }
         }
     }
-}
-
-/// The state that the opened text came from: what the mirror says, or, if the text is exactly
-/// what a file held until just now, that.
-fn pick_base<'a>(
-    opening: &'a Opening,
-    crlf: bool,
-    overwritten: impl Iterator<Item = &'a [u8]>,
-) -> Option<Replica> {
-    let text = match crlf {
-        true => opening.text.replace("\r\n", "\n"),
-        false => opening.text.clone(),
-    };
-    let newest = opening.base.as_ref().and_then(|base| base.as_deref());
-    let replica = |state: &[u8]| Replica::from_state(new_client_id(), state).ok();
-    let shown = |replica: &Replica| *replica.rope() == text.as_str();
-    newest
-        .into_iter()
-        .chain(overwritten)
-        .filter_map(replica)
-        .find(shown)
-        .or_else(|| newest.and_then(replica))
 }

@@ -69,8 +69,7 @@ impl Project {
                 self.progress.show("syncing");
             }
             Status::Offline { reason, .. } => {
-                self.connection = Connection::Offline;
-                self.all_away();
+                self.without_connection(Connection::Offline);
                 self.progress
                     .show(format!("offline, edits are kept here: {reason}"));
             }
@@ -79,8 +78,7 @@ impl Project {
     }
 
     fn shut_out(&mut self, reason: &str) {
-        self.connection = Connection::Denied;
-        self.all_away();
+        self.without_connection(Connection::Denied);
         self.progress.end("not connected");
         self.tell_once(
             Severity::Error,
@@ -88,12 +86,19 @@ impl Project {
         );
     }
 
-    fn all_away(&mut self) {
+    fn without_connection(&mut self, connection: Connection) {
+        let before = std::mem::replace(&mut self.connection, connection);
         let documents: Vec<_> = self.rooms.keys().cloned().collect();
-        for document in documents {
-            self.away(&document);
+        for document in &documents {
+            self.away(document);
         }
         self.away(&DocumentId::index());
+        for document in &documents {
+            self.open_as_it_is(document);
+            if before == Connection::Unknown {
+                self.advance(document);
+            }
+        }
     }
 
     /// A room is not connected now.
@@ -189,6 +194,14 @@ impl Project {
         if let Some(room) = self.rooms.get_mut(document) {
             room.synced = true;
             room.complete = true;
+            if let Some(resolved) = room.resolved() {
+                for update in resolved.updates {
+                    self.remote_update(document, update);
+                }
+                if let Some(own) = resolved.own {
+                    self.changed_on_disk(document, own);
+                }
+            }
         }
         self.try_open(document);
         self.advance(document);
@@ -213,6 +226,11 @@ impl Project {
         let Some(room) = self.rooms.get_mut(document) else {
             return;
         };
+        if !room.synced
+            && let Some(guess) = &mut room.guess
+        {
+            return guess.hold(update);
+        }
         match &mut room.held {
             Held::Open(open) => {
                 room.store_at.get_or_insert(store_at);
@@ -268,6 +286,7 @@ impl Project {
         let room = self.rooms.get(document);
         let is_open = room.is_some_and(|room| room.open().is_some());
         if is_open || self.opening.contains_key(document) {
+            self.open_as_it_is(document);
             let path = self.name_of(document);
             self.tell_once(
                 Severity::Warning,

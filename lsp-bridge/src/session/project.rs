@@ -17,8 +17,9 @@ use tutti_protocol::role::Role;
 use super::asked::Asked;
 use super::clock::Clock;
 use super::disk::{Disk, News, Task};
-use super::documents::{Opening, Place, Told, Unlisted};
+use super::documents::{Place, Told, Unlisted};
 use super::index::Index;
+use super::opening::Opening;
 use super::outbox::Outbox;
 use super::people::People;
 use super::progress::Progress;
@@ -41,7 +42,9 @@ pub(crate) struct Setup {
 /// How the connection stands, as far as the person is concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Connection {
-    /// Not yet, or not now.
+    /// The first attempt is under way.
+    Unknown,
+    /// Not now.
     Offline,
     /// The rooms are being joined.
     Online,
@@ -153,7 +156,7 @@ impl Project {
             owner: false,
             ready: false,
             early: Vec::new(),
-            connection: Connection::Offline,
+            connection: Connection::Unknown,
             role: Role::Editor,
             index: Index::new(new_client_id()),
             index_saved: Saved::default(),
@@ -218,6 +221,7 @@ impl Project {
     /// reason, for the network.
     pub(super) async fn finish(mut self) {
         self.progress.end("");
+        self.open_what_was_typed();
         self.say_goodbye();
         self.store_all();
         let Self {

@@ -3,6 +3,7 @@
 
 use tutti_engine::{BadUpdate, Document, Millis, Replica};
 
+use super::guess::Guess;
 use super::saved::Saved;
 
 /// One document that this session takes part in.
@@ -15,6 +16,8 @@ pub(super) struct Room {
     pub(super) synced: bool,
     /// The server has been given, on this connection, all that we had.
     pub(super) offered: bool,
+    /// What was opened before the server had told what it has.
+    pub(super) guess: Option<Guess>,
     /// When the replica is to be stored.
     pub(super) store_at: Option<Millis>,
     /// Whether what was stored last was marked as unconfirmed.
@@ -76,6 +79,7 @@ impl Room {
             complete: false,
             synced: false,
             offered: false,
+            guess: None,
             store_at: None,
             stored_unsaved: false,
         }

@@ -17,7 +17,11 @@ impl Project {
             self.people.due(),
         ];
         let rooms = self.rooms.values().map(|room| room.due());
-        own.into_iter().chain(rooms).fold(None, earlier)
+        let opening = self.opening.values().map(|opening| opening.due());
+        own.into_iter()
+            .chain(rooms)
+            .chain(opening)
+            .fold(None, earlier)
     }
 
     /// Does all that is due.
@@ -50,6 +54,7 @@ impl Project {
         for document in due {
             self.room_due(&document, now);
         }
+        self.opening_due(now);
         self.presence_due(now);
     }
 

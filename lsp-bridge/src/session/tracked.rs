@@ -2,7 +2,7 @@
 
 use tutti_engine::{Change, Document, Event, Millis, Opened, Replica};
 
-use super::documents::Report;
+use super::opening::Report;
 use crate::lsp::{self, Abilities};
 
 /// How many reports are kept of one file. Beyond it its text is unknown until it is saved, which

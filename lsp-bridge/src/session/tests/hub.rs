@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use futures_util::{SinkExt, StreamExt};
 use tokio::net::TcpListener;
-use tokio::sync::{broadcast, mpsc};
+use tokio::sync::{broadcast, mpsc, watch};
 use tokio_tungstenite::accept_async;
 use tokio_tungstenite::tungstenite::Message as Packet;
 use tutti_protocol::hint::Hint;
@@ -23,6 +23,7 @@ pub(super) struct Hub {
     pub(super) address: SocketAddr,
     state: Arc<Mutex<State>>,
     cut: broadcast::Sender<()>,
+    silent: watch::Sender<bool>,
 }
 
 struct State {
@@ -50,13 +51,19 @@ impl Hub {
             connections: 0,
         }));
         let (cut, _) = broadcast::channel(4);
+        let (silent, silence) = watch::channel(false);
         let (shared, cuts) = (Arc::clone(&state), cut.clone());
         tokio::spawn(async move {
             while let Ok((socket, _)) = listener.accept().await {
                 socket.set_nodelay(true).unwrap();
                 let (state, cut) = (Arc::clone(&shared), cuts.subscribe());
+                let mut silence = silence.clone();
                 if state.lock().unwrap().accepting {
-                    tokio::spawn(connection(state, socket, cut));
+                    tokio::spawn(async move {
+                        if silence.wait_for(|silent| !silent).await.is_ok() {
+                            connection(state, socket, cut).await;
+                        }
+                    });
                 }
             }
         });
@@ -64,7 +71,13 @@ impl Hub {
             address,
             state,
             cut,
+            silent,
         }
+    }
+
+    /// New connections are taken, and hear nothing as long as this lasts.
+    pub(super) fn silent(&self, silent: bool) {
+        self.silent.send_replace(silent);
     }
 
     /// Everybody is a viewer from now on.

@@ -9,5 +9,6 @@ mod lsp;
 mod open_files;
 mod order;
 mod people;
+mod reopened;
 mod two_in_one_place;
 mod undo;

@@ -1,0 +1,267 @@
+//! Documents that an editor has just opened, until the engine has them.
+
+use ropey::Rope;
+use tutti_engine::{Change, Document, Effect, Millis, Opened, Replica};
+use tutti_protocol::ids::DocumentId;
+use tutti_protocol::index::Eol;
+
+use super::project::{Connection, Project, new_client_id};
+use super::room::{Closed, Held, Open, Step};
+use crate::mirror::what_is_new;
+
+/// How long a text that nothing here accounts for waits for what the server has of it.
+const PATIENCE_MS: u64 = 3_000;
+/// The mark that some files begin with, and that some editors hide.
+const BOM: char = '\u{feff}';
+
+/// A document that the editor shows and whose replica is not at hand yet.
+pub(super) struct Opening {
+    pub(super) uri: String,
+    pub(super) text: String,
+    pub(super) version: i32,
+    /// What the editor has reported since.
+    pub(super) reports: Vec<Report>,
+    /// The state that the file on disk came from, once the mirror has told.
+    pub(super) base: Option<Option<Vec<u8>>>,
+    /// The editor has closed it already. What it reported counts all the same.
+    pub(super) gone: bool,
+    patience: Patience,
+}
+
+/// How long the server is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Patience {
+    Unneeded,
+    Until(Millis),
+    Over,
+}
+
+/// What an editor reports of a document.
+pub(super) enum Report {
+    Changed(i32, Vec<Change>),
+    Saved(Option<String>),
+}
+
+impl Opening {
+    pub(super) fn new(uri: String, text: String, version: i32, reports: Vec<Report>) -> Self {
+        Self {
+            uri,
+            text,
+            version,
+            reports,
+            base: None,
+            gone: false,
+            patience: Patience::Unneeded,
+        }
+    }
+
+    /// The version of the last report.
+    pub(super) fn latest(&self) -> i32 {
+        let version = |report: &Report| match report {
+            Report::Changed(version, _) => Some(*version),
+            Report::Saved(_) => None,
+        };
+        self.reports
+            .iter()
+            .rev()
+            .find_map(version)
+            .unwrap_or(self.version)
+    }
+
+    /// When the server is waited for no longer.
+    pub(super) fn due(&self) -> Option<Millis> {
+        match self.patience {
+            Patience::Until(until) => Some(until),
+            _ => None,
+        }
+    }
+}
+
+impl Project {
+    /// Shows the document if everything that is needed has come.
+    pub(super) fn try_open(&mut self, document: &DocumentId) {
+        let Some(room) = self.rooms.get(document) else {
+            return;
+        };
+        let Some(opening) = self.opening.get_mut(document) else {
+            return;
+        };
+        if !room.complete || opening.base.is_none() {
+            return;
+        }
+        let entry = self.index.entries().get(document);
+        let eol_crlf = entry.is_some_and(|entry| entry.eol == Eol::Crlf);
+        let keeps_newline = self.abilities.dialect.keeps_final_newline;
+        let text = |like: &Replica| as_shared(&opening.text, eol_crlf, keeps_newline, like);
+        let shows = |replica: &Replica| *replica.rope() == text(replica);
+        let overwritten = self.overwritten.iter().rev();
+        let overwritten = overwritten
+            .filter(|(other, _)| other == document)
+            .map(|(_, state)| state.as_slice());
+        let newest = opening.base.as_ref().and_then(|base| base.as_deref());
+        let mut base = pick_base(newest, overwritten, shows);
+        let is_known = shows(room.replica()) || base.as_ref().is_some_and(shows);
+        let is_synced = room.synced;
+        let mut new = None;
+        if !is_known {
+            // The person may have written it, or an earlier bridge that sent it and could not
+            // store it any more: what was sent is not to be written a second time.
+            let may_hear =
+                matches!(self.connection, Connection::Unknown | Connection::Online) && !is_synced;
+            if may_hear && opening.patience != Patience::Over {
+                if opening.patience == Patience::Unneeded {
+                    opening.patience = Patience::Until(self.clock.after(PATIENCE_MS));
+                }
+                return;
+            }
+            new = base
+                .as_ref()
+                .and_then(|base| what_is_new(base, room.replica(), &text(base)));
+        }
+        let before = (!is_known && !is_synced).then(|| room.replica().state());
+        let Some(opening) = self.opening.remove(document) else {
+            return;
+        };
+        let is_merged = new.is_some();
+        if let Some(update) = new.flatten() {
+            self.changed_on_disk(document, update);
+        }
+        if is_merged {
+            base = None;
+        }
+        let opened = Opened {
+            text: opening.text,
+            version: opening.version,
+            encoding: self.abilities.encoding,
+            dialect: self.abilities.dialect.clone(),
+            eol_crlf,
+            user: new_client_id(),
+        };
+        let mut effects = self.show(document, opening.uri, base, opened);
+        if is_merged {
+            // The engine, without a base, takes the text for one that was never merged.
+            let of_no_base = |e: &Effect| matches!(e, Effect::Recover { .. } | Effect::Tell { .. });
+            effects.retain(|effect| !of_no_base(effect));
+        }
+        if let Some(before) = before
+            && let Some(room) = self.rooms.get_mut(document)
+        {
+            room.guess_at(&before);
+        }
+        // Shown first, so that what they typed meanwhile finds them there.
+        self.announce(document);
+        self.perform(document, effects);
+        // The editor may have asked for hints while there was no text to place them in.
+        if self.people.any_caret(document) {
+            self.hints_changed();
+        }
+        for report in opening.reports {
+            match report {
+                Report::Changed(version, changes) => {
+                    self.document_changed(document, Some(version), changes);
+                }
+                Report::Saved(text) => self.document_saved(document, text),
+            }
+        }
+        if opening.gone {
+            self.close_document(document);
+        }
+    }
+
+    /// Hands the document to the engine.
+    fn show(
+        &mut self,
+        document: &DocumentId,
+        uri: String,
+        base: Option<Replica>,
+        opened: Opened,
+    ) -> Vec<Effect> {
+        let (now, user) = (self.clock.now(), opened.user);
+        let Some(room) = self.rooms.get_mut(document) else {
+            return Vec::new();
+        };
+        let placeholder = Held::Closed(Box::new(Closed {
+            replica: Replica::new(user),
+            step: Step::Leaving,
+            touched: false,
+            on_disk: None,
+        }));
+        let main = match std::mem::replace(&mut room.held, placeholder) {
+            Held::Closed(closed) => closed.replica,
+            Held::Open(open) => open.document.close(),
+        };
+        let (document, effects) = Document::open(main, base, opened, now);
+        room.held = Held::Open(Box::new(Open {
+            document,
+            uri,
+            user,
+            wake_at: None,
+        }));
+        effects
+    }
+
+    /// The server will not say more of the document for now.
+    pub(super) fn open_as_it_is(&mut self, document: &DocumentId) {
+        if let Some(opening) = self.opening.get_mut(document) {
+            opening.patience = Patience::Over;
+            self.try_open(document);
+        }
+    }
+
+    /// Opens what the server has been waited for long enough.
+    pub(super) fn opening_due(&mut self, now: Millis) {
+        let is_due = |opening: &Opening| opening.due().is_some_and(|due| due <= now);
+        let opening = self.opening.iter();
+        let due = opening.filter(|(_, opening)| is_due(opening));
+        for document in due.map(|(id, _)| id.clone()).collect::<Vec<_>>() {
+            self.open_as_it_is(&document);
+        }
+    }
+
+    /// The session ends: what was typed into documents that waited for the server is taken in. An
+    /// untouched text is left as it is, the next session looks at it anew.
+    pub(super) fn open_what_was_typed(&mut self) {
+        let opening = self.opening.iter();
+        let typed = opening.filter(|(_, opening)| !opening.reports.is_empty());
+        for document in typed.map(|(id, _)| id.clone()).collect::<Vec<_>>() {
+            self.open_as_it_is(&document);
+        }
+    }
+}
+
+/// The editor's text as the shared text would have it if it was made of `like`.
+fn as_shared(text: &str, crlf: bool, keeps_newline: bool, like: &Replica) -> Rope {
+    let mut text = match crlf {
+        true => text.replace("\r\n", "\n"),
+        false => text.to_owned(),
+    };
+    let like = like.rope();
+    if like.chars().next() == Some(BOM) && !text.starts_with(BOM) {
+        text.insert(0, BOM);
+    }
+    if keeps_newline {
+        let ends = like.len_chars() > 0 && like.char(like.len_chars() - 1) == '\n';
+        match text.ends_with('\n') {
+            true if !ends => drop(text.pop()),
+            false if ends => text.push('\n'),
+            _ => {}
+        }
+    }
+    Rope::from(text)
+}
+
+/// The state that the opened text came from: what the mirror says, or, if the text is exactly
+/// what a file held until just now, that.
+fn pick_base<'a>(
+    newest: Option<&'a [u8]>,
+    overwritten: impl Iterator<Item = &'a [u8]>,
+    shows: impl Fn(&Replica) -> bool,
+) -> Option<Replica> {
+    let replica = |state: &[u8]| Replica::from_state(new_client_id(), state).ok();
+    newest
+        .into_iter()
+        .chain(overwritten)
+        .filter_map(replica)
+        .find(shows)
+        .or_else(|| newest.and_then(replica))
+}
