@@ -67,20 +67,20 @@ pub(crate) fn new_client_id() -> u64 {
 pub(crate) fn merge_disk(base: &[u8], main: &[u8], disk: &str) -> Result<Merged, BadUpdate> {
     let mut base = replica(base)?;
     let mut main = replica(main)?;
-    let ours = diff(base.rope(), &Rope::from_str(disk));
-    let theirs = diff(base.rope(), main.rope());
-    let (ours, goes_on) = without_shared(&ours, &theirs);
-    let update = if ours.is_empty() {
+    let ours = changes(base.rope(), &Rope::from_str(disk));
+    let theirs = changes(base.rope(), main.rope());
+    let beside = beside(&ours, &theirs);
+    let update = if beside.left.is_empty() {
         None
-    } else if is_part(&base, &main) && !goes_on {
-        let update = base.splice(&ours);
+    } else if is_part(&base, &main) && !beside.meets {
+        let update = base.splice(&beside.left);
         main.apply(&update)?;
         Some(update)
     } else {
         // An editor saved what stands nowhere else, such as half of an edit: the document could not
         // place what is written next to that. And what goes on behind their text must stay there.
-        base.splice(&ours);
-        Some(main.splice(&ours.rebase(&theirs, Side::After)))
+        base.splice(&beside.left);
+        Some(main.splice(&beside.in_theirs))
     };
     let base = base.state();
     Ok(Merged { update, main, base })
@@ -94,59 +94,109 @@ fn is_part(base: &Replica, main: &Replica) -> bool {
         .all(|(client, clock)| main.get(client) >= *clock)
 }
 
-/// How much of a splice another patch of the same text does as well.
-enum Shared {
-    Nothing,
-    All,
-    /// Its beginning; this goes on behind it.
-    Start(Splice),
+/// The changes from one text to another. An insertion that could as well stand further to the right,
+/// since what it passes is what it begins with, stands there: so the same change looks the same
+/// beside whatever else has changed.
+fn changes(from: &Rope, to: &Rope) -> Patch {
+    let patch = diff(from, to);
+    let mut out = Patch::default();
+    for (number, splice) in patch.splices().iter().enumerate() {
+        let mut splice = splice.clone();
+        let next = patch.splices().get(number + 1);
+        let limit = next.map_or(from.len_chars(), |next| next.at.saturating_sub(1));
+        while splice.delete == 0
+            && splice.at < limit
+            && splice.insert.starts_with(from.char(splice.at))
+        {
+            let passed = splice.insert.remove(0);
+            splice.insert.push(passed);
+            splice.at += 1;
+        }
+        out.push(splice);
+    }
+    out
 }
 
-fn shared(splice: &Splice, theirs: &Patch) -> Shared {
-    let same_place = |other: &&Splice| other.at == splice.at && other.delete == splice.delete;
-    let Some(other) = theirs.splices().iter().find(same_place) else {
-        return Shared::Nothing;
-    };
-    if other.insert.starts_with(&splice.insert) {
-        return Shared::All;
-    }
-    match splice.insert.strip_prefix(&other.insert) {
-        Some(rest) if !other.insert.is_empty() => Shared::Start(Splice {
-            at: splice.end(),
-            delete: 0,
-            insert: rest.to_owned(),
-        }),
-        _ => Shared::Nothing,
-    }
+/// What is left of a patch beside another patch of the same text.
+struct Beside {
+    /// As a patch of that text.
+    left: Patch,
+    /// As a patch of what the other has made of it.
+    in_theirs: Patch,
+    /// Whether some of it stands within, or next to, what the other has inserted.
+    meets: bool,
 }
 
-/// What of `ours` is left beside `theirs`, and whether some of that goes on behind an insertion of
-/// theirs.
-fn without_shared(ours: &Patch, theirs: &Patch) -> (Patch, bool) {
-    let (mut left, mut goes_on) = (Patch::default(), false);
+/// Leaves out of `ours` what `theirs` does as well.
+fn beside(ours: &Patch, theirs: &Patch) -> Beside {
+    let (mut left, mut in_theirs, mut meets) = (Patch::default(), Vec::new(), false);
     for splice in ours.splices() {
-        match shared(splice, theirs) {
-            Shared::Nothing => left.push(splice.clone()),
-            Shared::All => {}
-            Shared::Start(rest) => {
-                left.push(rest);
-                goes_on = true;
-            }
+        let Some((at, rest)) = rest(splice, theirs) else {
+            left.push(splice.clone());
+            let moved = Patch::from(splice.clone()).rebase(theirs, Side::After);
+            in_theirs.extend(moved.splices().to_vec());
+            continue;
+        };
+        if !rest.is_empty() {
+            meets = true;
+            left.push(inserted(splice.end(), &rest));
+            in_theirs.push(inserted(at, &rest));
         }
     }
-    (left, goes_on)
+    in_theirs.sort_by_key(|splice| splice.at);
+    let mut whole = Patch::default();
+    in_theirs.into_iter().for_each(|splice| whole.push(splice));
+    Beside {
+        left,
+        in_theirs: whole,
+        meets,
+    }
+}
+
+fn inserted(at: usize, text: &str) -> Splice {
+    Splice {
+        at,
+        delete: 0,
+        insert: text.to_owned(),
+    }
+}
+
+/// Two insertions in one place that share so many characters at their ends are taken for one.
+const ALIKE: usize = 3;
+
+/// What a splice inserts beyond what another patch inserts in the same place, and where that stands
+/// in what the other has made. `None` if the two have too little in common to be one.
+fn rest(splice: &Splice, theirs: &Patch) -> Option<(usize, String)> {
+    let mut shift = 0isize;
+    for other in theirs.splices() {
+        if (other.at, other.delete) == (splice.at, splice.delete) {
+            let (ours, theirs) = (chars(&splice.insert), chars(&other.insert));
+            let same = |(a, b): &(&char, &char)| a == b;
+            let head = std::iter::zip(&ours, &theirs).take_while(same).count();
+            let shorter = ours.len().min(theirs.len());
+            let ends = std::iter::zip(ours.iter().rev(), theirs.iter().rev());
+            let tail = ends.take(shorter - head).take_while(same).count();
+            let is_one = head + tail >= ALIKE || 2 * (head + tail) >= shorter.max(1);
+            let at = (other.at as isize + shift) as usize + head;
+            return is_one.then(|| (at, ours[head..ours.len() - tail].iter().collect()));
+        }
+        shift += chars(&other.insert).len() as isize - other.delete as isize;
+    }
+    None
+}
+
+fn chars(text: &str) -> Vec<char> {
+    text.chars().collect()
 }
 
 /// What an editor's `text`, made out of `base`, has beyond what `main` has made of it, as an update
 /// of `main`. `None` if the two have no change in common.
 pub(crate) fn what_is_new(base: &Replica, main: &Replica, text: &Rope) -> Option<Option<Vec<u8>>> {
-    let (ours, theirs) = (diff(base.rope(), text), diff(base.rope(), main.rope()));
-    let (left, _) = without_shared(&ours, &theirs);
-    let new = (!left.is_empty()).then(|| {
-        let patch = left.rebase(&theirs, Side::After);
-        main.fork(new_client_id()).splice(&patch)
-    });
-    (left != ours).then_some(new)
+    let ours = changes(base.rope(), text);
+    let beside = beside(&ours, &changes(base.rope(), main.rope()));
+    let is_new = !beside.left.is_empty();
+    let new = is_new.then(|| main.fork(new_client_id()).splice(&beside.in_theirs));
+    (beside.left != ours).then_some(new)
 }
 
 /// Makes one of what `ours` and `theirs` have both made out of `base`, each in its own characters:
@@ -161,14 +211,13 @@ pub(crate) fn take_once(
     main: &Replica,
     theirs: &Replica,
 ) -> Result<Option<Vec<u8>>, BadUpdate> {
-    let to_ours = diff(base, ours);
-    let to_theirs = diff(base, theirs.rope());
-    let (left, _) = without_shared(&to_ours, &to_theirs);
-    if left == to_ours {
+    let to_ours = changes(base, ours);
+    let beside = beside(&to_ours, &changes(base, theirs.rope()));
+    if beside.left == to_ours {
         return Ok(None);
     }
     let mut text = theirs.rope().clone();
-    left.rebase(&to_theirs, Side::After).apply(&mut text);
+    beside.in_theirs.apply(&mut text);
     let since = diff(ours, main.rope()).rebase(&diff(ours, &text), Side::After);
     since.apply(&mut text);
     let mut met = main.fork(new_client_id());
@@ -190,6 +239,33 @@ mod tests {
     use yrs::StateVector;
 
     use super::*;
+
+    /// What an editor shows, made of what it has exchanged already and of what is new.
+    #[test]
+    fn what_has_been_exchanged_is_not_new() {
+        for (base, main, text, both) in [
+            (
+                "one\nthree\n",
+                "one\nthree\nREMOTE\n",
+                "oneTYPED\nthree\nREMOTE\n",
+                "oneTYPED\nthree\nREMOTE\n",
+            ),
+            ("a\n", "aOWN\n", "aTYPEDOWN\n", "aTYPEDOWN\n"),
+            ("a\n", "aOWN\n", "aOWTYPEDN\n", "aOWTYPEDN\n"),
+            ("a\n", "aOWNLATER\n", "aOWNTYPED\n", "aOWNTYPEDLATER\n"),
+            ("a\n", "L\naOWN\n", "aOWN\nX\n", "L\naOWN\nX\n"),
+        ] {
+            let replica = |text: &str| {
+                let mut replica = Replica::new(new_client_id());
+                replica.edit(text);
+                replica
+            };
+            let (base, mut shared) = (replica(base), replica(main));
+            let new = what_is_new(&base, &shared, &Rope::from_str(text)).unwrap();
+            new.map(|update| shared.apply(&update).unwrap());
+            assert_eq!(shared.text(), both, "{main:?} and {text:?}");
+        }
+    }
 
     fn states(base: &str, main: &str) -> (Vec<u8>, Vec<u8>) {
         let mut replica = replica(&Replica::new(1).state()).unwrap();
