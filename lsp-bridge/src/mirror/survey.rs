@@ -12,7 +12,7 @@ use yrs::Transact;
 use super::ignores::Ignores;
 use super::lock::Lock;
 use super::merge::replica;
-use super::state::{StateStore, hash};
+use super::state::{BaseFile, StateStore, hash};
 use super::text::parse;
 use super::tree::{Found, LeftAlone, Tree};
 use super::walk::{shown, walk};
@@ -26,8 +26,11 @@ pub struct Survey {
     /// Documents with edits that the server has not confirmed, by path: under a view-only link it
     /// never will.
     pub unsaved: Vec<String>,
-    /// Files changed, made or deleted here since a bridge last looked.
+    /// Files changed, made or deleted here, beyond those, since a bridge last looked.
     pub changed: Vec<String>,
+    /// Files that stand here under an older name than the project's, as `(here, there)`: one that
+    /// an editor has open keeps its name until it is closed.
+    pub renamed: Vec<(String, String)>,
     /// What is not shared or not written, with the reason.
     pub left_alone: Vec<(String, LeftAlone)>,
     /// Whether a bridge is at work in the directory.
@@ -38,6 +41,29 @@ pub struct Survey {
 
 /// The project's paths, by what file systems that fold case and form make of them.
 type Names = BTreeMap<String, ProjectPath>;
+
+/// A document that the project lists, as its record has it.
+struct Listed {
+    /// Where the project has it.
+    path: ProjectPath,
+    unsaved: bool,
+    /// What was last written to its file or read from it.
+    file: Option<BaseFile>,
+}
+
+impl Listed {
+    /// Where its file stands: under its older name, as long as it is there.
+    fn path_here(&self, tree: &Tree) -> &ProjectPath {
+        match &self.file {
+            Some(file)
+                if file.path != self.path && !matches!(tree.read(&file.path), Found::Missing) =>
+            {
+                &file.path
+            }
+            _ => &self.path,
+        }
+    }
+}
 
 /// Looks at the project in the directory `root`.
 pub fn survey(root: &Path) -> Result<Survey, MirrorError> {
@@ -52,7 +78,7 @@ pub fn survey(root: &Path) -> Result<Survey, MirrorError> {
         ..Survey::default()
     };
     let entries = stored_index(&store)?;
-    let mut names = Names::new();
+    let mut listed = Vec::new();
     for (document, place) in index::visible(&entries) {
         let path = match place {
             Ok(path) => path,
@@ -63,26 +89,13 @@ pub fn survey(root: &Path) -> Result<Survey, MirrorError> {
             }
         };
         let record = doing("reading a stored replica", store.load(&document))?;
-        let unsaved = record.as_ref().is_some_and(|record| record.unsaved);
-        if unsaved {
-            survey.unsaved.push(path.to_string());
-        }
-        if ignores.is_ignored(&tree, &path) {
-            let left = (path.to_string(), LeftAlone::Ignored);
-            survey.left_alone.push(left);
-            continue;
-        }
-        let base = record.and_then(|record| record.base);
-        match (tree.read(&path), base) {
-            (Found::Blocked(reason), _) => survey.left_alone.push((path.to_string(), reason)),
-            (Found::File(file), Some(base)) if hash(&file.bytes) == base.file.hash => {
-                survey.followed += usize::from(!unsaved);
-            }
-            (Found::Missing, None) => {}
-            _ => survey.changed.push(path.to_string()),
-        }
-        names.insert(path.folded(), path);
+        listed.push(Listed {
+            path,
+            unsaved: record.as_ref().is_some_and(|record| record.unsaved),
+            file: record.and_then(|record| record.base).map(|base| base.file),
+        });
     }
+    let names = survey.look_at_listed(&tree, &mut ignores, &listed);
     survey.look_at_rest(&tree, &mut ignores, names);
     survey.left_alone.sort_by(|a, b| a.0.cmp(&b.0));
     survey.left_alone.dedup();
@@ -92,8 +105,41 @@ pub fn survey(root: &Path) -> Result<Survey, MirrorError> {
 impl Survey {
     /// How many files the project does not have as they are here, as far as is known.
     pub fn differing(&self) -> usize {
-        let paths: BTreeSet<_> = self.unsaved.iter().chain(&self.changed).collect();
-        paths.len()
+        self.unsaved.len() + self.changed.len()
+    }
+
+    /// Looks at the project's files, and returns the names that they have here.
+    fn look_at_listed(&mut self, tree: &Tree, ignores: &mut Ignores, listed: &[Listed]) -> Names {
+        let files = listed.iter().filter_map(|one| one.file.as_ref());
+        let taken: BTreeSet<&ProjectPath> = files.map(|file| &file.path).collect();
+        let mut names = Names::new();
+        for one in listed {
+            let here = one.path_here(tree);
+            if one.unsaved {
+                self.unsaved.push(here.to_string());
+            }
+            if ignores.is_ignored(tree, &one.path) {
+                let left = (one.path.to_string(), LeftAlone::Ignored);
+                self.left_alone.push(left);
+                continue;
+            }
+            match (tree.read(here), &one.file) {
+                (Found::Blocked(reason), _) => self.left_alone.push((here.to_string(), reason)),
+                (Found::File(file), Some(base)) if hash(&file.bytes) == base.hash => {
+                    self.followed += usize::from(!one.unsaved);
+                }
+                (Found::Missing, None) => {}
+                // What stands there is a file that others have renamed, and that is open here.
+                (_, None) if taken.contains(here) => {}
+                _ if one.unsaved => {}
+                _ => self.changed.push(here.to_string()),
+            }
+            if *here != one.path {
+                self.renamed.push((here.to_string(), one.path.to_string()));
+            }
+            names.insert(here.folded(), here.clone());
+        }
+        names
     }
 
     fn look_at_rest(&mut self, tree: &Tree, ignores: &mut Ignores, mut names: Names) {

@@ -1,7 +1,7 @@
 //! Nothing that a person wrote is lost.
 
-use super::super::EditorSaved;
 use super::super::merge::whole;
+use super::super::{EditorSaved, survey};
 use super::*;
 
 fn told(here: &Here) -> String {
@@ -281,6 +281,77 @@ fn a_file_that_is_renamed_while_it_is_open_stays_one_file() {
         assert_eq!(hub.text("d2.txt"), "1\n2\n");
         assert!(ada.recovered().is_empty(), "{:?}", ada.told);
     }
+}
+
+#[test]
+fn a_file_that_others_rename_while_it_is_open_is_not_called_changed() {
+    let mut hub = Hub::new();
+    let mut ada = Here::with(&[("a.md", b"1\n"), ("b.md", b"b\n")]);
+    ada.sync(&mut hub);
+    let id = hub.id("a.md");
+    ada.mirror.opened(&id).unwrap();
+    hub.rename("a.md", "z.md");
+    ada.sync(&mut hub);
+    let store_index = |ada: &mut Here, hub: &Hub| {
+        let state = hub.index.state();
+        let index = DocumentId::index();
+        ada.mirror.persist(&index, &state, false).unwrap();
+    };
+    store_index(&mut ada, &hub);
+    let seen = |ada: &Here| survey(ada.directory.path()).unwrap();
+    let renamed = [("a.md".to_owned(), "z.md".to_owned())];
+    let told = seen(&ada);
+    assert_eq!((told.followed, told.differing()), (2, 0), "{told:?}");
+    assert_eq!(told.renamed, renamed);
+    // Typed on, and written under the name that the editor has, before the server confirms it.
+    hub.edit("z.md", "1\n2\n");
+    ada.write("a.md", "1\n2\n");
+    let shown = hub.document(&id).fork(7).state();
+    let unsaved = EditorSaved {
+        unsaved: true,
+        ..saved("a.md", shown.clone())
+    };
+    ada.mirror.editor_saved(&id, unsaved).unwrap();
+    let told = seen(&ada);
+    assert_eq!(told.unsaved, ["a.md"]);
+    assert_eq!((told.followed, told.differing()), (1, 1), "{told:?}");
+    ada.mirror.persist(&id, &shown, false).unwrap();
+    // Others use the old name for another file, which has not come yet.
+    hub.put("new", "a.md", "new\n");
+    store_index(&mut ada, &hub);
+    let told = seen(&ada);
+    assert_eq!((told.followed, told.differing()), (2, 0), "{told:?}");
+    assert_eq!(told.renamed, renamed);
+    // What another program does to it is a change, of the file that is here.
+    ada.write("a.md", "else\n");
+    assert_eq!(seen(&ada).changed, ["a.md"]);
+    ada.write("a.md", "1\n2\n");
+    let effects = ada.mirror.closed(&id).unwrap();
+    ada.carry_out(effects, &mut hub);
+    ada.sync(&mut hub);
+    let told = seen(&ada);
+    assert_eq!((told.followed, told.differing()), (3, 0), "{told:?}");
+    assert!(told.renamed.is_empty());
+}
+
+#[test]
+fn a_file_that_differs_and_holds_unconfirmed_edits_is_counted_once() {
+    let mut hub = Hub::new();
+    let mut ada = Here::with(&[("a.txt", b"1\n")]);
+    ada.sync(&mut hub);
+    let state = hub.index.state();
+    let index = DocumentId::index();
+    ada.mirror.persist(&index, &state, false).unwrap();
+    let id = hub.id("a.txt");
+    let mut typed = hub.document(&id).fork(7);
+    typed.edit("1\n2\n");
+    ada.mirror.persist(&id, &typed.state(), true).unwrap();
+    ada.write("a.txt", "else\n");
+    ada.write("new.txt", "new\n");
+    let told = survey(ada.directory.path()).unwrap();
+    assert_eq!(told.unsaved, ["a.txt"]);
+    assert_eq!(told.changed, ["new.txt"]);
+    assert_eq!((told.followed, told.differing()), (0, 2));
 }
 
 #[test]
