@@ -222,18 +222,12 @@ fn leaving_keeps_the_files_and_asks_before_edits_stay_behind() {
     person.fails(dir.path(), &["status"]);
 }
 
-#[test]
-fn a_viewer_who_leaves_is_not_told_to_send_what_is_not_taken() {
-    let person = Person::new();
-    let dir = tempfile::tempdir().unwrap();
-    let server = answering(
-        "200 OK",
-        r#"{"project":"abc","name":"calm","created_at":0,"role":"viewer"}"#,
-    );
-    fs::create_dir(dir.path().join(".tutti")).unwrap();
+/// Makes a directory a project of `server`, which `person` has access to.
+fn joined(person: &Person, dir: &Path, server: &str) {
+    fs::create_dir(dir.join(".tutti")).unwrap();
     let text = format!("server = \"{server}\"\nproject = \"abc\"\n");
-    fs::write(dir.path().join(".tutti/project.toml"), text).unwrap();
-    let root = dir.path().canonicalize().unwrap();
+    fs::write(dir.join(".tutti/project.toml"), text).unwrap();
+    let root = dir.canonicalize().unwrap();
     let project = tutti::project::Project::at(&root).unwrap().unwrap();
     let access = tutti::credentials::Access {
         token: "T".to_owned(),
@@ -244,6 +238,56 @@ fn a_viewer_who_leaves_is_not_told_to_send_what_is_not_taken() {
     tutti::credentials::Credentials::at(secrets)
         .keep_project(&project, access)
         .unwrap();
+}
+
+/// A server that knows the project, for someone with this role.
+fn project_for(role: &'static str) -> String {
+    let body = match role {
+        "viewer" => r#"{"project":"abc","name":"calm","created_at":0,"role":"viewer"}"#,
+        _ => r#"{"project":"abc","name":"calm","created_at":0,"role":"editor"}"#,
+    };
+    answering("200 OK", body)
+}
+
+#[test]
+fn a_change_is_called_what_it_is_by_who_made_it_and_whether_a_bridge_runs() {
+    let table = [
+        ("editor", false, "Changed here since the bridge last ran"),
+        (
+            "editor",
+            true,
+            "Changed here, and on the way into the project",
+        ),
+        (
+            "viewer",
+            false,
+            "Changed here alone, since your link is view-only",
+        ),
+        (
+            "viewer",
+            true,
+            "Changed here alone, since your link is view-only",
+        ),
+    ];
+    for (role, bridge_runs, heading) in table {
+        let person = Person::new();
+        let dir = tempfile::tempdir().unwrap();
+        joined(&person, dir.path(), &project_for(role));
+        fs::write(dir.path().join("new.txt"), "new\n").unwrap();
+        let bridge = bridge_runs.then(|| tutti::mirror::Mirror::open(dir.path(), "Ada").unwrap());
+        let output = person.tutti(dir.path(), &["status"]);
+        drop(bridge);
+        let said = String::from_utf8(output.stdout).unwrap();
+        let lists = format!("1 changed here\n{heading}: 1 file\n  new.txt\n");
+        assert!(said.ends_with(&lists), "{role} {bridge_runs}:\n{said}");
+    }
+}
+
+#[test]
+fn a_viewer_who_leaves_is_not_told_to_send_what_is_not_taken() {
+    let person = Person::new();
+    let dir = tempfile::tempdir().unwrap();
+    joined(&person, dir.path(), &project_for("viewer"));
     fs::write(dir.path().join("new.txt"), "new\n").unwrap();
     let said = person.fails(dir.path(), &["leave"]);
     for part in ["your link is view-only", "--force", "stay as they are"] {

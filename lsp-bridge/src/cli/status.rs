@@ -12,10 +12,10 @@ pub(super) fn run() -> anyhow::Result<()> {
     let project = Project::find(&current_dir()?)?;
     let access = Credentials::of_user()?.project(&project)?;
     let asked = access.map(|access| Api::new(&project.server, &access.token).project(&project.id));
-    let mut may_edit = true;
+    let mut role = None;
     let (name, connection) = match asked {
         Some(Ok(found)) => {
-            may_edit = found.role == Role::Editor;
+            role = Some(found.role);
             let may = match found.role {
                 Role::Editor => "you may edit",
                 Role::Viewer => "you may view",
@@ -23,7 +23,7 @@ pub(super) fn run() -> anyhow::Result<()> {
             (Some(found.name), format!("reachable, {may}"))
         }
         Some(Err(ApiError::NoServer { reason, .. })) => {
-            let text = format!("not reachable ({reason}): edits are kept here until it is");
+            let text = format!("not reachable ({reason}): edits are kept here meanwhile");
             (None, text)
         }
         Some(Err(error)) => (None, error.to_string()),
@@ -37,44 +37,126 @@ pub(super) fn run() -> anyhow::Result<()> {
     output::line(format_args!("Project    {name}"))?;
     output::line(format_args!("Directory  {}", project.root.display()))?;
     output::line(format_args!("Server     {}: {connection}", project.server))?;
-    report(&survey(&project.root)?, may_edit)
+    lines(&survey(&project.root)?, role)
+        .into_iter()
+        .try_for_each(output::line)
 }
 
-fn report(survey: &Survey, may_edit: bool) -> anyhow::Result<()> {
+/// What is known of the directory. `role` is what the server says that this person may do, if it
+/// answers.
+fn lines(survey: &Survey, role: Option<Role>) -> Vec<String> {
     let bridge = match survey.bridge_runs {
         true => "running",
         false => "not running: it starts with your editor",
     };
-    output::line(format_args!("Bridge     {bridge}"))?;
-    output::line(format_args!(
-        "Files      {} in step with the project, {} changed here",
-        output::files(survey.followed),
-        survey.differing()
-    ))?;
-    let list = |title: &str, paths: &[String]| {
-        if paths.is_empty() {
-            return Ok(());
+    let mut lines = vec![
+        format!("Bridge     {bridge}"),
+        format!(
+            "Files      {} in step with the project, {} changed here",
+            output::files(survey.followed),
+            survey.differing()
+        ),
+    ];
+    let mut list = |title: &str, items: &[String]| {
+        if !items.is_empty() {
+            lines.push(format!("{title}: {}", output::files(items.len())));
+            lines.extend(items.iter().map(|item| format!("  {item}")));
         }
-        output::line(format_args!("{title}: {}", output::files(paths.len())))?;
-        paths
-            .iter()
-            .try_for_each(|path| output::line(format_args!("  {path}")))
     };
-    let unsaved = match may_edit {
-        true => "Not yet confirmed by the server",
-        false => "Changed here alone, since your link is view-only",
+    if role == Some(Role::Viewer) {
+        let mut alone = [survey.unsaved.as_slice(), &survey.changed].concat();
+        alone.sort();
+        list("Changed here alone, since your link is view-only", &alone);
+    } else {
+        // A viewer's edits never will be: without an answer nobody knows whose they are.
+        let unsaved = match role {
+            Some(_) => "Not yet confirmed by the server",
+            None => "Not confirmed by the server",
+        };
+        list(unsaved, &survey.unsaved);
+        let changed = match (survey.bridge_runs, role) {
+            (true, Some(_)) => "Changed here, and on the way into the project",
+            (true, None) => "Changed here, and not in the project",
+            (false, _) => "Changed here since the bridge last ran",
+        };
+        list(changed, &survey.changed);
+    }
+    let renamed = match survey.bridge_runs {
+        true => "Renamed by others while open here",
+        false => "Renamed by others, and not yet here",
     };
-    list(unsaved, &survey.unsaved)?;
-    list("Changed here since the bridge last ran", &survey.changed)?;
-    let left_alone: Vec<String> = survey
-        .left_alone
-        .iter()
+    let names = survey.renamed.iter();
+    let names: Vec<_> = names
+        .map(|(here, there)| format!("{here}: {there} in the project"))
+        .collect();
+    list(renamed, &names);
+    let left_alone = survey.left_alone.iter();
+    let left_alone: Vec<_> = left_alone
         .map(|(path, reason): &(String, LeftAlone)| format!("{path}: {reason}"))
         .collect();
-    list("Left alone", &left_alone)?;
+    list("Left alone", &left_alone);
     if survey.recovered > 0 {
         let count = output::files(survey.recovered);
-        output::line(format_args!("Kept for you in .tutti/recovered: {count}"))?;
+        lines.push(format!("Kept for you in .tutti/recovered: {count}"));
     }
-    Ok(())
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lists(bridge_runs: bool, role: Option<Role>) -> Vec<String> {
+        let survey = Survey {
+            unsaved: vec!["b".to_owned()],
+            changed: vec!["a".to_owned()],
+            renamed: vec![("c".to_owned(), "d".to_owned())],
+            followed: 1,
+            bridge_runs,
+            ..Survey::default()
+        };
+        let lines = lines(&survey, role);
+        assert_eq!(
+            lines[1],
+            "Files      1 file in step with the project, 2 changed here"
+        );
+        lines[2..].to_vec()
+    }
+
+    #[test]
+    fn a_heading_says_what_will_become_of_a_change() {
+        let renamed = [
+            "Renamed by others while open here: 1 file",
+            "  c: d in the project",
+        ];
+        let runs = |unsaved, changed| [unsaved, "  b", changed, "  a", renamed[0], renamed[1]];
+        assert_eq!(
+            lists(true, Some(Role::Editor)),
+            runs(
+                "Not yet confirmed by the server: 1 file",
+                "Changed here, and on the way into the project: 1 file",
+            )
+        );
+        assert_eq!(
+            lists(true, None),
+            runs(
+                "Not confirmed by the server: 1 file",
+                "Changed here, and not in the project: 1 file",
+            )
+        );
+        let ended = lists(false, Some(Role::Editor));
+        assert_eq!(ended[2], "Changed here since the bridge last ran: 1 file");
+        assert_eq!(ended[4], "Renamed by others, and not yet here: 1 file");
+    }
+
+    #[test]
+    fn what_a_viewer_changes_is_listed_once_and_called_theirs_alone() {
+        for bridge_runs in [false, true] {
+            let lists = lists(bridge_runs, Some(Role::Viewer));
+            let alone = "Changed here alone, since your link is view-only: 2 files";
+            assert_eq!(lists[..3], [alone, "  a", "  b"]);
+            assert!(lists[3].starts_with("Renamed by others"), "{lists:?}");
+            assert_eq!(lists.len(), 5);
+        }
+    }
 }
