@@ -6,9 +6,10 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::net::TcpListener;
+use std::net::{Shutdown, TcpListener};
 use std::path::Path;
 use std::process::{Command, Output};
+use std::time::{Duration, SystemTime};
 
 use tempfile::TempDir;
 
@@ -110,6 +111,9 @@ fn answering(status: &'static str, body: &'static str) -> String {
             let length = body.len();
             let head = format!("HTTP/1.1 {status}\r\nconnection: close\r\n");
             let _ = write!(stream, "{head}content-length: {length}\r\n\r\n{body}");
+            // Closed with a part of the request unread, it would be a broken connection.
+            let _ = stream.shutdown(Shutdown::Write);
+            let _ = std::io::copy(&mut stream, &mut std::io::sink());
         }
     });
     format!("http://{address}")
@@ -294,6 +298,43 @@ fn a_viewer_who_leaves_is_not_told_to_send_what_is_not_taken() {
         assert!(said.contains(part), "{said}");
     }
     assert!(!said.contains("open an editor"), "{said}");
+}
+
+#[test]
+fn a_link_alone_is_the_result_and_what_it_is_stands_beside_it() {
+    let person = Person::new();
+    let dir = tempfile::tempdir().unwrap();
+    let made = r#"{"id":"1","link":"http://host/p/abc#SECRET"}"#;
+    joined(&person, dir.path(), &answering("201 Created", made));
+    for (words, parts) in [
+        (&["link", "--role", "viewer"][..], ["To view", "for ever"]),
+        (
+            &["link", "--role", "editor", "--expires", "7d"],
+            ["To edit", "until "],
+        ),
+    ] {
+        let before = SystemTime::now();
+        let output = person.tutti(dir.path(), words);
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        assert_eq!(output.stdout, b"http://host/p/abc#SECRET\n");
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(said.lines().count(), 1, "{said}");
+        assert!(!said.contains("SECRET"), "{said}");
+        for part in parts {
+            assert!(said.contains(part), "{said}");
+        }
+        if let Some((_, end)) = said.trim_end().split_once("until ") {
+            let end = httpdate::parse_http_date(end).unwrap();
+            let week = Duration::from_secs(7 * 24 * 60 * 60);
+            let minute = Duration::from_secs(60);
+            let given = end.duration_since(before).unwrap();
+            assert!(week - minute < given && given < week + minute, "{said}");
+        }
+    }
+    // Beyond what a date can say.
+    let words = ["link", "--role", "editor", "--expires", "100000000000000d"];
+    let output = person.tutti(dir.path(), &words);
+    assert_eq!(output.stdout, b"http://host/p/abc#SECRET\n", "{output:?}");
 }
 
 #[test]

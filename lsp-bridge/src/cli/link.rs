@@ -1,5 +1,7 @@
 //! `tutti link`.
 
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
 use anyhow::Context;
 use tutti_protocol::rest::NewLink;
 use tutti_protocol::role::Role;
@@ -9,6 +11,9 @@ use super::{current_dir, output, server_url};
 use crate::api::Api;
 use crate::credentials::Credentials;
 use crate::project::Project;
+
+/// From 1970 to where an HTTP date ends, the year 9999.
+const LAST_DATE: Duration = Duration::from_secs(253_402_300_800);
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -34,7 +39,25 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
     };
     let server = args.server.as_ref().unwrap_or(&project.server);
     let created = Api::new(server, &access.token).create_link(&project.id, &wanted)?;
-    output::line(created.link)
+    output::line(created.link)?;
+    output::note(terms(args.role, args.expires, SystemTime::now()));
+    Ok(())
+}
+
+/// What a link made at `now` lets its holder do, and for how long.
+fn terms(role: Role, expires: Option<u64>, now: SystemTime) -> String {
+    let may = match role {
+        Role::Editor => "To edit",
+        Role::Viewer => "To view",
+    };
+    let Some(seconds) = expires else {
+        return format!("{may}, valid for ever");
+    };
+    let end = now.checked_add(Duration::from_secs(seconds));
+    match end.filter(|end| *end < UNIX_EPOCH + LAST_DATE) {
+        Some(end) => format!("{may}, valid until {}", httpdate::fmt_http_date(end)),
+        None => format!("{may}, valid until after the year 9999"),
+    }
 }
 
 fn role(text: &str) -> Result<Role, String> {
@@ -65,6 +88,23 @@ fn seconds(text: &str) -> Result<u64, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_link_is_good_for() {
+        let week = Some(604_800);
+        assert_eq!(
+            terms(Role::Editor, week, UNIX_EPOCH),
+            "To edit, valid until Thu, 08 Jan 1970 00:00:00 GMT"
+        );
+        assert_eq!(
+            terms(Role::Viewer, None, UNIX_EPOCH),
+            "To view, valid for ever"
+        );
+        for ages in [253_402_300_800, u64::MAX] {
+            let said = terms(Role::Viewer, Some(ages), UNIX_EPOCH);
+            assert_eq!(said, "To view, valid until after the year 9999");
+        }
+    }
 
     #[test]
     fn times() {
