@@ -10,7 +10,7 @@ mod falls;
 use ropey::Rope;
 
 use crate::diff::diff;
-use crate::patch::Patch;
+use crate::patch::{Patch, Splice};
 use crate::position::{Encoding, TextEdit};
 
 /// The edit under way, as far as explaining needs it.
@@ -84,15 +84,14 @@ pub(crate) fn explain(
         let mut cost = typed.cost();
         if expected.accepted {
             // That the person typed just what we sent is no likely story after a yes.
-            let inserted = expected.edit[0].splices().iter().map(|s| s.insert.clone());
-            cost += 4 * likeness(inserted, &typed);
+            cost += 4 * typed_there(&expected.edit[0], &typed);
         }
         consider(cost, Explanation::User);
     }
     for (edit, typed) in std::iter::zip(&expected.edit, &then_typed) {
         // If a part of it is missing, it may as well never have come: that is the story in which
         // nothing is lost. People do type alike.
-        let deleted = deleted_of(edit, typed);
+        let deleted = deleted_of(edit, typed, &landed(shown, edit));
         if expected.certain || deleted == 0 {
             // Nor is it that the person typed anew just what we took away.
             let taken = edit.splices().iter();
@@ -140,16 +139,41 @@ fn likeness(texts: impl Iterator<Item = String>, typed: &Patch) -> usize {
     texts.map(longest_run).sum()
 }
 
-/// How many of the characters that an edit of ours inserted are gone after `typed`, a patch of the
-/// text with them in it.
-fn deleted_of(ours: &Patch, typed: &Patch) -> usize {
+/// How much of what an edit of ours inserts the person would have typed in the very place.
+fn typed_there(ours: &Patch, typed: &Patch) -> usize {
+    let near = |ours: &Splice, typed: &Splice| {
+        let reach = ours.insert.chars().count();
+        typed.at <= ours.end() + reach && ours.at <= typed.end() + reach
+    };
+    let count = |ours: &Splice| {
+        let mut there = Patch::default();
+        for splice in typed.splices().iter().filter(|typed| near(ours, typed)) {
+            there.push(splice.clone());
+        }
+        likeness(std::iter::once(ours.insert.clone()), &there)
+    };
+    ours.splices().iter().map(count).sum()
+}
+
+/// How many of the characters that an edit of ours inserted are gone after `typed`, a patch of
+/// `whole`, the text with them in it. Which of several equal letters is gone nobody can say.
+fn deleted_of(ours: &Patch, typed: &Patch, whole: &Rope) -> usize {
     let mut deleted = 0;
     let mut shift = 0isize;
     for splice in ours.splices() {
         let start = (splice.at as isize + shift) as usize;
         let len = splice.insert.chars().count();
-        let is_gone = |at: &usize| typed.splices().iter().any(|s| s.at <= *at && *at < s.end());
-        deleted += (start..start + len).filter(is_gone).count();
+        let is_ours = |at: usize| (start..start + len).contains(&at);
+        // Equal letters all the way from there to one of ours.
+        let reaches_ours = |at: &usize| {
+            let letter = whole.char(*at);
+            let same = |other: &usize| whole.char(*other) == letter;
+            let back = (0..=*at).rev().take_while(same).last();
+            let on = (*at..whole.len_chars()).take_while(same).last();
+            (back.unwrap_or(*at)..=on.unwrap_or(*at)).any(is_ours)
+        };
+        let gone = typed.splices().iter().flat_map(|s| s.at..s.end());
+        deleted += gone.filter(reaches_ours).count();
         shift += len as isize - splice.delete as isize;
     }
     deleted
@@ -255,6 +279,18 @@ mod tests {
             let explained = explain(&shown, &next, &expected, Encoding::Utf16);
             assert_eq!(explained, Explanation::User, "{accepted} {may_merge}");
         }
+    }
+
+    /// Two people type the same letter behind the same letter, in two places; the editor says yes to
+    /// the one and has skipped it.
+    #[test]
+    fn an_equal_letter_is_not_taken_for_ours() {
+        let (shown, mut expected) = expected("h1«»\nn1\n", "1");
+        expected.may_fall = false;
+        expected.accepted = true;
+        let next = Rope::from_str("h1\nn11\n");
+        let explained = explain(&shown, &next, &expected, Encoding::Utf16);
+        assert_eq!(explained, Explanation::User);
     }
 
     #[test]
