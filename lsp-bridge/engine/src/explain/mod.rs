@@ -163,18 +163,18 @@ fn deleted_of(ours: &Patch, typed: &Patch, whole: &Rope) -> usize {
     for splice in ours.splices() {
         let start = (splice.at as isize + shift) as usize;
         let len = splice.insert.chars().count();
-        let is_ours = |at: usize| (start..start + len).contains(&at);
-        // Equal letters all the way from there to one of ours.
-        let reaches_ours = |at: &usize| {
-            let letter = whole.char(*at);
-            let same = |other: &usize| whole.char(*other) == letter;
-            let back = (0..=*at).rev().take_while(same).last();
-            let on = (*at..whole.len_chars()).take_while(same).last();
-            (back.unwrap_or(*at)..=on.unwrap_or(*at)).any(is_ours)
-        };
-        let gone = typed.splices().iter().flat_map(|s| s.at..s.end());
-        deleted += gone.filter(reaches_ours).count();
         shift += len as isize - splice.delete as isize;
+        if len == 0 {
+            continue;
+        }
+        let (first, last) = (whole.char(start), whole.char(start + len - 1));
+        let before = whole.chars_at(start).reversed();
+        let from = start - before.take_while(|letter| *letter == first).count();
+        let behind = whole.chars_at(start + len);
+        let to = start + len + behind.take_while(|letter| *letter == last).count();
+        let gone = typed.splices().iter();
+        let gone = gone.map(|s| s.end().min(to).saturating_sub(s.at.max(from)));
+        deleted += gone.sum::<usize>();
     }
     deleted
 }
