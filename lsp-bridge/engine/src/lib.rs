@@ -16,6 +16,6 @@ mod position;
 mod replica;
 
 pub use dialect::{Dialect, Flush, Staleness, SyncKind};
-pub use document::{Answer, Document, EditId, Effect, Event, Millis, Opened};
+pub use document::{Answer, Document, EditId, Effect, Event, Left, Millis, Opened};
 pub use position::{Change, Encoding, Located, Position, Range, TextEdit, locate, position};
 pub use replica::{BadUpdate, Replica};

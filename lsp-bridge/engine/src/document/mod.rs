@@ -27,6 +27,7 @@ mod flushing;
 mod form;
 mod history;
 mod incoming;
+mod journal;
 mod outgoing;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -43,6 +44,8 @@ use flight::{Flight, Retry};
 use flushing::Flushing;
 use form::Form;
 use history::History;
+use journal::Journaled;
+pub use journal::Left;
 
 /// Milliseconds since any fixed start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -196,6 +199,7 @@ pub struct Document {
     early_since: Millis,
     told: bool,
     history: History,
+    journaled: Journaled,
 }
 
 impl Document {
@@ -254,6 +258,7 @@ impl Document {
             early_since: now,
             told: false,
             history: History::new(opened.user),
+            journaled: Journaled::default(),
         };
         if has_base && !document.alignment.is_same() {
             document.adopt_shown(&mut effects);
@@ -402,6 +407,8 @@ fn carry(from: &Rope, to: &Rope, at: usize) -> usize {
     caret.splices().first().map_or(at, |splice| splice.at)
 }
 
+#[cfg(test)]
+mod journal_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

@@ -10,12 +10,14 @@ pub(super) struct Desk {
     pub(super) document: Document,
     pub(super) now: u64,
     pub(super) text: Rope,
-    version: i32,
+    pub(super) version: i32,
     /// What others are to hear.
     pub(super) sent: Vec<Vec<u8>>,
     /// What the editor has been asked for and has not done yet.
-    asked: Option<(EditId, i32, Vec<TextEdit>)>,
+    pub(super) asked: Option<(EditId, i32, Vec<TextEdit>)>,
     pub(super) is_slow: bool,
+    /// The document's journal, if it was begun.
+    pub(super) journal: Vec<Vec<u8>>,
 }
 
 impl Desk {
@@ -41,11 +43,17 @@ impl Desk {
             sent: Vec::new(),
             asked: None,
             is_slow: false,
+            journal: Vec::new(),
         }
     }
 
     pub(super) fn handle(&mut self, event: Event) {
         let effects = self.document.handle(event, Millis(self.now));
+        self.journal.extend(self.document.journal_entry());
+        self.perform(effects);
+    }
+
+    pub(super) fn perform(&mut self, effects: Vec<Effect>) {
         for effect in effects {
             match effect {
                 Effect::Send { update } => self.sent.push(update),
@@ -83,6 +91,16 @@ impl Desk {
             let answer = Answer::Refused { reason: None };
             return self.handle(Event::Answered { edit, answer });
         }
+        let changes = self.take_in(edits);
+        self.version += 1;
+        let version = self.version;
+        self.handle(Event::Changed { version, changes });
+        let answer = Answer::Applied;
+        self.handle(Event::Answered { edit, answer });
+    }
+
+    /// Makes the edits in the text; what is to be reported of that.
+    pub(super) fn take_in(&mut self, edits: Vec<TextEdit>) -> Vec<Change> {
         let mut changes = Vec::new();
         for one in edits.into_iter().rev() {
             let [from, to] = [one.range.start, one.range.end]
@@ -94,11 +112,7 @@ impl Desk {
                 text: one.new_text,
             });
         }
-        self.version += 1;
-        let version = self.version;
-        self.handle(Event::Changed { version, changes });
-        let answer = Answer::Applied;
-        self.handle(Event::Answered { edit, answer });
+        changes
     }
 
     /// The person replaces `delete` characters at `at`.

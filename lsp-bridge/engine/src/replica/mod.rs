@@ -10,6 +10,7 @@
 
 mod integrate;
 mod items;
+mod journal;
 mod showing;
 mod text;
 mod undo;
@@ -26,6 +27,8 @@ use yrs::{ClientID, Doc, OffsetKind, Options, ReadTxn, StateVector, Transact, Up
 use crate::diff::diff;
 use crate::patch::Patch;
 use items::View;
+use journal::Untold;
+pub(crate) use journal::{read_marks, write_marks};
 pub(crate) use showing::{Mark, Step};
 use text::Text;
 pub(crate) use undo::{Edit, Renamed, Reverted};
@@ -49,6 +52,8 @@ pub struct Replica {
     text: Text,
     /// Updates that came before something that they build upon.
     waiting: Vec<Vec<u8>>,
+    /// Of what is to be told, see [`Replica::news`].
+    untold: Option<Untold>,
 }
 
 impl std::fmt::Debug for Replica {
@@ -70,6 +75,7 @@ impl Replica {
             unfed: RefCell::default(),
             text: Text::new(),
             waiting: Vec::new(),
+            untold: None,
         }
     }
 
@@ -151,8 +157,10 @@ impl Replica {
                 return Err(BadUpdate("its predecessors have not come".into()));
             }
             self.waiting.push(update.to_vec());
+            self.tell(update);
             return Ok(());
         }
+        self.tell(update);
         // What waits may have waited for this.
         let mut had_news = true;
         while had_news && !self.waiting.is_empty() {
@@ -206,6 +214,7 @@ impl Replica {
     /// What has been written into the items is to be in the document as well.
     fn tell_yrs(&mut self, update: &[u8]) {
         self.feed(Update::decode_v1(update).expect("an own update is valid"));
+        self.tell(update);
     }
 
     /// Gives an update to yrs before it is asked for anything; one that cannot fail.
@@ -292,7 +301,7 @@ impl Replica {
     }
 }
 
-fn bad(error: impl std::fmt::Display) -> BadUpdate {
+pub(crate) fn bad(error: impl std::fmt::Display) -> BadUpdate {
     BadUpdate(error.to_string())
 }
 

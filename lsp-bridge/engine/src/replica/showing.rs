@@ -20,11 +20,11 @@ pub(crate) struct Step {
 /// A run of characters that comes into the shown text, or leaves it.
 #[derive(Debug, Clone)]
 pub(crate) struct Mark {
-    id: ID,
-    len: u32,
-    text: String,
+    pub(super) id: ID,
+    pub(super) len: u32,
+    pub(super) text: String,
     /// It comes; it may have been deleted by others when it arrives. Else it leaves.
-    comes: bool,
+    pub(super) comes: bool,
 }
 
 impl Mark {

@@ -4,6 +4,7 @@ use ropey::Rope;
 use yrs::{ClientID, ID, IdSet};
 
 use super::items::{Item, Items, Node, View};
+use super::showing::Mark;
 use super::undo::{Edit, Gone};
 use super::wire::{self, Typed};
 use crate::patch::{Patch, Splice};
@@ -17,6 +18,8 @@ pub(super) struct Text {
     /// Somebody has cut a surrogate pair in half, which leaves two replacement characters, as in
     /// Yjs: the editor does not show these.
     pub(super) is_torn: bool,
+    /// What came into the shown text and left it, if that is wanted.
+    pub(super) flips: Option<Vec<Mark>>,
 }
 
 impl Text {
@@ -26,6 +29,7 @@ impl Text {
             shared: Rope::new(),
             shown: Rope::new(),
             is_torn: false,
+            flips: None,
         }
     }
 
@@ -135,6 +139,7 @@ impl Text {
         if view == View::Shown {
             insert(&mut self.shown, start, text);
         }
+        self.flipped(view, item.id, item.len, Some(text));
         match left.filter(|left| continues(self.items.item(*left), &item)) {
             Some(left) => self.items.lengthen(left, item.len),
             None => drop(self.items.insert(left, item)),
@@ -159,6 +164,8 @@ impl Text {
         let to = rope.utf16_cu_to_char(end as usize);
         rope.remove(from..to);
         self.items.set(view, node, false);
+        let item = self.items.item(node);
+        self.flipped(view, item.id, item.len, None);
     }
 
     /// Puts an item with this content into a text.
@@ -166,6 +173,20 @@ impl Text {
         self.items.set(view, node, true);
         let start = self.items.start(view, node);
         insert(self.rope_mut(view), start, content);
+        let item = self.items.item(node);
+        self.flipped(view, item.id, item.len, Some(content));
+    }
+
+    /// Characters came into a text, or left it.
+    fn flipped(&mut self, view: View, id: ID, len: u32, content: Option<&str>) {
+        if let (View::Shown, Some(flips)) = (view, &mut self.flips) {
+            flips.push(Mark {
+                id,
+                len,
+                text: content.unwrap_or_default().to_owned(),
+                comes: content.is_some(),
+            });
+        }
     }
 
     /// The characters of an item that stands in `view`.
