@@ -17,10 +17,9 @@ use crate::wait::LONG;
 
 /// A bridge, and the editor at its other end. Texts are ASCII, so that all encodings agree.
 pub struct Bridge {
-    child: Child,
-    stdin: ChildStdin,
-    messages: Receiver<(Instant, Value)>,
-    log: Log,
+    running: Running,
+    /// It was killed, and there is no other yet.
+    is_lost: bool,
     dir: PathBuf,
     uri: String,
     text: String,
@@ -29,12 +28,16 @@ pub struct Bridge {
     next_id: u64,
 }
 
-impl Bridge {
-    /// Starts a bridge in a project's directory and opens a file of it.
-    ///
-    /// # Errors
-    /// When it does not answer.
-    pub fn open(person: &Person, dir: &Path, file: &str) -> Result<Self> {
+/// The process.
+struct Running {
+    child: Child,
+    stdin: ChildStdin,
+    messages: Receiver<(Instant, Value)>,
+    log: Log,
+}
+
+impl Running {
+    fn start(person: &Person, dir: &Path) -> Result<Self> {
         let mut child = tools::command(tools::binaries()?.join("tutti"), person.home())?
             .arg("lsp")
             .env("TUTTI_NAME", person.name())
@@ -57,11 +60,24 @@ impl Bridge {
                 }
             }
         });
-        let mut bridge = Self {
+        Ok(Self {
             child,
             stdin,
             messages,
             log,
+        })
+    }
+}
+
+impl Bridge {
+    /// Starts a bridge in a project's directory and opens a file of it.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub fn open(person: &Person, dir: &Path, file: &str) -> Result<Self> {
+        let mut bridge = Self {
+            running: Running::start(person, dir)?,
+            is_lost: false,
             dir: dir.to_owned(),
             uri: format!("file://{}", dir.join(file).display()),
             text: fs::read_to_string(dir.join(file))?,
@@ -69,14 +85,37 @@ impl Bridge {
             full_text: false,
             next_id: 0,
         };
-        bridge.initialize()?;
-        bridge.notify(
-            "textDocument/didOpen",
-            &json!({ "textDocument": {
-                "uri": bridge.uri, "languageId": "plaintext", "version": 1, "text": bridge.text
-            } }),
-        )?;
+        bridge.greet()?;
         Ok(bridge)
+    }
+
+    /// The bridge is killed. The editor lives on: its person types into it as before, and nobody hears of that.
+    ///
+    /// # Errors
+    /// When it cannot be killed.
+    pub fn lose(&mut self) -> Result<()> {
+        self.is_lost = true;
+        self.running.child.kill()?;
+        self.running.child.wait()?;
+        Ok(())
+    }
+
+    /// The editor starts another bridge, and shows it the file as it is by now.
+    ///
+    /// # Errors
+    /// When that does not answer.
+    pub fn come_back(&mut self, person: &Person) -> Result<()> {
+        self.running = Running::start(person, &self.dir)?;
+        self.is_lost = false;
+        self.greet()
+    }
+
+    fn greet(&mut self) -> Result<()> {
+        self.initialize()?;
+        let opened = json!({ "textDocument": {
+            "uri": self.uri, "languageId": "plaintext", "version": self.version, "text": self.text
+        } });
+        self.notify("textDocument/didOpen", &opened)
     }
 
     fn initialize(&mut self) -> Result<()> {
@@ -108,7 +147,7 @@ impl Bridge {
     /// The process id.
     #[must_use]
     pub fn pid(&self) -> u32 {
-        self.child.id()
+        self.running.child.id()
     }
 
     /// The editor's text.
@@ -120,7 +159,7 @@ impl Bridge {
     /// What the bridge has written to standard error.
     #[must_use]
     pub fn log(&self) -> String {
-        self.log.lock().expect("no writer panics").clone()
+        self.running.log.lock().expect("no writer panics").clone()
     }
 
     /// The user types at a byte offset. Returns when that was.
@@ -167,7 +206,7 @@ impl Bridge {
     /// # Errors
     /// When the bridge has ended.
     pub fn catch_up(&mut self) -> Result<()> {
-        while let Ok((_, message)) = self.messages.try_recv() {
+        while let Ok((_, message)) = self.running.messages.try_recv() {
             self.take(&message)?;
         }
         Ok(())
@@ -180,10 +219,10 @@ impl Bridge {
     pub fn quit(mut self) -> Result<()> {
         self.request("shutdown", &Value::Null)?;
         self.notify("exit", &Value::Null)?;
-        let log = self.log.clone();
+        let log = self.running.log.clone();
         let status = crate::wait::until_or(
             "the bridge to end",
-            || self.child.try_wait().ok().flatten(),
+            || self.running.child.try_wait().ok().flatten(),
             || log.lock().expect("no writer panics").clone(),
         )?;
         ensure!(status.success(), "it ended with {status}: {}", self.log());
@@ -219,7 +258,8 @@ impl Bridge {
     }
 
     fn next(&mut self, time: Duration) -> Result<(Instant, Value)> {
-        self.messages
+        self.running
+            .messages
             .recv_timeout(time)
             .map_err(|error| anyhow::anyhow!("the bridge says nothing ({error}):\n{}", self.log()))
     }
@@ -298,6 +338,9 @@ impl Bridge {
     }
 
     fn send(&mut self, message: &Value) -> Result<()> {
+        if self.is_lost {
+            return Ok(());
+        }
         let mut message = message.clone();
         message["jsonrpc"] = json!("2.0");
         // Requests and notifications without parameters leave them out.
@@ -307,18 +350,23 @@ impl Bridge {
             object.remove("params");
         }
         let body = message.to_string();
-        write!(self.stdin, "Content-Length: {}\r\n\r\n{body}", body.len())?;
-        self.stdin.flush()?;
+        write!(
+            self.running.stdin,
+            "Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        )?;
+        self.running.stdin.flush()?;
         Ok(())
     }
 }
 
-impl Drop for Bridge {
+impl Drop for Running {
     fn drop(&mut self) {
         // It may have ended already; then there is nothing to kill.
         let _ = self.child.kill();
         let _ = self.child.wait();
-        eprint!("--- bridge's log\n{}", self.log());
+        let log = self.log.lock().expect("no writer panics");
+        eprint!("--- bridge's log\n{log}");
     }
 }
 

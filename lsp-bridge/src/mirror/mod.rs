@@ -35,6 +35,7 @@ mod effect;
 mod follow;
 mod guest;
 mod ignores;
+mod journals;
 mod local;
 mod lock;
 mod merge;
@@ -52,6 +53,7 @@ mod watch;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
 use cap_std::fs::Dir;
 use thiserror::Error;
@@ -64,6 +66,8 @@ pub use editor::EditorSaved;
 pub use effect::{Effect, IndexEdit, Notice, Settled};
 use guest::GuestStore;
 use ignores::Ignores;
+use journals::LeftBehind;
+pub use journals::{Journal, Journals};
 use lock::Lock;
 pub(crate) use merge::{both, take_once, what_is_new};
 use replicas::Known;
@@ -115,6 +119,9 @@ pub struct Mirror {
     /// `.tutti/guests`.
     guests: Dir,
     store: StateStore,
+    /// Where this bridge keeps its journals, if an editor is there.
+    journals: Option<Arc<Journals>>,
+    left_behind: LeftBehind,
     /// What this bridge is in its directory: the owner holds the lock, a guest a store of its own.
     role: Role,
     ignores: Ignores,
@@ -169,6 +176,8 @@ impl Mirror {
             private,
             guests,
             store,
+            journals: None,
+            left_behind: LeftBehind::default(),
             role,
             watcher: None,
             me: me.to_owned(),

@@ -1,10 +1,12 @@
 //! The replicas that outlive the bridge, and what the mirror knows by them.
 
-use tutti_engine::Replica;
+use std::sync::Arc;
+
+use tutti_engine::{Left, Replica};
 use tutti_protocol::ids::DocumentId;
 
 use super::state::{BaseFile, Record};
-use super::{Mirror, MirrorError, Role, doing, merge};
+use super::{Journals, Mirror, MirrorError, Role, doing, merge};
 
 /// A document's replica as it was stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +36,56 @@ impl Mirror {
             state: record.state,
             unsaved: record.unsaved,
         }))
+    }
+
+    /// Keeps journals of what is open from now on, and looks up what earlier bridges have left.
+    pub fn keep_journals(&mut self) -> Result<Arc<Journals>, MirrorError> {
+        let opened = Journals::open(&self.private);
+        let (journals, left_behind) = doing("opening .tutti/journals", opened)?;
+        let journals = Arc::new(journals);
+        self.journals = Some(Arc::clone(&journals));
+        self.left_behind = left_behind;
+        Ok(journals)
+    }
+
+    /// What the journals of a document end with: that of an earlier opening by this bridge, and
+    /// those of bridges that have ended.
+    pub fn left(&self, document: &DocumentId) -> Vec<Left> {
+        let own = self.journals.as_ref().and_then(|own| own.left(document));
+        own.into_iter()
+            .chain(self.left_behind.of(document))
+            .collect()
+    }
+
+    /// An editor has come back to what a journal ends with: the others are older.
+    pub fn came_back(&mut self, document: &DocumentId) {
+        self.left_behind.forget(document);
+    }
+
+    /// Adds to what was stored of a document what journals have besides, which no server may have.
+    pub fn with_left(
+        &self,
+        document: &DocumentId,
+        stored: Option<Stored>,
+        left: &[Left],
+    ) -> Result<Option<Stored>, MirrorError> {
+        let mut all = stored;
+        for Left { state, .. } in left {
+            all = Some(match all {
+                None => Stored {
+                    state: state.clone(),
+                    unsaved: true,
+                },
+                Some(stored) => {
+                    let whole = self.whole(document, &stored.state, state)?;
+                    Stored {
+                        state: whole.state,
+                        unsaved: stored.unsaved || whole.lacked.is_some(),
+                    }
+                }
+            });
+        }
+        Ok(all)
     }
 
     /// Stores a document's replica. `unsaved` says whether it holds edits that the server has not

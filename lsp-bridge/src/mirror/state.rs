@@ -104,7 +104,8 @@ impl StateStore {
         let mut documents = Vec::new();
         for entry in self.dir.entries()? {
             let name = entry?.file_name();
-            documents.extend(name.to_str().and_then(document_of));
+            let name = name.to_str().and_then(|name| name.strip_suffix(SUFFIX));
+            documents.extend(name.and_then(document_of));
         }
         Ok(documents)
     }
@@ -165,7 +166,7 @@ impl StateStore {
 
 /// Ids differ by case, which some file systems do not see: an upper-case letter is written as `+`
 /// and the lower-case one.
-fn file_name(document: &DocumentId) -> String {
+pub(super) fn stem(document: &DocumentId) -> String {
     let mut name = String::new();
     for c in document.as_str().chars() {
         if c.is_ascii_uppercase() {
@@ -173,13 +174,18 @@ fn file_name(document: &DocumentId) -> String {
         }
         name.push(c.to_ascii_lowercase());
     }
-    name + SUFFIX
+    name
 }
 
-fn document_of(name: &str) -> Option<DocumentId> {
+fn file_name(document: &DocumentId) -> String {
+    stem(document) + SUFFIX
+}
+
+/// The document that [`stem`] has named.
+pub(super) fn document_of(stem: &str) -> Option<DocumentId> {
     let mut id = String::new();
     let mut upper = false;
-    for c in name.strip_suffix(SUFFIX)?.chars() {
+    for c in stem.chars() {
         match c {
             '+' => upper = true,
             c if std::mem::take(&mut upper) => id.push(c.to_ascii_uppercase()),

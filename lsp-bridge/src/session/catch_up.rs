@@ -1,6 +1,6 @@
 //! Closed documents: brought up to date with the server, handed to the mirror, and left.
 
-use tutti_engine::Replica;
+use tutti_engine::{Left, Replica};
 use tutti_protocol::ids::DocumentId;
 use tutti_protocol::role::Role;
 
@@ -60,10 +60,13 @@ impl Project {
         document: DocumentId,
         stored: Option<Stored>,
         base: Option<Vec<u8>>,
+        left: Vec<Left>,
     ) {
         self.loading.remove(&document);
         if let Some(opening) = self.opening.get_mut(&document) {
             opening.base = Some(base.clone());
+            let shown = left.into_iter().flat_map(|left| left.shown);
+            opening.left = shown.collect();
         }
         if !self.rooms.contains_key(&document) {
             let was_unsaved = stored.as_ref().map(|stored| stored.unsaved);

@@ -5,13 +5,15 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use tokio::sync::mpsc;
+use tutti_engine::Left;
 use tutti_protocol::ids::DocumentId;
 use tutti_protocol::index::FileEntry;
 
 use crate::mirror::{
-    Changes, DiskChanges, EditorSaved, Effect, Mirror, MirrorError, Settled, Stored,
+    Changes, DiskChanges, EditorSaved, Effect, Journals, Mirror, MirrorError, Settled, Stored,
 };
 
 /// Something for the mirror to do; see the methods of [`Mirror`].
@@ -27,6 +29,8 @@ pub(super) enum Task {
     },
     Opened(DocumentId),
     Closed(DocumentId),
+    /// The editor has come back to what a journal ends with.
+    CameBack(DocumentId),
     EditorSaved(DocumentId, EditorSaved),
     Persist {
         document: DocumentId,
@@ -49,6 +53,7 @@ pub(super) enum News {
         owner: bool,
         index: Option<Stored>,
         changes: Option<DiskChanges>,
+        journals: Arc<Journals>,
     },
     /// The mirror cannot be opened.
     Failed(MirrorError),
@@ -57,6 +62,7 @@ pub(super) enum News {
         document: DocumentId,
         stored: Option<Stored>,
         base: Option<Vec<u8>>,
+        left: Vec<Left>,
     },
     /// The answer to [`Task::Settle`].
     Settled(DocumentId, Settled),
@@ -139,6 +145,7 @@ fn ready(mirror: &mut Mirror) -> Result<News, MirrorError> {
         owner: mirror.is_owner(),
         index,
         changes: watch(mirror)?,
+        journals: mirror.keep_journals()?,
     })
 }
 
@@ -150,12 +157,15 @@ fn watch(mirror: &mut Mirror) -> Result<Option<DiskChanges>, MirrorError> {
 fn perform(mirror: &mut Mirror, task: Task) -> Result<Option<News>, MirrorError> {
     let effects = match task {
         Task::Load(document) => {
+            let left = mirror.left(&document);
             let stored = mirror.stored(&document)?;
+            let stored = mirror.with_left(&document, stored, &left)?;
             let base = mirror.base(&document)?;
             return Ok(Some(News::Loaded {
                 document,
                 stored,
                 base,
+                left,
             }));
         }
         Task::IndexChanged(entries) => mirror.index_changed(entries)?,
@@ -176,6 +186,10 @@ fn perform(mirror: &mut Mirror, task: Task) -> Result<Option<News>, MirrorError>
             return Ok(None);
         }
         Task::Closed(document) => mirror.closed(&document)?,
+        Task::CameBack(document) => {
+            mirror.came_back(&document);
+            return Ok(None);
+        }
         Task::EditorSaved(document, saved) => {
             mirror.editor_saved(&document, saved)?;
             return Ok(None);

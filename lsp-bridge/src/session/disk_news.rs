@@ -18,7 +18,11 @@ impl Project {
                 owner,
                 index,
                 changes,
-            } => self.mirror_ready(owner, index, changes),
+                journals,
+            } => {
+                self.keep_journals(journals);
+                self.mirror_ready(owner, index, changes);
+            }
             News::Failed(error) => {
                 self.now_ready();
                 self.progress.end("not connected");
@@ -28,7 +32,8 @@ impl Project {
                 document,
                 stored,
                 base,
-            } => self.loaded(document, stored, base),
+                left,
+            } => self.loaded(document, stored, base, left),
             News::Settled(document, settled) => self.settled(&document, settled),
             News::Effects(effects) => self.mirror_effects(effects),
             News::TookOver(changes) => {

@@ -14,6 +14,7 @@ use crate::lsp::Severity;
 impl Project {
     /// Does what the engine asks for on behalf of `document`.
     pub(super) fn perform(&mut self, document: &DocumentId, effects: Vec<Effect>) {
+        self.write_journal(document);
         let mut cannot_flush = false;
         let store_at = self.clock.after(STORE_MS);
         for effect in effects {

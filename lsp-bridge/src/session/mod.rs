@@ -20,6 +20,7 @@ mod documents;
 mod effects;
 mod guess;
 mod index;
+mod journal;
 mod link_events;
 mod opening;
 mod outbox;

@@ -1,10 +1,12 @@
 //! Documents that an editor has just opened, until the engine has them.
 
 use ropey::Rope;
+use tutti_engine::diff::diff;
 use tutti_engine::{Change, Document, Effect, Millis, Opened, Replica};
 use tutti_protocol::ids::DocumentId;
 use tutti_protocol::index::Eol;
 
+use super::disk::Task;
 use super::project::{Connection, Project, new_client_id};
 use super::room::{Closed, Held, Open, Step};
 use crate::mirror::what_is_new;
@@ -23,6 +25,8 @@ pub(super) struct Opening {
     pub(super) reports: Vec<Report>,
     /// The state that the file on disk came from, once the mirror has told.
     pub(super) base: Option<Option<Vec<u8>>>,
+    /// What an editor may have shown of it when its bridge ended.
+    pub(super) left: Vec<Vec<u8>>,
     /// The editor has closed it already. What it reported counts all the same.
     pub(super) gone: bool,
     patience: Patience,
@@ -50,6 +54,7 @@ impl Opening {
             version,
             reports,
             base: None,
+            left: Vec::new(),
             gone: false,
             patience: Patience::Unneeded,
         }
@@ -99,8 +104,10 @@ impl Project {
             .filter(|(other, _)| other == document)
             .map(|(_, state)| state.as_slice());
         let newest = opening.base.as_ref().and_then(|base| base.as_deref());
-        let mut base = pick_base(newest, overwritten, shows);
-        let is_known = shows(room.replica()) || base.as_ref().is_some_and(shows);
+        let left = opening.left.iter().map(Vec::as_slice);
+        let picked = pick_base(newest, left, overwritten, text);
+        let is_known = shows(room.replica()) || picked.is_known;
+        let (mut base, is_left) = (picked.base, picked.is_left);
         let is_synced = room.synced;
         let mut new = None;
         if !is_known {
@@ -138,6 +145,9 @@ impl Project {
             user: new_client_id(),
         };
         let mut effects = self.show(document, opening.uri, base, opened);
+        if is_left {
+            self.disk.give(Task::CameBack(document.clone()));
+        }
         if is_merged {
             // The engine, without a base, takes the text for one that was never merged.
             let of_no_base = |e: &Effect| matches!(e, Effect::Recover { .. } | Effect::Tell { .. });
@@ -171,13 +181,13 @@ impl Project {
     /// Hands the document to the engine.
     fn show(
         &mut self,
-        document: &DocumentId,
+        id: &DocumentId,
         uri: String,
         base: Option<Replica>,
         opened: Opened,
     ) -> Vec<Effect> {
         let (now, user) = (self.clock.now(), opened.user);
-        let Some(room) = self.rooms.get_mut(document) else {
+        let Some(room) = self.rooms.get_mut(id) else {
             return Vec::new();
         };
         let placeholder = Held::Closed(Box::new(Closed {
@@ -196,7 +206,9 @@ impl Project {
             uri,
             user,
             wake_at: None,
+            journal: None,
         }));
+        self.begin_journal(id);
         effects
     }
 
@@ -250,18 +262,56 @@ fn as_shared(text: &str, crlf: bool, keeps_newline: bool, like: &Replica) -> Rop
     Rope::from(text)
 }
 
-/// The state that the opened text came from: what the mirror says, or, if the text is exactly
-/// what a file held until just now, that.
+/// The state that an opened text came from.
+struct Picked {
+    base: Option<Replica>,
+    /// Whatever differs from it is the person's.
+    is_known: bool,
+    /// It is what an editor showed when its bridge ended: that editor is still there.
+    is_left: bool,
+}
+
+/// Picks the state that an opened text came from: one that has exactly this text, first what the
+/// mirror says of the file; else that, or, if it is nearer, what an editor showed when its bridge
+/// ended.
 fn pick_base<'a>(
     newest: Option<&'a [u8]>,
+    left: impl Iterator<Item = &'a [u8]>,
     overwritten: impl Iterator<Item = &'a [u8]>,
-    shows: impl Fn(&Replica) -> bool,
-) -> Option<Replica> {
-    let replica = |state: &[u8]| Replica::from_state(new_client_id(), state).ok();
-    newest
-        .into_iter()
-        .chain(overwritten)
-        .filter_map(replica)
-        .find(shows)
-        .or_else(|| newest.and_then(replica))
+    text: impl Fn(&Replica) -> Rope,
+) -> Picked {
+    let mut picked = Picked {
+        base: None,
+        is_known: false,
+        is_left: false,
+    };
+    let mut least = usize::MAX;
+    let nearer = newest.map(|state| (state, false));
+    let nearer = nearer.into_iter().chain(left.map(|state| (state, true)));
+    for (state, is_left) in nearer {
+        let Ok(base) = Replica::from_state(new_client_id(), state) else {
+            continue;
+        };
+        let cost = diff(base.rope(), &text(&base)).cost();
+        if cost < least {
+            least = cost;
+            picked = Picked {
+                base: Some(base),
+                is_known: is_left || cost == 0,
+                is_left,
+            };
+        }
+    }
+    if least > 0 {
+        let replica = |state: &[u8]| Replica::from_state(new_client_id(), state).ok();
+        let shows = |replica: &Replica| *replica.rope() == text(replica);
+        if let Some(base) = overwritten.filter_map(replica).find(shows) {
+            picked = Picked {
+                base: Some(base),
+                is_known: true,
+                is_left: false,
+            };
+        }
+    }
+    picked
 }

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -27,7 +28,7 @@ use super::room::Room;
 use super::saved::Saved;
 use crate::link::{self, Command};
 use crate::lsp::{Abilities, Client};
-use crate::mirror::{Changes, DiskChanges};
+use crate::mirror::{Changes, DiskChanges, Journals};
 
 /// What is needed to take part in a project.
 pub(crate) struct Setup {
@@ -68,6 +69,8 @@ pub(super) struct Project {
     disk_news: mpsc::Receiver<News>,
     pub(super) disk_changes: Option<DiskChanges>,
     pub(super) owner: bool,
+    /// Where the journals of open documents are kept.
+    pub(super) journals: Option<Arc<Journals>>,
     /// The mirror has been opened and the stored index loaded, or neither will ever be.
     pub(super) ready: bool,
     /// What the editor told before that.
@@ -154,6 +157,7 @@ impl Project {
             disk_news,
             disk_changes: None,
             owner: false,
+            journals: None,
             ready: false,
             early: Vec::new(),
             connection: Connection::Unknown,

@@ -5,6 +5,7 @@ use tutti_engine::{BadUpdate, Document, Millis, Replica};
 
 use super::guess::Guess;
 use super::saved::Saved;
+use crate::mirror::Journal;
 
 /// One document that this session takes part in.
 pub(super) struct Room {
@@ -41,6 +42,8 @@ pub(super) struct Open {
     pub(super) user: u64,
     /// When the engine wants to be woken.
     pub(super) wake_at: Option<Millis>,
+    /// What is kept for the bridge after this one; `None` where that cannot be written.
+    pub(super) journal: Option<Journal>,
 }
 
 /// A document that nobody shows.

@@ -19,7 +19,7 @@ fn copy(from: &Path, to: &Path) {
 }
 
 /// A directory whose file says `file`, whose project says `shared`, and whose record of both is
-/// from when they said `one`.
+/// from when they said `one`, with no journal: as after a loss of power.
 async fn behind(hub: &Hub, shared: &str, file: &str) -> Arc<tempfile::TempDir> {
     let ada = Editor::start(hub, &[("a", "one\n")]).await;
     eventually(|| hub.texts() == ["one\n"]).await;
@@ -39,6 +39,7 @@ async fn behind(hub: &Hub, shared: &str, file: &str) -> Arc<tempfile::TempDir> {
     }
     assert_eq!(hub.texts(), [shared]);
     fs::remove_dir_all(&record).unwrap();
+    fs::remove_dir_all(files.path().join("work/.tutti/journals")).unwrap();
     copy(&old, &record);
     fs::write(files.path().join("work/a"), file).unwrap();
     files

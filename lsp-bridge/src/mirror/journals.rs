@@ -1,0 +1,225 @@
+//! The journals of open documents: `.tutti/journals/SESSION/DOCUMENT.journal`.
+//!
+//! Each bridge that has an editor keeps them in a directory of its own, which it holds locked. When
+//! it has ended, however that was, the next one reads what they end with: what the editor showed,
+//! which may be open still. Nothing is synced to the disk here: what a loss of power takes, it takes
+//! from the editor as well.
+//!
+//! A journal is a line that names the format and its entries, each behind its length and the first
+//! bytes of its SHA-256. One that was cut ends before the first entry that does not add up.
+
+use std::collections::HashMap;
+use std::fs::{File, TryLockError};
+use std::io::{self, Write};
+use std::time::{Duration, SystemTime};
+
+use cap_fs_ext::{DirExt, FollowSymlinks, OpenOptionsFollowExt};
+use cap_std::fs::{Dir, OpenOptions};
+use tutti_engine::Left;
+use tutti_protocol::ids::DocumentId;
+
+use super::merge::new_client_id;
+use super::state::{document_of, hash, stem};
+use super::tree::{Private, read_small, write_atomically};
+
+const JOURNALS: &str = "journals";
+const LOCK_FILE: &str = "lock";
+const SUFFIX: &str = ".journal";
+const MAGIC: &[u8] = b"tutti journal 1\n";
+/// Of an entry: its length, and as many bytes of its hash.
+const LENGTH_BYTES: usize = 4;
+const CHECK_BYTES: usize = 8;
+/// A journal is begun anew when it is this long, and twice as long as it was at its beginning.
+const LONG_BYTES: usize = 256 << 10;
+/// No editor waits longer for its next bridge.
+const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Where this bridge keeps its journals, and what earlier ones have left.
+#[derive(Debug)]
+pub struct Journals {
+    dir: Dir,
+    /// Tells the other bridges that this one lives.
+    _lock: File,
+}
+
+/// The journal of one document, while its editor shows it.
+#[derive(Debug)]
+pub struct Journal {
+    file: File,
+    begun_bytes: usize,
+    bytes: usize,
+}
+
+/// The journals of bridges that have ended, by document.
+#[derive(Debug, Default)]
+pub(super) struct LeftBehind {
+    dirs: HashMap<DocumentId, Vec<Dir>>,
+}
+
+impl Journals {
+    /// A new directory beneath `.tutti/journals`, and what the others there have left. Those that
+    /// nobody will come back for are removed.
+    pub(super) fn open(private: &Private) -> io::Result<(Self, LeftBehind)> {
+        let all = private.subdirectory(JOURNALS)?;
+        let left = LeftBehind::read(&all)?;
+        loop {
+            let name = format!("{:016x}", fastrand::u64(..));
+            all.create_dir(&name)?;
+            let dir = all.open_dir_nofollow(&name)?;
+            let lock = open_lock(&dir)?;
+            lock.lock()?;
+            // Another bridge that was just starting may have taken it for one left behind.
+            if all.symlink_metadata(&name).is_ok() {
+                return Ok((Self { dir, _lock: lock }, left));
+            }
+        }
+    }
+
+    /// Begins the journal of a document, in the place of an earlier one.
+    pub fn begin(&self, document: &DocumentId, start: &[u8]) -> io::Result<Journal> {
+        let name = journal_name(document);
+        let bytes = [MAGIC, &encode(start)].concat();
+        write_atomically(&self.dir, &name, &bytes, false)?;
+        let mut options = OpenOptions::new();
+        options.append(true).follow(FollowSymlinks::No);
+        let file = self.dir.open_with(&name, &options)?.into_std();
+        let bytes = bytes.len();
+        Ok(Journal {
+            file,
+            begun_bytes: bytes,
+            bytes,
+        })
+    }
+
+    /// What this bridge's own journal of a document ends with, if there is one.
+    pub(super) fn left(&self, document: &DocumentId) -> Option<Left> {
+        read(&self.dir, document)
+    }
+}
+
+impl Journal {
+    /// Adds an entry.
+    pub fn add(&mut self, entry: &[u8]) -> io::Result<()> {
+        let bytes = encode(entry);
+        self.bytes += bytes.len();
+        // In one call, so that a kill leaves it whole or not at all.
+        self.file.write_all(&bytes)
+    }
+
+    /// Whether it is time to begin anew.
+    pub fn is_long(&self) -> bool {
+        self.bytes > LONG_BYTES.max(2 * self.begun_bytes)
+    }
+}
+
+impl LeftBehind {
+    fn read(all: &Dir) -> io::Result<Self> {
+        let mut left = Self::default();
+        for entry in all.entries()? {
+            let entry = entry?;
+            let Ok(dir) = all.open_dir_nofollow(entry.file_name()) else {
+                continue;
+            };
+            let lock = open_lock(&dir)?;
+            match lock.try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => continue,
+                Err(TryLockError::Error(error)) => return Err(error),
+            }
+            let (documents, is_old) = contents(&dir)?;
+            if documents.is_empty() || is_old {
+                all.remove_dir_all(entry.file_name())?;
+                continue;
+            }
+            for document in documents {
+                left.dirs
+                    .entry(document)
+                    .or_default()
+                    .push(dir.try_clone()?);
+            }
+        }
+        Ok(left)
+    }
+
+    /// What the journals of a document end with.
+    pub(super) fn of(&self, document: &DocumentId) -> Vec<Left> {
+        let dirs = self.dirs.get(document).into_iter().flatten();
+        dirs.filter_map(|dir| read(dir, document)).collect()
+    }
+
+    /// An editor has come back to what one of them ends with, or to something newer: none is needed
+    /// any more.
+    pub(super) fn forget(&mut self, document: &DocumentId) {
+        for dir in self.dirs.remove(document).into_iter().flatten() {
+            if let Err(error) = dir.remove_file(journal_name(document)) {
+                tracing::debug!(%document, %error, "a journal stays behind");
+            }
+        }
+    }
+}
+
+/// The documents with a journal in a directory, and whether nobody has written there for long.
+fn contents(dir: &Dir) -> io::Result<(Vec<DocumentId>, bool)> {
+    let mut documents = Vec::new();
+    let mut newest = SystemTime::UNIX_EPOCH;
+    for entry in dir.entries()? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let name = name.to_str().and_then(|name| name.strip_suffix(SUFFIX));
+        if let Some(document) = name.and_then(document_of) {
+            documents.push(document);
+            newest = newest.max(entry.metadata()?.modified()?.into_std());
+        }
+    }
+    let age = SystemTime::now().duration_since(newest);
+    Ok((documents, age.is_ok_and(|age| age > KEPT)))
+}
+
+fn open_lock(dir: &Dir) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).follow(FollowSymlinks::No);
+    Ok(dir.open_with(LOCK_FILE, &options)?.into_std())
+}
+
+fn journal_name(document: &DocumentId) -> String {
+    stem(document) + SUFFIX
+}
+
+fn encode(entry: &[u8]) -> Vec<u8> {
+    let length = (entry.len() as u32).to_le_bytes();
+    let check = hash(entry);
+    [&length, &check[..CHECK_BYTES], entry].concat()
+}
+
+fn decode(mut bytes: &[u8]) -> Vec<&[u8]> {
+    let mut entries = Vec::new();
+    while let Some((length, rest)) = bytes.split_first_chunk::<LENGTH_BYTES>()
+        && let Some((check, rest)) = rest.split_first_chunk::<CHECK_BYTES>()
+        && let Some((entry, rest)) = rest.split_at_checked(u32::from_le_bytes(*length) as usize)
+        && hash(entry).starts_with(check)
+    {
+        entries.push(entry);
+        bytes = rest;
+    }
+    entries
+}
+
+fn read(dir: &Dir, document: &DocumentId) -> Option<Left> {
+    let bytes = match read_small(dir, &journal_name(document)) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+        Err(error) => {
+            tracing::warn!(%document, %error, "a journal cannot be read");
+            return None;
+        }
+    };
+    let entries = decode(bytes.strip_prefix(MAGIC)?);
+    let (start, entries) = entries.split_first()?;
+    match Left::read(new_client_id(), start, entries.iter().copied()) {
+        Ok(left) => Some(left),
+        Err(error) => {
+            tracing::warn!(%document, %error, "a journal makes no sense");
+            None
+        }
+    }
+}
