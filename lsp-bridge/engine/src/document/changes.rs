@@ -77,6 +77,7 @@ impl Document {
         now: Millis,
         effects: &mut Vec<Effect>,
     ) {
+        self.found_hearing();
         let is_whole = changes.iter().any(|change| change.range.is_none());
         if version < self.version && is_whole {
             // An older text than the one we know: what it says has been said.

@@ -183,17 +183,23 @@ impl Document {
     }
 
     /// The edit under way came to nothing, and the same would again.
-    pub(super) fn skipped(&mut self, now: Millis) {
+    pub(super) fn skipped(&mut self, now: Millis, effects: &mut Vec<Effect>) {
+        let version = self.version;
+        let is_done = |flight: &Flight| flight.accepted && flight.version == version;
+        let checks = !(self.dialect.version_0_is_unchecked && version == 0);
+        if !checks && self.flight.as_ref().is_some_and(is_done) {
+            return self.found_deaf(effects);
+        }
         if let Some(flight) = self.drop_flight() {
             self.retry.was_futile(flight.version, flight.target, now);
         }
     }
 
     /// Gives up an edit whose time has run out, without asking for the same again.
-    pub(super) fn lapse(&mut self, now: Millis) {
+    pub(super) fn lapse(&mut self, now: Millis, effects: &mut Vec<Effect>) {
         let due = |deadline: Option<Millis>| deadline.is_some_and(|deadline| deadline <= now);
         if self.flight.as_ref().is_some_and(|f| due(f.deadline)) {
-            self.skipped(now);
+            self.skipped(now, effects);
         }
         if due(self.retry.not_before) {
             self.retry.not_before = None;

@@ -47,7 +47,7 @@ impl Document {
     }
 
     /// The editor has answered. `is_sure`: it has reported everything.
-    pub(super) fn flushed(&mut self, is_sure: bool, now: Millis) {
+    pub(super) fn flushed(&mut self, is_sure: bool, now: Millis, effects: &mut Vec<Effect>) {
         self.flushing.answered += 1;
         self.flushing.is_done = true;
         self.flushing.until = None;
@@ -59,7 +59,7 @@ impl Document {
             .is_some_and(|number| number <= answered);
         // The editor said yes, and has not done it.
         if is_sure && is_missed {
-            self.skipped(now);
+            self.skipped(now, effects);
         }
     }
 

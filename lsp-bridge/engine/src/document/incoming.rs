@@ -92,7 +92,7 @@ impl Document {
     }
 
     /// The edit under way is in the editor: it changed what is shown by `edit`.
-    fn take_in_flight(&mut self, edit: &Patch) {
+    pub(super) fn take_in_flight(&mut self, edit: &Patch) {
         let Some(flight) = self.flight.take() else {
             return;
         };
@@ -228,7 +228,7 @@ impl Document {
             text: text.to_string(),
         };
         self.reported(self.version, &[change], effects);
-        self.lapse(now);
+        self.lapse(now, effects);
     }
 
     /// Others have written.
@@ -265,6 +265,6 @@ impl Document {
         if !self.early.is_empty() && self.early_since.after(EARLY_MS) <= now {
             self.take_early(effects);
         }
-        self.lapse(now);
+        self.lapse(now, effects);
     }
 }

@@ -22,6 +22,7 @@
 
 mod alignment;
 mod changes;
+mod deaf;
 mod flight;
 mod flushing;
 mod form;
@@ -197,6 +198,8 @@ pub struct Document {
     /// Changes that came before their predecessors, and when the first of them came.
     early: BTreeMap<i32, Vec<Change>>,
     early_since: Millis,
+    /// The editor reports nothing any more, see [`Document::found_deaf`].
+    is_deaf: bool,
     told: bool,
     history: History,
     journaled: Journaled,
@@ -256,6 +259,7 @@ impl Document {
             next_edit: 0,
             early: BTreeMap::new(),
             early_since: now,
+            is_deaf: false,
             told: false,
             history: History::new(opened.user),
             journaled: Journaled::default(),
@@ -279,7 +283,7 @@ impl Document {
             Event::Saved { text } => self.saved(text, now, &mut effects),
             Event::Remote { update } => self.remote(&update, &mut effects),
             Event::Answered { edit, answer } => self.answered(edit, answer, now, &mut effects),
-            Event::Flushed { is_sure } => self.flushed(is_sure, now),
+            Event::Flushed { is_sure } => self.flushed(is_sure, now, &mut effects),
             Event::Undo => {
                 let update = self.history.undo(&mut self.main);
                 self.reverted(update, &mut effects);

@@ -14,7 +14,8 @@ use crate::replica::{Mark, Step};
 impl Document {
     /// Asks the editor for what it lacks, if nothing is under way, and for a tick when one is due.
     pub(super) fn synchronise(&mut self, now: Millis, effects: &mut Vec<Effect>) {
-        if self.flight.is_none() && self.early.is_empty() && self.retry.not_before.is_none() {
+        let is_free = self.flight.is_none() && !self.is_deaf;
+        if is_free && self.early.is_empty() && self.retry.not_before.is_none() {
             self.send_edit(now, effects);
         }
         let early = (!self.early.is_empty()).then(|| self.early_since.after(EARLY_MS));

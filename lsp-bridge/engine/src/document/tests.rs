@@ -5,12 +5,16 @@ use crate::position::Range;
 
 /// A document on which everyone has agreed on `shared`, opened by a client that shows `shown`.
 fn open(client: &str, shared: &str, shown: &str) -> Document {
+    open_at(7, client, shared, shown)
+}
+
+fn open_at(version: i32, client: &str, shared: &str, shown: &str) -> Document {
     let mut main = Replica::new(1);
     main.edit(shared);
     let base = main.fork(2);
     let opened = Opened {
         text: shown.into(),
-        version: 7,
+        version,
         encoding: Encoding::Utf16,
         dialect: Dialect::choose(Some(client)),
         eol_crlf: false,
@@ -295,4 +299,32 @@ fn a_very_long_line_is_a_line_like_others() {
     assert_eq!(text.chars().position(|c| c == 'X'), Some(500_000));
     let effects = others_write(&mut document, &format!("{text}Y"));
     assert_eq!(edits(&effects), [(0, 1_500_001, 0, 1_500_001, "Y")]);
+}
+
+#[test]
+fn an_editor_that_has_gone_deaf_is_asked_once() {
+    for hears_again in [false, true] {
+        let mut document = open_at(0, "Neovim", "one\n", "one\n");
+        let sure = Event::Flushed { is_sure: true };
+        others_write(&mut document, "one two\n");
+        let effects = document.handle(sure.clone(), Millis(2));
+        assert_eq!(edits(&effects), [(0, 3, 0, 3, " two")]);
+        let (edit, answer) = (EditId(0), Answer::Applied);
+        document.handle(Event::Answered { edit, answer }, Millis(3));
+        let effects = document.handle(sure.clone(), Millis(4));
+        assert!(matches!(effects[..], [Effect::Tell { .. }]), "{effects:?}");
+        let effects = others_write(&mut document, "one two three\n");
+        assert_eq!(effects, []);
+        assert_eq!(document.handle(Event::Tick, Millis(60_000)), []);
+        // What was typed meanwhile comes with the save, or with a report after all.
+        let text = "my one two\n";
+        if hears_again {
+            let effects = reports(&mut document, 9, text);
+            assert_eq!(edits(&effects), [(0, 10, 0, 10, " three")]);
+        } else {
+            let text = Some(text.to_owned());
+            document.handle(Event::Saved { text }, Millis(60_001));
+        }
+        assert_eq!(document.main().text(), "my one two three\n");
+    }
 }

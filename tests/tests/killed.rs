@@ -1,0 +1,146 @@
+//! Real editors whose bridge is killed while they live on: whatever was typed before, in between and after is there
+//! once, beside what others typed meanwhile.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use tutti_tests::editor::Kind;
+use tutti_tests::scene::Scene;
+use tutti_tests::wait::until;
+
+const TEXT: &str = "# one\n# two\n# three\n";
+const PACE: Duration = Duration::from_millis(30);
+/// What is typed before, in between, and after; by the others, at the start of the text.
+const ROUNDS: [[&str; 4]; 3] = [
+    ["abc", "def", "ghi", "OTHERS1 "],
+    ["jkl", "mno", "pqr", "OTHERS2 "],
+    ["stu", "vwx", "yzz", "OTHERS3 "],
+];
+
+/// The bridges that work in a directory.
+fn bridges(dir: &Path) -> Result<Vec<u32>> {
+    let dir = dir.canonicalize()?;
+    let is_bridge = |pid: &u32| {
+        let of = |name: &str| Path::new("/proc").join(pid.to_string()).join(name);
+        let words = fs::read(of("cmdline")).unwrap_or_default();
+        let place = fs::read_link(of("cwd")).unwrap_or_default();
+        words.ends_with(b"tutti\0lsp\0") && place == dir
+    };
+    let pids = fs::read_dir("/proc")?.filter_map(|entry| {
+        let name = entry.ok()?.file_name();
+        name.to_str()?.parse().ok()
+    });
+    Ok(pids.filter(is_bridge).collect())
+}
+
+fn kill(scene: &Scene) -> Result<()> {
+    let dir = scene.editor.file().parent().context("a directory")?;
+    let running = bridges(dir)?;
+    ensure!(running.len() == 1, "bridges: {running:?}");
+    let pid = running[0].to_string();
+    let killed = Command::new("kill").args(["-9", &pid]).status()?;
+    ensure!(killed.success(), "{pid} could not be killed");
+    until("the bridge to end", || {
+        bridges(dir).ok().filter(|all| !all.contains(&running[0]))
+    })?;
+    Ok(())
+}
+
+/// As its person would, the editor is told to start its language server anew.
+fn restart(scene: &Scene, kind: Kind) -> Result<()> {
+    let terminal = scene.editor.terminal();
+    scene.editor.escape()?;
+    match kind {
+        Kind::Neovim => terminal.text(":doautocmd BufReadPost")?,
+        Kind::Helix => terminal.text(":set-language python")?,
+        Kind::Emacs => {
+            terminal.keys(&["M-x"])?;
+            terminal.text("eglot")?;
+        }
+    }
+    terminal.keys(&["Enter"])?;
+    let dir = scene.editor.file().parent().context("a directory")?;
+    until("another bridge", || {
+        bridges(dir).ok().filter(|all| !all.is_empty())
+    })?;
+    Ok(())
+}
+
+fn is_killed_again_and_again(kind: Kind) -> Result<()> {
+    let mut scene = Scene::open(kind, TEXT, None)?;
+    let mut expected = TEXT.to_owned();
+    for [before, between, after, others] in ROUNDS {
+        scene.editor.type_behind("# two")?;
+        scene.editor.type_text(before, PACE)?;
+        kill(&scene)?;
+        // See `neovim_goes_deaf_and_hears_again`.
+        let between = if kind == Kind::Neovim { "" } else { between };
+        scene.editor.type_text(between, PACE)?;
+        scene.other.insert(0, others)?;
+        restart(&scene, kind)?;
+        scene.editor.type_behind("# two")?;
+        scene.editor.type_text(after, PACE)?;
+        scene.editor.escape()?;
+        let typed = [before, between, after].concat();
+        let line = expected.lines().nth(1).context("a second line")?.to_owned();
+        expected = others.to_owned() + &expected.replacen(&line, &(line.clone() + &typed), 1);
+        scene.other.holds(&expected)?;
+        scene.editor.holds(&expected)?;
+    }
+    scene.server_holds(&expected)?;
+    scene.editor.quit()
+}
+
+#[test]
+fn neovim() -> Result<()> {
+    is_killed_again_and_again(Kind::Neovim)
+}
+
+/// Neovim 0.10 reports nothing more of a buffer that is typed into while no language server is there. Its person is
+/// told, and nothing is written twice.
+#[test]
+fn neovim_goes_deaf_and_hears_again() -> Result<()> {
+    let mut scene = Scene::open(Kind::Neovim, TEXT, None)?;
+    let terminal = scene.editor.terminal();
+    scene.editor.type_behind("# two")?;
+    scene.editor.type_text("abc", PACE)?;
+    kill(&scene)?;
+    scene.editor.type_text("def", PACE)?;
+    restart(&scene, Kind::Neovim)?;
+    scene.other.holds(&TEXT.replace("two", "twoabcdef"))?;
+    scene.other.insert(0, "OTHERS ")?;
+    terminal.shows(":bwipeout")?;
+    terminal.shows("OTHERS # one")?;
+    terminal.keys(&["Enter"])?;
+    scene.editor.type_behind("# three")?;
+    scene.editor.type_text("ghi", PACE)?;
+    scene.editor.escape()?;
+    scene.editor.save()?;
+    let mut expected = "OTHERS # one\n# twoabcdef\n# threeghi\n".to_owned();
+    scene.other.holds(&expected)?;
+    terminal.text(":bwipeout")?;
+    terminal.keys(&["Enter"])?;
+    terminal.text(":e metronome.py")?;
+    terminal.keys(&["Enter"])?;
+    scene.editor.type_behind("# threeghi")?;
+    scene.editor.type_text("jkl", PACE)?;
+    scene.editor.escape()?;
+    expected = expected.replace("ghi", "ghijkl");
+    scene.other.holds(&expected)?;
+    scene.other.insert(0, "MORE ")?;
+    scene.editor.holds(&format!("MORE {expected}"))?;
+    scene.editor.quit()
+}
+
+#[test]
+fn helix() -> Result<()> {
+    is_killed_again_and_again(Kind::Helix)
+}
+
+#[test]
+fn emacs() -> Result<()> {
+    is_killed_again_and_again(Kind::Emacs)
+}
