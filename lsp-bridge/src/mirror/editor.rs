@@ -7,7 +7,7 @@ use tutti_protocol::path::ProjectPath;
 use super::effect::{Effect, Notice};
 use super::state::{Base, BaseFile, Record, hash};
 use super::tree::Found;
-use super::{Mirror, MirrorError, Role, doing, text};
+use super::{HeldOpen, Mirror, MirrorError, Role, doing, text};
 
 /// What an editor has written, see [`Mirror::editor_saved`].
 #[derive(Debug, Clone)]
@@ -42,6 +42,11 @@ impl Mirror {
             return Ok(None);
         };
         self.keep_aside(path, text.as_bytes(), reason).map(Some)
+    }
+
+    /// What the session's editor has open is told here, too, at once.
+    pub fn look_at(&mut self, held_open: HeldOpen) {
+        self.held_open = held_open;
     }
 
     /// A file that an editor has opened is the editor's until [`Mirror::closed`].

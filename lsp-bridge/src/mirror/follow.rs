@@ -56,7 +56,7 @@ impl Mirror {
 
     /// Whether an editor has the document open, here or through a guest of this directory.
     pub(super) fn is_open(&mut self, document: &DocumentId) -> Result<bool, MirrorError> {
-        if self.open.contains(document) {
+        if self.open.contains(document) || self.held_open.has(document) {
             return Ok(true);
         }
         let with_a_guest = self.guests_have_open(document)?;

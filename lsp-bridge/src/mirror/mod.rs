@@ -34,6 +34,7 @@ mod editor;
 mod effect;
 mod follow;
 mod guest;
+mod held;
 mod ignores;
 mod journals;
 mod local;
@@ -65,6 +66,7 @@ use tutti_protocol::path::{PathError, ProjectPath};
 pub use editor::EditorSaved;
 pub use effect::{Effect, IndexEdit, Notice, Settled};
 use guest::GuestStore;
+pub use held::HeldOpen;
 use ignores::Ignores;
 use journals::LeftBehind;
 pub use journals::{Journal, Journals};
@@ -137,6 +139,8 @@ pub struct Mirror {
     /// New documents of this bridge that the index has not been seen to list yet.
     announced: HashSet<DocumentId>,
     open: HashSet<DocumentId>,
+    /// The same as the session has it, which is ahead.
+    held_open: HeldOpen,
     /// Documents that were passed over because a guest's editor had them open.
     with_guests: BTreeSet<DocumentId>,
     /// Files here that are not shared.
@@ -188,6 +192,7 @@ impl Mirror {
             shown: BTreeMap::new(),
             announced: HashSet::new(),
             open: HashSet::new(),
+            held_open: HeldOpen::default(),
             with_guests: BTreeSet::new(),
             left_alone: BTreeMap::new(),
             refused: BTreeMap::new(),

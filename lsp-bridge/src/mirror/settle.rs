@@ -1,5 +1,7 @@
 //! Bringing one file and its document together.
 
+use std::time::Duration;
+
 use tutti_engine::Replica;
 use tutti_protocol::ids::DocumentId;
 use tutti_protocol::index::{Eol, FileEntry};
@@ -13,7 +15,10 @@ use super::{Mirror, MirrorError, merge};
 
 /// How often a file is read again when other programs write it at the same time. Beyond it the
 /// watcher brings us back.
-const ATTEMPTS: usize = 5;
+const ATTEMPTS: usize = 8;
+/// A file that holds but the beginning of what it held may be one that a program is about to write:
+/// it has emptied it first. So long nobody takes to go on.
+const BEING_WRITTEN: Duration = Duration::from_millis(200);
 
 /// One document on its way to its file.
 struct Subject<'a> {
@@ -85,7 +90,11 @@ impl Mirror {
         let (base, unsaved) = stored
             .clone()
             .map_or((None, false), |record| (record.base, record.unsaved));
-        let Some((path, entry)) = self.place(document)? else {
+        let place = self.place(document)?;
+        let read = place.map(|(path, entry)| (self.tree.read(&path), path, entry));
+        // What an editor has opened meanwhile may have been saved before it was read here.
+        let read = read.filter(|_| !self.held_open.has(document));
+        let Some((found, path, entry)) = read else {
             let record = Record {
                 state: main.clone(),
                 unsaved,
@@ -105,7 +114,7 @@ impl Mirror {
             stored,
         };
         let base = base.filter(|base| base.file.path == subject.path);
-        let outcome = match (self.tree.read(&subject.path), base) {
+        let outcome = match (found, base) {
             (Found::Blocked(reason), base) => {
                 self.leave_alone(&mut subject, base, reason, settled)?
             }
@@ -185,6 +194,11 @@ impl Mirror {
         let Some(local) = parse(file.bytes.clone(), Some(base.file.eol)) else {
             return self.leave_alone(subject, Some(base), LeftAlone::NotText, settled);
         };
+        let before = render(&self.text_of(subject.document, &base.state)?, base.file.eol);
+        if before.starts_with(&file.bytes) && file.is_younger_than(BEING_WRITTEN) {
+            std::thread::sleep(BEING_WRITTEN / 4);
+            return Ok(Outcome::Changed);
+        }
         if file.bytes == render(&subject.main.text(), subject.entry.eol) {
             return self.put(subject, Some(base), Expected::Bytes(&file.bytes), settled);
         }

@@ -13,7 +13,8 @@ use tutti_protocol::ids::DocumentId;
 use tutti_protocol::index::FileEntry;
 
 use crate::mirror::{
-    Changes, DiskChanges, EditorSaved, Effect, Journals, Mirror, MirrorError, Settled, Stored,
+    Changes, DiskChanges, EditorSaved, Effect, HeldOpen, Journals, Mirror, MirrorError, Settled,
+    Stored,
 };
 
 /// Something for the mirror to do; see the methods of [`Mirror`].
@@ -79,6 +80,7 @@ pub(super) struct Disk {
     // Unbounded because the session must not wait. It holds little: each document has at most a
     // few tasks at a time, and few documents are looked after at once.
     tasks: mpsc::UnboundedSender<Task>,
+    open: HeldOpen,
 }
 
 /// Why an open document's text is kept, as a clause.
@@ -92,6 +94,8 @@ impl Disk {
     pub(super) fn start(root: PathBuf, me: String) -> (Self, mpsc::Receiver<News>) {
         let (tasks, given) = mpsc::unbounded_channel();
         let (told, news) = mpsc::channel(NEWS);
+        let open = HeldOpen::default();
+        let held_open = open.clone();
         std::thread::spawn(move || {
             let mut mirror = match Mirror::open(&root, &me) {
                 Ok(mirror) => mirror,
@@ -101,15 +105,21 @@ impl Disk {
                     return;
                 }
             };
+            mirror.look_at(held_open);
             if work(&mut mirror, given, &told).is_none() {
                 tracing::debug!("the session ended before the mirror");
             }
         });
-        (Self { tasks }, news)
+        (Self { tasks, open }, news)
     }
 
     /// Gives the mirror something to do.
     pub(super) fn give(&self, task: Task) {
+        match &task {
+            Task::Opened(document) => self.open.hold(document),
+            Task::Closed(document) => self.open.release(document),
+            _ => {}
+        }
         if self.tasks.send(task).is_err() {
             tracing::debug!("the mirror has ended");
         }

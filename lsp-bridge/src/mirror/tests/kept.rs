@@ -1,7 +1,7 @@
 //! Nothing that a person wrote is lost.
 
 use super::super::merge::whole;
-use super::super::{EditorSaved, survey};
+use super::super::{EditorSaved, HeldOpen, survey};
 use super::*;
 
 fn told(here: &Here) -> String {
@@ -425,4 +425,44 @@ fn nothing_is_new_before_the_index_is_known() {
     let mut ada = Here::with(&[("a.txt", b"1\n")]);
     let effects = ada.mirror.files_changed(&Changes::everything()).unwrap();
     assert_eq!(effects, []);
+}
+
+#[test]
+fn what_an_editor_has_opened_meanwhile_is_not_read() {
+    let mut hub = Hub::new();
+    let mut ada = Here::with(&[("a.txt", b"1\n")]);
+    ada.sync(&mut hub);
+    let id = hub.id("a.txt");
+    let held = HeldOpen::default();
+    ada.mirror.look_at(held.clone());
+    held.hold(&id);
+    ada.write("a.txt", "1\nsaved\n");
+    let state = hub.document(&id).state();
+    let settled = ada.mirror.settle(&id, &state).unwrap();
+    assert_eq!((settled.update, settled.effects), (None, Vec::new()));
+    held.release(&id);
+    ada.sync(&mut hub);
+    assert_eq!(hub.text("a.txt"), "1\nsaved\n");
+}
+
+/// Who writes a file empties it first. What others typed meanwhile stays where it was.
+#[test]
+fn a_file_that_is_being_written_is_read_when_it_has_been() {
+    let mut hub = Hub::new();
+    let mut ada = Here::with(&[("a.txt", b"1\n2\n")]);
+    ada.sync(&mut hub);
+    hub.edit("a.txt", "1\ntheirs\n2\n");
+    ada.write("a.txt", "");
+    let path = ada.path("a.txt");
+    let writer = std::thread::spawn(move || {
+        std::thread::sleep(std::time::Duration::from_millis(40));
+        fs::write(path, "1\n2\nmine\n").unwrap();
+    });
+    ada.sync(&mut hub);
+    writer.join().unwrap();
+    assert_eq!(hub.text("a.txt"), "1\ntheirs\n2\nmine\n");
+    // One that stays empty was emptied.
+    ada.write("a.txt", "");
+    ada.sync(&mut hub);
+    assert_eq!(hub.text("a.txt"), "");
 }

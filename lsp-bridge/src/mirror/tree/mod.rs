@@ -10,6 +10,7 @@ mod swap;
 
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use cap_fs_ext::{DirExt, FollowSymlinks, OpenOptionsFollowExt, OpenOptionsSyncExt};
 use cap_std::ambient_authority;
@@ -32,6 +33,17 @@ pub(crate) struct RawFile {
     pub(crate) bytes: Vec<u8>,
     /// Whether its owner may execute it; `None` where the system has no such bit.
     pub(crate) executable: Option<bool>,
+    /// When it was written last, where the system tells.
+    pub(crate) written: Option<SystemTime>,
+}
+
+impl RawFile {
+    /// Whether it was written within the last `age`.
+    pub(crate) fn is_younger_than(&self, age: Duration) -> bool {
+        let now = SystemTime::now();
+        let own = self.written.and_then(|at| now.duration_since(at).ok());
+        own.is_some_and(|own| own < age)
+    }
 }
 
 /// What stands at a path.
@@ -202,6 +214,7 @@ fn read_in(dir: &Dir, name: &str) -> Result<Found, LeftAlone> {
     Ok(Found::File(RawFile {
         bytes,
         executable: executable(&found),
+        written: found.modified().ok().map(|at| at.into_std()),
     }))
 }
 
