@@ -75,18 +75,64 @@ impl Bridge {
     /// # Errors
     /// When it does not answer.
     pub fn open(person: &Person, dir: &Path, file: &str) -> Result<Self> {
+        let mut bridge = Self::start(person, dir)?;
+        bridge.show(file)?;
+        Ok(bridge)
+    }
+
+    /// Starts a bridge in a project's directory, for an editor that shows no file yet.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub fn start(person: &Person, dir: &Path) -> Result<Self> {
         let mut bridge = Self {
             running: Running::start(person, dir)?,
             is_lost: false,
             dir: dir.to_owned(),
-            uri: format!("file://{}", dir.join(file).display()),
-            text: fs::read_to_string(dir.join(file))?,
-            version: 1,
+            uri: String::new(),
+            text: String::new(),
+            version: 0,
             full_text: false,
             next_id: 0,
         };
-        bridge.greet()?;
+        bridge.initialize()?;
         Ok(bridge)
+    }
+
+    /// The editor opens a file.
+    ///
+    /// # Errors
+    /// When it cannot be read, or the bridge has ended.
+    pub fn show(&mut self, file: &str) -> Result<()> {
+        let path = self.dir.join(file);
+        self.uri = format!("file://{}", path.display());
+        self.text = fs::read_to_string(path)?;
+        self.version += 1;
+        self.did_open()
+    }
+
+    /// The editor writes its text into the file.
+    ///
+    /// # Errors
+    /// When that cannot be written, or the bridge has ended.
+    pub fn save(&mut self) -> Result<()> {
+        let path = self.uri.strip_prefix("file://").context("a file")?;
+        fs::write(path, &self.text)?;
+        let saved = json!({ "textDocument": { "uri": self.uri }, "text": self.text });
+        self.notify("textDocument/didSave", &saved)
+    }
+
+    /// The editor closes the file.
+    ///
+    /// # Errors
+    /// When the bridge has ended.
+    pub fn close(&mut self) -> Result<()> {
+        let uri = std::mem::take(&mut self.uri);
+        self.text.clear();
+        self.notify(
+            "textDocument/didClose",
+            &json!({ "textDocument": { "uri": uri } }),
+        )
     }
 
     /// The bridge is killed. The editor lives on: its person types into it as before, and nobody hears of that.
@@ -107,11 +153,14 @@ impl Bridge {
     pub fn come_back(&mut self, person: &Person) -> Result<()> {
         self.running = Running::start(person, &self.dir)?;
         self.is_lost = false;
-        self.greet()
+        self.initialize()?;
+        if self.uri.is_empty() {
+            return Ok(());
+        }
+        self.did_open()
     }
 
-    fn greet(&mut self) -> Result<()> {
-        self.initialize()?;
+    fn did_open(&mut self) -> Result<()> {
         let opened = json!({ "textDocument": {
             "uri": self.uri, "languageId": "plaintext", "version": self.version, "text": self.text
         } });
@@ -287,10 +336,10 @@ impl Bridge {
             .with_context(|| format!("no documentChanges: {edit}"))?;
         ensure!(changes.len() == 1, "more than one document: {edit}");
         let document = &changes[0]["textDocument"];
-        ensure!(
-            document["uri"] == json!(self.uri),
-            "another document: {edit}"
-        );
+        // A late edit of a file that has been closed is nothing to this editor.
+        if document["uri"] != json!(self.uri) {
+            return Ok(false);
+        }
         if document["version"] != json!(self.version) {
             return Ok(false);
         }

@@ -40,6 +40,7 @@ mod journals;
 mod local;
 mod lock;
 mod merge;
+mod recent;
 mod replicas;
 mod settle;
 mod state;
@@ -72,6 +73,7 @@ use journals::LeftBehind;
 pub use journals::{Journal, Journals};
 use lock::Lock;
 pub(crate) use merge::{both, take_once, what_is_new};
+use recent::Recent;
 use replicas::Known;
 pub use replicas::Stored;
 use state::{Record, StateStore};
@@ -141,6 +143,7 @@ pub struct Mirror {
     open: HashSet<DocumentId>,
     /// The same as the session has it, which is ahead.
     held_open: HeldOpen,
+    recent: Recent,
     /// Documents that were passed over because a guest's editor had them open.
     with_guests: BTreeSet<DocumentId>,
     /// Files here that are not shared.
@@ -193,6 +196,7 @@ impl Mirror {
             announced: HashSet::new(),
             open: HashSet::new(),
             held_open: HeldOpen::default(),
+            recent: Recent::default(),
             with_guests: BTreeSet::new(),
             left_alone: BTreeMap::new(),
             refused: BTreeMap::new(),

@@ -1,6 +1,6 @@
 //! Bringing one file and its document together.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tutti_engine::Replica;
 use tutti_protocol::ids::DocumentId;
@@ -207,7 +207,7 @@ impl Mirror {
             self.recover(&subject.path, &file.bytes, reason, settled)?;
             return self.put(subject, Some(base), Expected::Bytes(&file.bytes), settled);
         }
-        let base = self.take_text(subject, &local, base, settled)?;
+        let base = self.take_text(subject, &local, file.written, base, settled)?;
         self.put(subject, Some(base), Expected::Bytes(&file.bytes), settled)
     }
 
@@ -236,6 +236,7 @@ impl Mirror {
         &mut self,
         subject: &mut Subject<'_>,
         local: &TextFile,
+        written: Option<SystemTime>,
         base: Base,
         settled: &mut Settled,
     ) -> Result<Base, MirrorError> {
@@ -244,7 +245,12 @@ impl Mirror {
             let edit = IndexEdit::SetEol(subject.document.clone(), local.eol);
             self.edit_index(edit, &mut settled.effects);
         }
-        let merged = merge::merge_disk(&base.state, &subject.main.state(), &local.text);
+        let known = self.replica(subject.document, &base.state)?;
+        let read = self
+            .recent
+            .read_by(subject.document, &known, &local.text, written);
+        let read = read.as_ref().unwrap_or(&base.state);
+        let merged = merge::merge_disk(read, &subject.main.state(), &local.text);
         let merged = merged.map_err(|source| MirrorError::BadState {
             document: subject.document.clone(),
             source,
@@ -296,8 +302,9 @@ impl Mirror {
             }
         } else if !in_place {
             // A crash between the two writes must find the old base beside the new text.
-            if base.is_some() {
-                self.remember(subject, base.clone())?;
+            if let Some(base) = &base {
+                self.recent.overwritten(subject.document, &base.state);
+                self.remember(subject, Some(base.clone()))?;
             }
             match self.tree.write(&subject.path, &bytes, executable, expected) {
                 Ok(Outcome::Done) => {}

@@ -1,5 +1,7 @@
 //! Nothing that a person wrote is lost.
 
+use std::time::{Duration, SystemTime};
+
 use super::super::merge::whole;
 use super::super::{EditorSaved, HeldOpen, survey};
 use super::*;
@@ -455,7 +457,7 @@ fn a_file_that_is_being_written_is_read_when_it_has_been() {
     ada.write("a.txt", "");
     let path = ada.path("a.txt");
     let writer = std::thread::spawn(move || {
-        std::thread::sleep(std::time::Duration::from_millis(40));
+        std::thread::sleep(Duration::from_millis(40));
         fs::write(path, "1\n2\nmine\n").unwrap();
     });
     ada.sync(&mut hub);
@@ -463,6 +465,32 @@ fn a_file_that_is_being_written_is_read_when_it_has_been() {
     assert_eq!(hub.text("a.txt"), "1\ntheirs\n2\nmine\n");
     // One that stays empty was emptied.
     ada.write("a.txt", "");
+    written(&ada.path("a.txt"), 60);
     ada.sync(&mut hub);
     assert_eq!(hub.text("a.txt"), "");
+}
+
+/// The file was written so many seconds from now.
+fn written(path: &Path, later: u64) {
+    let file = fs::File::options().write(true).open(path).unwrap();
+    let then = SystemTime::now() + Duration::from_secs(later);
+    file.set_modified(then).unwrap();
+}
+
+/// A program that has read the file before the mirror wrote into it has not deleted what it did not
+/// see. Much later it has.
+#[test]
+fn what_a_program_has_not_seen_is_not_deleted_by_it() {
+    for (later, all) in [(0, "1\ntheirs\n2\nmine\n"), (60, "1\n2\nmine\n")] {
+        let mut hub = Hub::new();
+        let mut ada = Here::with(&[("a.txt", b"1\n2\n")]);
+        ada.sync(&mut hub);
+        hub.edit("a.txt", "1\ntheirs\n2\n");
+        ada.sync(&mut hub);
+        ada.write("a.txt", "1\n2\nmine\n");
+        written(&ada.path("a.txt"), later);
+        ada.sync(&mut hub);
+        assert_eq!(hub.text("a.txt"), all);
+        assert_eq!(ada.read("a.txt"), all);
+    }
 }
