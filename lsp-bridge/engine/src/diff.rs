@@ -40,6 +40,31 @@ pub fn diff(old: &Rope, new: &Rope) -> Patch {
     whole_line_ends(old, patch)
 }
 
+/// The same as [`diff`] where it can be told by whole lines: what is compared character by character
+/// is only what stands in the place of changed lines. A new line beside one that looks like it is an
+/// insertion of that line, and not of its end and the beginning of the next.
+pub fn diff_lines(old: &Rope, new: &Rope) -> Patch {
+    let (prefix, suffix) = common_ends(old, new);
+    // From the start of the first line that differs to the end of the last.
+    let start = old.line_to_char(old.char_to_line(prefix));
+    let ends = |text: &Rope| {
+        let end = text.len_chars() - suffix;
+        let line = text.char_to_line(end);
+        match text.line_to_char(line) {
+            at if at == end => end,
+            _ => text.line_to_char((line + 1).min(text.len_lines())),
+        }
+    };
+    let (old_end, new_end) = (ends(old), ends(new));
+    // Only what both have behind the one end may be left out.
+    let behind = (old.len_chars() - old_end).min(new.len_chars() - new_end);
+    let old_middle = old.slice(start..old.len_chars() - behind).to_string();
+    let new_middle = new.slice(start..new.len_chars() - behind).to_string();
+    let mut patch = Patch::default();
+    by_lines(&old_middle, &new_middle, start, &mut patch);
+    whole_line_ends(old, patch)
+}
+
 /// The same change with its replacements cut down to what they really replace: whoever deletes a
 /// whole text and writes it anew with one letter changed has changed one letter.
 pub fn refine(old: &Rope, patch: &Patch) -> Patch {
@@ -258,5 +283,51 @@ mod tests {
         new.insert(10, 'A');
         let patch = diff(&Rope::from_str(&old), &Rope::from_str(&new));
         assert_eq!(patch.cost(), 2, "{patch:?}");
+    }
+
+    #[test]
+    fn lines_that_look_alike_are_told_apart() {
+        type Expected = &'static [(usize, usize, &'static str)];
+        let table: [(&str, &str, Expected); 6] = [
+            (
+                "line 2\nline 3\n",
+                "line 1\nline 2\nline 3\n",
+                &[(0, 0, "line 1\n")],
+            ),
+            (
+                "line 2\nline 3\n",
+                "line 2\nline 22\nline 3\n",
+                &[(7, 0, "line 22\n")],
+            ),
+            (
+                "line 1\nline 2",
+                "line 1\nline 2\nline 3",
+                &[(13, 0, "\nline 3")],
+            ),
+            ("a\nb\nc\n", "a\nX\nc\n", &[(2, 1, "X")]),
+            ("a\nab\n", "ab\n", &[(0, 2, "")]),
+            ("", "one\n", &[(0, 0, "one\n")]),
+        ];
+        for (old, new, expected) in table {
+            let patch = diff_lines(&Rope::from_str(old), &Rope::from_str(new));
+            let splices: Vec<_> = patch
+                .splices()
+                .iter()
+                .map(|s| (s.at, s.delete, s.insert.as_str()))
+                .collect();
+            assert_eq!(splices, expected, "{old:?} {new:?}");
+        }
+        for seed in 0..2_000 {
+            let mut rng = fastrand::Rng::with_seed(seed);
+            let mut text = || -> String {
+                let lines = (0..rng.usize(0..8))
+                    .map(|_| *rng.choice(&["a\n", "ab\n", "b", "\n", "é\n"]).unwrap());
+                lines.collect::<Vec<_>>().concat()
+            };
+            let (old, new) = (text(), text());
+            let mut made = Rope::from_str(&old);
+            diff_lines(&made.clone(), &Rope::from_str(&new)).apply(&mut made);
+            assert_eq!(made.to_string(), new, "seed {seed}: {old:?}");
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! A change made on disk, merged into the document as operations.
 
 use ropey::Rope;
-use tutti_engine::diff::diff;
+use tutti_engine::diff::{diff, diff_lines};
 use tutti_engine::patch::{Patch, Side, Splice};
 use tutti_engine::{BadUpdate, Replica};
 use yrs::updates::encoder::Encode;
@@ -96,25 +96,37 @@ fn is_part(base: &Replica, main: &Replica) -> bool {
 
 /// The changes from one text to another. An insertion that could as well stand further to the right,
 /// since what it passes is what it begins with, stands there: so the same change looks the same
-/// beside whatever else has changed.
+/// beside whatever else has changed. Whole lines pass whole lines.
 fn changes(from: &Rope, to: &Rope) -> Patch {
-    let patch = diff(from, to);
+    let patch = diff_lines(from, to);
     let mut out = Patch::default();
     for (number, splice) in patch.splices().iter().enumerate() {
         let mut splice = splice.clone();
         let next = patch.splices().get(number + 1);
         let limit = next.map_or(from.len_chars(), |next| next.at.saturating_sub(1));
         while splice.delete == 0
-            && splice.at < limit
-            && splice.insert.starts_with(from.char(splice.at))
+            && let Some(passed) = passed(from, &splice)
+            && splice.at + chars(&passed).len() <= limit
         {
-            let passed = splice.insert.remove(0);
-            splice.insert.push(passed);
-            splice.at += 1;
+            splice.insert.drain(..passed.len());
+            splice.insert.push_str(&passed);
+            splice.at += chars(&passed).len();
         }
         out.push(splice);
     }
     out
+}
+
+/// What an insertion begins with that stands behind its place as well: a character, or a line if it
+/// inserts whole lines.
+fn passed(text: &Rope, insertion: &Splice) -> Option<String> {
+    let at = insertion.at;
+    let begins = at == 0 || text.char(at - 1) == '\n';
+    let next = match begins && insertion.insert.ends_with('\n') {
+        true => text.line(text.char_to_line(at)).to_string(),
+        false => text.get_char(at)?.to_string(),
+    };
+    (!next.is_empty() && insertion.insert.starts_with(&next)).then_some(next)
 }
 
 /// What is left of a patch beside another patch of the same text.

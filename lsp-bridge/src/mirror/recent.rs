@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use ropey::Rope;
 use tutti_engine::Replica;
-use tutti_engine::diff::diff;
+use tutti_engine::diff::diff_lines;
 use tutti_protocol::ids::DocumentId;
 
 /// No program thinks longer.
@@ -39,8 +39,8 @@ impl Recent {
         bases.push_back((now, base.to_vec()));
     }
 
-    /// Of what the program may have read that has written `text` at this time: the state that is
-    /// nearest to it, if it is nearer than `base`.
+    /// What the program has read that has written `text` at this time, if that was older than `base`:
+    /// to go from `base` to the text is to go back to it, and on from there.
     pub(super) fn read_by(
         &self,
         document: &DocumentId,
@@ -50,18 +50,18 @@ impl Recent {
     ) -> Option<Vec<u8>> {
         let (bases, written) = (self.before.get(document)?, written?);
         let text = Rope::from_str(text);
-        let mut least = diff(base.rope(), &text).cost();
-        let mut nearest = None;
-        for (_, state) in bases.iter().filter(|(at, _)| is_within(*at, written)) {
+        let cost = |from: &Rope, to: &Rope| diff_lines(from, to).cost();
+        let whole_way = cost(base.rope(), &text);
+        let may_be_read = bases.iter().filter(|(at, _)| is_within(*at, written));
+        let read = |state: &Vec<u8>| {
             let Ok(older) = super::merge::replica(state) else {
-                continue;
+                return false;
             };
-            let cost = diff(older.rope(), &text).cost();
-            if cost < least {
-                (least, nearest) = (cost, Some(state.clone()));
-            }
-        }
-        nearest
+            let back = cost(base.rope(), older.rope());
+            back > 0 && back + cost(older.rope(), &text) == whole_way
+        };
+        let mut read = may_be_read.filter(|(_, state)| read(state));
+        read.next().map(|(_, state)| state.clone())
     }
 }
 
