@@ -69,7 +69,7 @@ pub(crate) fn merge_disk(base: &[u8], main: &[u8], disk: &str) -> Result<Merged,
     let mut main = replica(main)?;
     let ours = changes(base.rope(), &Rope::from_str(disk));
     let theirs = changes(base.rope(), main.rope());
-    let beside = beside(&ours, &theirs);
+    let beside = beside(&ours, &theirs, Likeness::Continued);
     let update = if beside.left.is_empty() {
         None
     } else if is_part(&base, &main) && !beside.meets {
@@ -140,10 +140,10 @@ struct Beside {
 }
 
 /// Leaves out of `ours` what `theirs` does as well.
-fn beside(ours: &Patch, theirs: &Patch) -> Beside {
+fn beside(ours: &Patch, theirs: &Patch, likeness: Likeness) -> Beside {
     let (mut left, mut in_theirs, mut meets) = (Patch::default(), Vec::new(), false);
     for splice in ours.splices() {
-        let Some((at, rest)) = rest(splice, theirs) else {
+        let Some((at, rest)) = rest(splice, theirs, likeness) else {
             left.push(splice.clone());
             let moved = Patch::from(splice.clone()).rebase(theirs, Side::After);
             in_theirs.extend(moved.splices().to_vec());
@@ -173,12 +173,37 @@ fn inserted(at: usize, text: &str) -> Splice {
     }
 }
 
-/// Two insertions in one place that share so many characters at their ends are taken for one.
+/// When two insertions in one place are taken for one.
+#[derive(Debug, Clone, Copy)]
+enum Likeness {
+    /// If they are the same, or the one goes on where the other ends: two people who write lines
+    /// that begin alike have written two lines.
+    Continued,
+    /// If they share much at their ends: what an editor has may have been exchanged in part, and its
+    /// person and the others have gone on in it.
+    Exchanged,
+}
+
+impl Likeness {
+    /// Whether two insertions are one that share so many characters at their ends.
+    fn are_one(self, ours: &[char], theirs: &[char], head: usize, tail: usize) -> bool {
+        let shorter = ours.len().min(theirs.len());
+        match self {
+            Self::Continued => {
+                let newline = usize::from(tail > 0 && ours.ends_with(&['\n']));
+                ours == theirs || shorter >= ALIKE && head + newline >= shorter
+            }
+            Self::Exchanged => head + tail >= ALIKE || 2 * (head + tail) >= shorter.max(1),
+        }
+    }
+}
+
+/// So many characters are no chance.
 const ALIKE: usize = 3;
 
 /// What a splice inserts beyond what another patch inserts in the same place, and where that stands
 /// in what the other has made. `None` if the two have too little in common to be one.
-fn rest(splice: &Splice, theirs: &Patch) -> Option<(usize, String)> {
+fn rest(splice: &Splice, theirs: &Patch, likeness: Likeness) -> Option<(usize, String)> {
     let mut shift = 0isize;
     for other in theirs.splices() {
         if (other.at, other.delete) == (splice.at, splice.delete) {
@@ -188,7 +213,7 @@ fn rest(splice: &Splice, theirs: &Patch) -> Option<(usize, String)> {
             let shorter = ours.len().min(theirs.len());
             let ends = std::iter::zip(ours.iter().rev(), theirs.iter().rev());
             let tail = ends.take(shorter - head).take_while(same).count();
-            let is_one = head + tail >= ALIKE || 2 * (head + tail) >= shorter.max(1);
+            let is_one = likeness.are_one(&ours, &theirs, head, tail);
             let at = (other.at as isize + shift) as usize + head;
             return is_one.then(|| (at, ours[head..ours.len() - tail].iter().collect()));
         }
@@ -205,7 +230,8 @@ fn chars(text: &str) -> Vec<char> {
 /// of `main`. `None` if the two have no change in common.
 pub(crate) fn what_is_new(base: &Replica, main: &Replica, text: &Rope) -> Option<Option<Vec<u8>>> {
     let ours = changes(base.rope(), text);
-    let beside = beside(&ours, &changes(base.rope(), main.rope()));
+    let theirs = changes(base.rope(), main.rope());
+    let beside = beside(&ours, &theirs, Likeness::Exchanged);
     let is_new = !beside.left.is_empty();
     let new = is_new.then(|| main.fork(new_client_id()).splice(&beside.in_theirs));
     (beside.left != ours).then_some(new)
@@ -224,7 +250,8 @@ pub(crate) fn take_once(
     theirs: &Replica,
 ) -> Result<Option<Vec<u8>>, BadUpdate> {
     let to_ours = changes(base, ours);
-    let beside = beside(&to_ours, &changes(base, theirs.rope()));
+    let to_theirs = changes(base, theirs.rope());
+    let beside = beside(&to_ours, &to_theirs, Likeness::Exchanged);
     if beside.left == to_ours {
         return Ok(None);
     }
@@ -349,6 +376,23 @@ mod tests {
                 new.into_iter().for_each(|new| main.apply(&new).unwrap());
                 assert_eq!(main.text(), both, "{told}");
             }
+        }
+    }
+
+    #[test]
+    fn two_insertions_that_begin_alike_are_two() {
+        let table = [
+            ("a\n", "a\nuse one;\n", "a\nuse two;\n"),
+            ("a\n", "a\nx\n", "a\nyx\n"),
+            ("a", "abc", "abd"),
+        ];
+        for (base, main, disk) in table {
+            let (base_state, main_state) = states(base, main);
+            let merged = merge_disk(&base_state, &main_state, disk).unwrap();
+            let text = merged.main.text();
+            let [ours, theirs] = [disk, main].map(|one| &one[base.len()..]);
+            let both = [[base, ours, theirs].concat(), [base, theirs, ours].concat()];
+            assert!(both.contains(&text), "{base:?} {main:?} {disk:?}: {text:?}");
         }
     }
 
