@@ -4,6 +4,8 @@
 //! long file costs a memory comparison and no more. The middle is compared by characters where it
 //! is small, else by lines first.
 
+mod lines;
+
 use imara_diff::{Algorithm, Diff, InternedInput};
 use ropey::Rope;
 
@@ -189,19 +191,9 @@ fn by_lines(old: &str, new: &str, offset: usize, patch: &mut Patch) {
     for hunk in Diff::compute(Algorithm::Histogram, &input).hunks() {
         let (start, end) = (hunk.before.start as usize, hunk.before.end as usize);
         at += chars(&old_lines[line..start]);
-        let was = old_lines[start..end].concat();
-        let is = new_lines[hunk.after.start as usize..hunk.after.end as usize].concat();
-        let was_chars = was.chars().count();
-        if was.len() + is.len() <= CHARACTER_DIFF_LIMIT {
-            by_characters(&was, &is, at, patch);
-        } else {
-            patch.push(Splice {
-                at,
-                delete: was_chars,
-                insert: is,
-            });
-        }
-        at += was_chars;
+        let is = &new_lines[hunk.after.start as usize..hunk.after.end as usize];
+        lines::by_pairs(&old_lines[start..end], is, at, patch);
+        at += chars(&old_lines[start..end]);
         line = end;
     }
 }
@@ -288,7 +280,7 @@ mod tests {
     #[test]
     fn lines_that_look_alike_are_told_apart() {
         type Expected = &'static [(usize, usize, &'static str)];
-        let table: [(&str, &str, Expected); 6] = [
+        let table: [(&str, &str, Expected); 8] = [
             (
                 "line 2\nline 3\n",
                 "line 1\nline 2\nline 3\n",
@@ -306,6 +298,12 @@ mod tests {
             ),
             ("a\nb\nc\n", "a\nX\nc\n", &[(2, 1, "X")]),
             ("a\nab\n", "ab\n", &[(0, 2, "")]),
+            (
+                "line 4\n",
+                "line 1\nline 2\n",
+                &[(5, 1, "1"), (7, 0, "line 2\n")],
+            ),
+            ("a\nb c d\n", "x\nb d\n", &[(0, 1, "x"), (4, 2, "")]),
             ("", "one\n", &[(0, 0, "one\n")]),
         ];
         for (old, new, expected) in table {
