@@ -69,6 +69,13 @@ pub(crate) fn merge_disk(base: &[u8], main: &[u8], disk: &str) -> Result<Merged,
     let mut main = replica(main)?;
     let ours = changes(base.rope(), &Rope::from_str(disk));
     let theirs = changes(base.rope(), main.rope());
+    if theirs.is_empty() && !ours.is_empty() {
+        // The same text, and perhaps not the same characters: who has deleted a line and somebody
+        // else written it anew. What goes now is what is there.
+        let update = main.splice(&ours);
+        let (update, base) = (Some(update), main.state());
+        return Ok(Merged { update, main, base });
+    }
     let beside = beside(&ours, &theirs, Likeness::Continued);
     let update = if beside.left.is_empty() {
         None
