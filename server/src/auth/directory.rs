@@ -53,6 +53,28 @@ pub struct Credential {
     pub is_pass: bool,
 }
 
+/// A pass: the token of one person who used a limited link.
+#[derive(Debug, Clone)]
+pub struct Pass {
+    /// Its public id, the first part of its token.
+    pub id: String,
+    /// The link that was used.
+    pub link: String,
+    /// The hash that the token must have.
+    pub hash: TokenHash,
+}
+
+/// All that the directory holds about a project.
+#[derive(Debug, Clone)]
+pub struct ProjectRecord {
+    /// The project.
+    pub project: Project,
+    /// Its links with their tokens' hashes, oldest first.
+    pub links: Vec<(Link, TokenHash)>,
+    /// The passes of these links.
+    pub passes: Vec<Pass>,
+}
+
 /// Why the directory gave no answer. Never to be taken for "there is no such thing".
 #[derive(Debug, thiserror::Error)]
 pub enum DirectoryError {
@@ -107,6 +129,12 @@ pub trait Directory: Send + Sync + 'static {
 
     /// The record of the token with this public id, a link's or a pass's.
     fn credential(&self, token_id: &str) -> Answer<'_, Option<Credential>>;
+
+    /// All about one project, to be restored elsewhere.
+    fn project_record(&self, id: &ProjectId) -> Answer<'_, Option<ProjectRecord>>;
+
+    /// Adds a project as another directory knew it.
+    fn restore_project(&self, record: ProjectRecord) -> Answer<'_, ()>;
 
     /// Whether the directory answers at all.
     fn ping(&self) -> Answer<'_, ()>;

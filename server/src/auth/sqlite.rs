@@ -3,10 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, params};
+use rusqlite::{
+    Connection, ErrorCode, OptionalExtension, Row, Transaction, TransactionBehavior, params,
+};
 use tutti_protocol::{ids::ProjectId, role::Role};
 
-use super::directory::{Answer, Credential, Directory, DirectoryError, Link, Project};
+use super::directory::{
+    Answer, Credential, Directory, DirectoryError, Link, Pass, Project, ProjectRecord,
+};
 use super::token::TokenHash;
 
 /// The version of the tables below, kept in the file's `user_version`.
@@ -88,16 +92,10 @@ impl SqliteDirectory {
 
 impl Directory for SqliteDirectory {
     fn create_project(&self, project: Project, links: Vec<(Link, TokenHash)>) -> Answer<'_, ()> {
-        self.run(move |db| {
-            let transaction = db.transaction()?;
-            transaction.execute(
-                "INSERT INTO projects (id, name, created_at) VALUES (?1, ?2, ?3)",
-                params![project.id.as_str(), project.name, project.created_at],
-            )?;
-            for (link, hash) in &links {
-                insert_link(&transaction, link, hash)?;
-            }
-            transaction.commit()
+        self.restore_project(ProjectRecord {
+            project,
+            links,
+            passes: Vec::new(),
         })
     }
 
@@ -150,7 +148,7 @@ impl Directory for SqliteDirectory {
     fn delete_link(&self, project: &ProjectId, link: &str) -> Answer<'_, Vec<String>> {
         let (project, link) = (project.clone(), link.to_owned());
         self.run(move |db| {
-            let transaction = db.transaction()?;
+            let transaction = writing(db)?;
             let removed: Vec<String> = transaction
                 .prepare_cached(
                     "WITH RECURSIVE gone (id) AS (
@@ -172,7 +170,7 @@ impl Directory for SqliteDirectory {
     fn add_pass(&self, link: &str, id: &str, hash: TokenHash) -> Answer<'_, bool> {
         let (link, id) = (link.to_owned(), id.to_owned());
         self.run(move |db| {
-            let transaction = db.transaction()?;
+            let transaction = writing(db)?;
             let counted = transaction.execute(
                 "UPDATE links SET uses = uses + 1 WHERE id = ?1 AND uses < max_uses",
                 [&link],
@@ -209,6 +207,70 @@ impl Directory for SqliteDirectory {
         })
     }
 
+    fn project_record(&self, id: &ProjectId) -> Answer<'_, Option<ProjectRecord>> {
+        let id = id.clone();
+        self.run(move |db| {
+            let moment = db.transaction()?;
+            let project = moment
+                .prepare_cached("SELECT id, name, created_at FROM projects WHERE id = ?1")?
+                .query_row([id.as_str()], read_project)
+                .optional()?;
+            let Some(project) = project else {
+                return Ok(None);
+            };
+            let links = moment
+                .prepare_cached(&format!(
+                    "SELECT {LINK_COLUMNS}, hash FROM links WHERE project = ?1 ORDER BY created_at, id"
+                ))?
+                .query_map([id.as_str()], |row| {
+                    Ok((read_link(row)?, TokenHash::from_bytes(row.get(8)?)))
+                })?
+                .collect::<rusqlite::Result<_>>()?;
+            let passes = moment
+                .prepare_cached(
+                    "SELECT passes.id, passes.link, passes.hash
+                     FROM passes JOIN links ON links.id = passes.link
+                     WHERE project = ?1 ORDER BY passes.id",
+                )?
+                .query_map([id.as_str()], |row| {
+                    Ok(Pass {
+                        id: row.get(0)?,
+                        link: row.get(1)?,
+                        hash: TokenHash::from_bytes(row.get(2)?),
+                    })
+                })?
+                .collect::<rusqlite::Result<_>>()?;
+            Ok(Some(ProjectRecord {
+                project,
+                links,
+                passes,
+            }))
+        })
+    }
+
+    fn restore_project(&self, record: ProjectRecord) -> Answer<'_, ()> {
+        self.run(move |db| {
+            let transaction = writing(db)?;
+            // A link may stand ahead of the one that it was made with.
+            transaction.pragma_update(None, "defer_foreign_keys", true)?;
+            let project = &record.project;
+            transaction.execute(
+                "INSERT INTO projects (id, name, created_at) VALUES (?1, ?2, ?3)",
+                params![project.id.as_str(), project.name, project.created_at],
+            )?;
+            for (link, hash) in &record.links {
+                insert_link(&transaction, link, hash)?;
+            }
+            for pass in &record.passes {
+                transaction.execute(
+                    "INSERT INTO passes (id, link, hash) VALUES (?1, ?2, ?3)",
+                    params![pass.id, pass.link, pass.hash.as_bytes()],
+                )?;
+            }
+            transaction.commit()
+        })
+    }
+
     fn ping(&self) -> Answer<'_, ()> {
         self.run(|db| {
             db.query_row(
@@ -220,6 +282,12 @@ impl Directory for SqliteDirectory {
     }
 }
 
+/// Takes the lock for writing at once: a transaction that reads first and finds that another
+/// connection has written meanwhile could only fail.
+fn writing(db: &mut Connection) -> rusqlite::Result<Transaction<'_>> {
+    db.transaction_with_behavior(TransactionBehavior::Immediate)
+}
+
 /// Sets the connection up and makes the tables of an empty file; returns the schema's version.
 fn prepare(db: &mut Connection) -> rusqlite::Result<i64> {
     db.busy_timeout(std::time::Duration::from_secs(5))?;
@@ -227,7 +295,7 @@ fn prepare(db: &mut Connection) -> rusqlite::Result<i64> {
     // A link is given out after the commit, so the commit must outlive a power cut.
     db.pragma_update(None, "synchronous", "FULL")?;
     db.pragma_update(None, "foreign_keys", true)?;
-    let transaction = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    let transaction = writing(db)?;
     let version: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let tables: i64 =
         transaction.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
