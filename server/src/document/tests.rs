@@ -109,7 +109,7 @@ fn held_updates_survive_in_any_order_of_the_log() {
             log: order
                 .iter()
                 .map(|&n| LogEntry {
-                    id: EntryId(n as i64),
+                    id: EntryId(n as u128),
                     update: updates[n].clone(),
                 })
                 .collect(),

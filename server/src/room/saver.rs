@@ -92,10 +92,7 @@ impl Saver {
         let batch: Vec<Append> = self
             .writing
             .iter()
-            .map(|update| Append {
-                room: room.clone(),
-                update: update.clone(),
-            })
+            .map(|update| Append::new(room.clone(), update.clone()))
             .collect();
         let task = tokio::spawn(write(store.clone(), batch, events.clone()));
         self.task = Some(task.abort_handle());
@@ -174,8 +171,8 @@ pub(super) struct Written {
     pub(super) bytes: usize,
 }
 
-/// Writes until it succeeds. Writing something twice does no harm, so a commit whose outcome is
-/// not known is simply tried again.
+/// Writes until it succeeds. A write keeps its name over all tries, so one whose outcome is not
+/// known is simply tried again.
 async fn write(store: Arc<dyn DocumentStore>, batch: Vec<Append>, events: mpsc::Sender<SaveEvent>) {
     let mut pause = FIRST_RETRY;
     loop {

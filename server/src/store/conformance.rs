@@ -5,6 +5,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::task::Poll;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -20,6 +21,9 @@ use crate::document::Document;
 pub trait Opener: Send + Sync {
     /// The handle.
     fn open(&self) -> BoxFuture<'_, Arc<dyn DocumentStore>>;
+
+    /// Takes the data away from all handles, or brings it back: nothing can be read meanwhile.
+    fn outage(&self, away: bool) -> BoxFuture<'_, ()>;
 }
 
 /// Runs every check.
@@ -35,7 +39,10 @@ pub async fn all(opener: &dyn Opener) {
     entries_are_never_named_twice(opener).await;
     projects_are_listed_and_deleted(opener).await;
     compaction_keeps_what_waits_for_its_predecessors(opener).await;
+    a_write_that_is_tried_again_is_no_second_one(opener).await;
+    a_compaction_killed_at_any_point_loses_nothing(opener).await;
     concurrent_nodes_lose_nothing(opener, seed()).await;
+    what_cannot_be_read_is_never_empty(opener).await;
 }
 
 fn seed() -> u64 {
@@ -50,10 +57,7 @@ fn room(name: &str) -> RoomName {
 }
 
 fn append(room: &RoomName, update: impl Into<Bytes>) -> Append {
-    Append {
-        room: room.clone(),
-        update: update.into(),
-    }
+    Append::new(room.clone(), update.into())
 }
 
 async fn load(store: &dyn DocumentStore, room: &RoomName) -> StoredDocument {
@@ -296,6 +300,86 @@ async fn compaction_keeps_what_waits_for_its_predecessors(opener: &dyn Opener) {
     let after = load(&*store, &room).await;
     assert_eq!(text(&after), "ne two three");
     assert!(after.log.is_empty());
+}
+
+/// A store may keep what it was given twice, as long as it does not show.
+async fn a_write_that_is_tried_again_is_no_second_one(opener: &dyn Opener) {
+    let (store, other) = (opener.open().await, opener.open().await);
+    let room = room("again/doc");
+    let author = Author::new(1);
+    let batch: Vec<Append> = ["one ", "two ", "three"]
+        .map(|word| append(&room, author.push(word)))
+        .into();
+    // The first try came half the way, and its answer was lost.
+    let half = batch[..2].to_vec();
+    store.append(half).await.expect("it is appended");
+    for store in [&store, &other] {
+        let again = batch.clone();
+        store.append(again).await.expect("it is appended again");
+    }
+    assert_eq!(text(&load(&*store, &room).await), "one two three");
+}
+
+/// A node may be killed between any two steps of a compaction. Another one finds everything, and
+/// compacts the document to its end.
+async fn a_compaction_killed_at_any_point_loses_nothing(opener: &dyn Opener) {
+    let room = room("killed/doc");
+    let author = Author::new(1);
+    let mut expected = String::new();
+    let mut kills = 0;
+    loop {
+        let (store, other) = (opener.open().await, opener.open().await);
+        let mark = format!("<{kills}>");
+        let batch = vec![append(&room, author.push(&mark))];
+        store.append(batch).await.expect("it is appended");
+        expected += &mark;
+        let ended = polled(compact(&*store, &room), kills).await;
+        assert_eq!(text(&load(&*other, &room).await), expected);
+        if let Some(result) = ended {
+            result.expect("it compacts");
+            break;
+        }
+        kills += 1;
+    }
+    assert!(kills > 0, "it is never killed");
+    let store = opener.open().await;
+    compact(&*store, &room).await.expect("it compacts");
+    let end = load(&*store, &room).await;
+    assert_eq!(text(&end), expected);
+    assert!(end.log.is_empty());
+}
+
+/// Lets a future run until it has been polled so often, and drops it: nothing of it runs on.
+async fn polled<F: Future>(future: F, polls: usize) -> Option<F::Output> {
+    let mut future = std::pin::pin!(future);
+    let mut left = polls;
+    std::future::poll_fn(|context| {
+        if left == 0 {
+            return Poll::Ready(None);
+        }
+        left -= 1;
+        match future.as_mut().poll(context) {
+            Poll::Ready(output) => Poll::Ready(Some(output)),
+            Poll::Pending if left == 0 => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await
+}
+
+async fn what_cannot_be_read_is_never_empty(opener: &dyn Opener) {
+    let store = opener.open().await;
+    let room = room("away/doc");
+    put(&*store, &room, &[b"precious"]).await;
+    opener.outage(true).await;
+    assert!(store.load(&room).await.is_err());
+    assert!(store.documents(&room.project).await.is_err());
+    let batch = vec![append(&room, &b"meanwhile"[..])];
+    assert!(store.append(batch.clone()).await.is_err());
+    opener.outage(false).await;
+    store.append(batch).await.expect("it is appended");
+    let document = load(&*store, &room).await;
+    assert_eq!(updates(&document), [&b"precious"[..], b"meanwhile"]);
 }
 
 /// Writers, compactors and readers on handles of their own: at every moment a reader sees all

@@ -7,21 +7,27 @@
 pub mod compaction;
 #[cfg(any(test, feature = "test-support"))]
 pub mod conformance;
+mod mongodb;
 mod sqlite;
+mod write_id;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use thiserror::Error;
 use tutti_protocol::ids::{DocumentId, ProjectId, RoomName};
 
+pub use mongodb::MongoStore;
 pub use sqlite::SqliteStore;
+pub use write_id::WriteId;
 
 /// Keeps documents. An `Ok` of a writing method says that the write survives a power cut.
 pub trait DocumentStore: Send + Sync + 'static {
-    /// Appends updates, of any rooms, all or none. Creates documents that are not there.
+    /// Appends updates, of any rooms. Creates documents that are not there. After an error some
+    /// of them may be stored and some not: it does no harm to append them again as they are.
     fn append(&self, batch: Vec<Append>) -> BoxFuture<'_, Result<(), StoreError>>;
 
-    /// Reads a document as of one moment; `None` when nothing was ever written to it.
+    /// Reads a document with all that was appended before the call; `None` when nothing was ever
+    /// written to it.
     fn load<'a>(
         &'a self,
         room: &'a RoomName,
@@ -57,6 +63,19 @@ pub struct Append {
     pub room: RoomName,
     /// A Yjs update, v1 encoding.
     pub update: Bytes,
+    /// Names this write, however often it is tried.
+    pub write: WriteId,
+}
+
+impl Append {
+    /// A write of its own.
+    pub fn new(room: RoomName, update: Bytes) -> Self {
+        Self {
+            room,
+            update,
+            write: WriteId::next(),
+        }
+    }
 }
 
 /// A document as it is stored.
@@ -66,7 +85,8 @@ pub struct StoredDocument {
     pub generation: u64,
     /// The snapshot: a Yjs update, v1 encoding.
     pub snapshot: Option<Bytes>,
-    /// The updates after the snapshot, in the order in which they were appended.
+    /// The updates after the snapshot, in the order in which they were appended, as far as the
+    /// clocks of several nodes can tell it.
     pub log: Vec<LogEntry>,
 }
 
@@ -81,7 +101,7 @@ pub struct LogEntry {
 
 /// The name of a log entry, made by the store. No order may be read from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct EntryId(pub i64);
+pub struct EntryId(pub u128);
 
 /// What a compaction writes.
 #[derive(Debug, Clone)]

@@ -106,7 +106,7 @@ fn log(connection: &Connection, room: &RoomName, doc: i64) -> Result<Vec<LogEntr
                 });
             }
             Ok(LogEntry {
-                id: EntryId(seq),
+                id: EntryId(seq as u128),
                 update: bytes.into(),
             })
         })

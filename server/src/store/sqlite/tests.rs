@@ -29,6 +29,14 @@ impl Opener for Files {
         let store: Arc<dyn DocumentStore> = Arc::new(self.store());
         Box::pin(std::future::ready(store))
     }
+
+    fn outage(&self, away: bool) -> BoxFuture<'_, ()> {
+        let names = ["documents", "elsewhere"];
+        let [from, to] = if away { names } else { [names[1], names[0]] };
+        let rename = format!("ALTER TABLE {from} RENAME TO {to}");
+        self.raw().execute_batch(&rename).unwrap();
+        Box::pin(std::future::ready(()))
+    }
 }
 
 fn room() -> RoomName {
@@ -36,10 +44,7 @@ fn room() -> RoomName {
 }
 
 fn update(bytes: Vec<u8>) -> Vec<Append> {
-    vec![Append {
-        room: room(),
-        update: bytes.into(),
-    }]
+    vec![Append::new(room(), bytes.into())]
 }
 
 #[tokio::test(flavor = "multi_thread")]

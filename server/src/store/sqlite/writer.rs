@@ -195,7 +195,7 @@ impl Thread {
             let mut entry =
                 write.prepare_cached("DELETE FROM updates WHERE seq = ?1 AND doc = ?2")?;
             for id in &replacement.contains {
-                entry.execute(params![id.0, doc])?;
+                entry.execute(params![id.0 as i64, doc])?;
             }
             Ok(())
         };
