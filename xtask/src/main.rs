@@ -42,7 +42,7 @@ enum Task {
     Test,
     /// The quick half of `test`: formatting, lints, the web client's types.
     Check,
-    /// Install what the tests need: terminal editors, a browser, npm packages, cargo tools.
+    /// Install what the tests need: terminal editors, a browser, a database, npm packages, cargo tools.
     Setup,
     /// Measure how fast the engine is, and what its speed depends on.
     Bench(bench::Args),

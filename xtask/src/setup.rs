@@ -5,6 +5,7 @@
 mod apt;
 mod cargo_tools;
 mod editors;
+mod mongodb;
 pub(crate) mod npm;
 
 use std::thread;
@@ -25,6 +26,7 @@ pub(crate) fn setup() -> Result<()> {
         let parts = [
             scope.spawn(|| editors::install_terminal(&dir)),
             scope.spawn(|| editors::install_vscode(&dir)),
+            scope.spawn(|| mongodb::install(&dir)),
             scope.spawn(npm::install),
             scope.spawn(|| cargo_tools::install(&dir)),
         ];

@@ -31,6 +31,10 @@ const PACKAGES: &[Package] = &[
         there: || succeeds(Command::new("npm").arg("--version")),
     },
     Package {
+        name: "python3-venv",
+        there: || succeeds(Command::new("python3").args(["-c", "import ensurepip, venv"])),
+    },
+    Package {
         name: "debian-archive-keyring",
         there: || Path::new("/usr/share/keyrings/debian-archive-keyring.gpg").exists(),
     },

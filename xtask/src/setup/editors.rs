@@ -9,13 +9,13 @@ use anyhow::{Context, Result};
 use crate::command::run;
 use crate::tools::repository;
 
-struct Recipe {
+pub(super) struct Recipe {
     /// The directory that it fills.
-    directory: &'static str,
-    script: &'static str,
-    /// The script itself is the stamp: any change to it makes the editors anew.
-    text: &'static str,
-    editors: &'static str,
+    pub(super) directory: &'static str,
+    pub(super) script: &'static str,
+    /// The script itself is the stamp: any change to it makes what it installs anew.
+    pub(super) text: &'static str,
+    pub(super) editors: &'static str,
 }
 
 const TERMINAL: Recipe = Recipe {
@@ -40,7 +40,7 @@ pub(super) fn install_vscode(dir: &Path) -> Result<()> {
     install(dir, &VSCODE)
 }
 
-fn install(dir: &Path, recipe: &Recipe) -> Result<()> {
+pub(super) fn install(dir: &Path, recipe: &Recipe) -> Result<()> {
     let editors = dir.join(recipe.directory);
     let stamp = editors.join("recipe");
     if fs::read_to_string(&stamp).is_ok_and(|made_by| made_by == recipe.text) {
