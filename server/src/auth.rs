@@ -8,11 +8,15 @@ mod access;
 pub mod admin;
 mod authorize;
 pub mod directory;
+mod mongodb;
 mod sqlite;
 mod token;
 
 pub use access::{Access, Identity, Refusal, now};
-pub use directory::{Credential, Directory, DirectoryError, Link, Project, UnixMillis};
+pub use directory::{
+    Credential, Directory, DirectoryError, Link, Pass, Project, ProjectRecord, UnixMillis,
+};
+pub use mongodb::MongoDirectory;
 pub use sqlite::SqliteDirectory;
 pub(crate) use token::random_id;
 pub use token::{Token, TokenHash};

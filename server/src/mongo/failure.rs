@@ -1,0 +1,148 @@
+//! What went wrong, in words for the person who runs the server.
+
+use std::collections::HashSet;
+
+use mongodb::error::{Error, ErrorKind, WriteFailure};
+
+use crate::auth::DirectoryError;
+use crate::store::StoreError;
+
+/// MongoDB's numbers for what is told apart here.
+mod code {
+    pub(super) const UNAUTHORIZED: i32 = 13;
+    pub(super) const AUTHENTICATION_FAILED: i32 = 18;
+    pub(super) const DUPLICATE_KEY: i32 = 11_000;
+    pub(super) const OUT_OF_DISK_SPACE: i32 = 14_031;
+}
+
+/// Why an operation gave no answer, or not the one that was hoped for.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Failure {
+    /// No space is left on the database's disk.
+    #[error("the database's disk is full: {0}")]
+    Full(String),
+    /// The database does not let us.
+    #[error("the database refuses: {0}")]
+    Refused(String),
+    /// It does not answer, or with an error that may pass.
+    #[error("{0}")]
+    Unavailable(String),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let text = words(&error);
+        match number(&error) {
+            Some(code::OUT_OF_DISK_SPACE) => Self::Full(text),
+            Some(code::UNAUTHORIZED | code::AUTHENTICATION_FAILED) => Self::Refused(text),
+            _ if matches!(
+                *error.kind,
+                ErrorKind::Authentication { .. }
+                    | ErrorKind::InvalidTlsConfig { .. }
+                    | ErrorKind::InvalidArgument { .. }
+            ) =>
+            {
+                Self::Refused(text)
+            }
+            _ => Self::Unavailable(text),
+        }
+    }
+}
+
+impl From<Failure> for StoreError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Full(text) => Self::Full(text),
+            other => Self::Unavailable(other.to_string()),
+        }
+    }
+}
+
+impl From<Failure> for DirectoryError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Full(_) => Self::Full,
+            other => Self::Failed(other.to_string()),
+        }
+    }
+}
+
+/// Whether a write failed because what it inserts is there already.
+pub(crate) fn is_duplicate(error: &Error) -> bool {
+    number(error) == Some(code::DUPLICATE_KEY)
+}
+
+/// What an `insert_many` could not insert: its places in the list, without those that were there
+/// already. `None` when nothing is known of any of them.
+pub(crate) fn not_inserted(error: &Error) -> Option<HashSet<usize>> {
+    match &*error.kind {
+        ErrorKind::InsertMany(many) if many.write_concern_error.is_none() => {
+            let writes = many.write_errors.iter().flatten();
+            let failed = writes.filter(|write| write.code != code::DUPLICATE_KEY);
+            Some(failed.map(|write| write.index).collect())
+        }
+        _ => None,
+    }
+}
+
+fn number(error: &Error) -> Option<i32> {
+    match &*error.kind {
+        ErrorKind::Command(command) => Some(command.code),
+        ErrorKind::Write(WriteFailure::WriteError(write)) => Some(write.code),
+        ErrorKind::Write(WriteFailure::WriteConcernError(concern)) => Some(concern.code),
+        ErrorKind::InsertMany(many) => {
+            let writes = many.write_errors.iter().flatten();
+            let first = writes
+                .map(|write| write.code)
+                .find(|&code| code != code::DUPLICATE_KEY);
+            first.or(many
+                .write_concern_error
+                .as_ref()
+                .map(|concern| concern.code))
+        }
+        _ => None,
+    }
+}
+
+/// One line without the driver's inner names.
+fn words(error: &Error) -> String {
+    let text = match &*error.kind {
+        ErrorKind::ServerSelection { message, .. } => unreachable_words(message),
+        ErrorKind::Command(command) => command.message.clone(),
+        ErrorKind::Write(WriteFailure::WriteError(write)) => write.message.clone(),
+        ErrorKind::Write(WriteFailure::WriteConcernError(concern)) => concern.message.clone(),
+        ErrorKind::InsertMany(many) => {
+            let writes = many.write_errors.iter().flatten();
+            let first = writes
+                .filter(|write| write.code != code::DUPLICATE_KEY)
+                .map(|write| write.message.clone())
+                .next();
+            let concern = many.write_concern_error.as_ref();
+            first
+                .or(concern.map(|concern| concern.message.clone()))
+                .unwrap_or_else(|| "it did not take everything".to_owned())
+        }
+        other => other.to_string(),
+    };
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The driver describes all that it knows about every server; what keeps us from it is enough.
+fn unreachable_words(message: &str) -> String {
+    for (known, said) in [
+        ("Connection refused", "nothing listens at its address"),
+        ("failed to lookup address", "its host name is not known"),
+        ("timed out", "it does not answer"),
+        (
+            "Authentication failed",
+            "it does not accept the user's name or password",
+        ),
+        ("invalid peer certificate", "its certificate is not trusted"),
+        ("ReplicaSetNoPrimary", "no primary is elected"),
+    ] {
+        if message.contains(known) {
+            return said.to_owned();
+        }
+    }
+    message.to_owned()
+}

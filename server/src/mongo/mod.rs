@@ -1,0 +1,62 @@
+//! The connection to MongoDB that the document store and the project directory share.
+//!
+//! Every write is acknowledged by a majority of the replica set and in its journal, and every read
+//! is of what a majority has, from the primary; what the URI says of either is overruled. No
+//! operation needs a transaction, so a lone server serves as well as a replica set.
+
+mod connect;
+mod failure;
+mod measure;
+pub(crate) mod schema;
+#[cfg(any(test, feature = "test-support"))]
+pub mod test_server;
+mod uri;
+
+use std::time::Duration;
+
+use mongodb::bson::{Document, doc};
+use mongodb::{Collection, Database};
+
+pub use connect::ConnectError;
+pub use failure::Failure;
+pub(crate) use failure::{is_duplicate, not_inserted};
+pub(crate) use measure::{measured, raw};
+pub use uri::MongoUri;
+
+/// A database that is ours to use, found usable. Clones share its connections.
+#[derive(Debug, Clone)]
+pub struct Mongo {
+    database: Database,
+}
+
+/// How long whoever looks whether the database is there waits to be told.
+const PROBE: Duration = Duration::from_millis(1500);
+
+impl Mongo {
+    pub(crate) fn collection<T: Send + Sync>(&self, name: &str) -> Collection<T> {
+        self.database.collection(name)
+    }
+
+    /// Asks the database whether it is there and can be written.
+    pub(crate) async fn ping(&self) -> Result<(), Failure> {
+        let ping = self.database.run_command(doc! { "ping": 1 });
+        match tokio::time::timeout(PROBE, measured("ping", ping)).await {
+            Ok(answer) => answer.map(drop),
+            Err(_) => Err(Failure::Unavailable(
+                "it has not answered in time".to_owned(),
+            )),
+        }
+    }
+
+    /// The database itself, for tests that look and damage.
+    #[cfg(any(test, feature = "test-support"))]
+    pub fn raw(&self) -> &Database {
+        &self.database
+    }
+}
+
+/// What all of one project's rooms are called, as a condition on a field: every `PROJECT/…`.
+pub(crate) fn rooms_of(project: &tutti_protocol::ids::ProjectId) -> Document {
+    // No id holds a slash, and `0` follows it.
+    doc! { "$gte": format!("{project}/"), "$lt": format!("{project}0") }
+}

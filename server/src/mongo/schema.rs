@@ -1,0 +1,93 @@
+//! The collections, their indexes, and the mark that says they are ours.
+//!
+//! | collection | a record is | found by |
+//! | --- | --- | --- |
+//! | `meta` | the schema's version; the admin token's hash; a migration under way | `_id` |
+//! | `documents` | a document's snapshot: generation, and where its chunks are | `_id`, the room |
+//! | `updates` | one entry of a document's log | room, then order |
+//! | `chunks` | a part of a snapshot, or of an update too large for one record | `_id`; room |
+//! | `projects` | a project with its links and passes | `_id`; a link's id; a pass's id |
+//!
+//! Versions of documents will lie beside these, as `versions` and `texts`.
+
+use mongodb::IndexModel;
+use mongodb::bson::{Bson, Document, doc};
+use mongodb::options::IndexOptions;
+
+use super::{Failure, Mongo, is_duplicate, measure, measured};
+
+pub(crate) const META: &str = "meta";
+pub(crate) const DOCUMENTS: &str = "documents";
+pub(crate) const UPDATES: &str = "updates";
+pub(crate) const CHUNKS: &str = "chunks";
+pub(crate) const PROJECTS: &str = "projects";
+
+/// The schema this program writes; a database of a later one is left alone.
+const VERSION: i32 = 1;
+
+/// Why a database cannot be used.
+pub(super) enum Unusable {
+    /// Somebody else's; the text says what to do.
+    NotOurs(String),
+    Failed(Failure),
+}
+
+impl From<Failure> for Unusable {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+pub(super) async fn prepare(mongo: &Mongo) -> Result<(), Unusable> {
+    claim(mongo).await?;
+    for (collection, name, keys) in [
+        // With the size in it, the sizes of a project's documents are read from the index alone.
+        (UPDATES, "log", doc! { "room": 1, "_id": 1, "size": 1 }),
+        (CHUNKS, "room", doc! { "room": 1, "_id": 1 }),
+        (PROJECTS, "links", doc! { "links.id": 1 }),
+        (PROJECTS, "passes", doc! { "passes.id": 1 }),
+    ] {
+        let named = IndexOptions::builder().name(name.to_owned()).build();
+        let index = IndexModel::builder().keys(keys).options(named).build();
+        let collection = mongo.collection::<Document>(collection);
+        measured("createIndexes", collection.create_index(index)).await?;
+    }
+    Ok(())
+}
+
+/// Finds our mark, or puts it into a database that holds nothing of the names that we use.
+async fn claim(mongo: &Mongo) -> Result<(), Unusable> {
+    let meta = mongo.collection::<Document>(META);
+    let mark = doc! { "_id": "schema" };
+    if let Some(found) = measured("find", meta.find_one(mark.clone())).await? {
+        return known(&found);
+    }
+    let names = measured("listCollections", mongo.database.list_collection_names()).await?;
+    let ours = [META, DOCUMENTS, UPDATES, CHUNKS, PROJECTS];
+    let taken = names.iter().find(|name| ours.contains(&name.as_str()));
+    if let Some(taken) = taken {
+        // Unless another node has marked it just now, and goes on to make the collections.
+        return match measured("find", meta.find_one(mark)).await? {
+            Some(found) => known(&found),
+            None => Err(Unusable::NotOurs(format!(
+                "its collection {taken} is another program's; name another database in the URI"
+            ))),
+        };
+    }
+    let mark = doc! { "_id": "schema", "version": VERSION };
+    match measure::raw("insert", meta.insert_one(mark)).await? {
+        Ok(_) => Ok(()),
+        // Another node was faster.
+        Err(error) if is_duplicate(&error) => Ok(()),
+        Err(error) => Err(Unusable::Failed(error.into())),
+    }
+}
+
+fn known(mark: &Document) -> Result<(), Unusable> {
+    match mark.get("version") {
+        Some(Bson::Int32(version)) if *version <= VERSION => Ok(()),
+        _ => Err(Unusable::NotOurs(
+            "it was written by a later version of Tutti; start that version".to_owned(),
+        )),
+    }
+}

@@ -1,0 +1,107 @@
+//! The store for many nodes: MongoDB.
+//!
+//! Nothing here needs a transaction. What makes that safe is order:
+//! - An update is one record of the log, inserted under a name that its writer chose; a second
+//!   try finds it there.
+//! - A snapshot's chunks are written and read back first; then one conditional write makes the
+//!   document's record point to them; only then do the log entries go that the snapshot
+//!   contains, and last the chunks of the snapshot before. A node that is killed at any point
+//!   leaves what is read just as well, and at worst chunks that nothing points to, which a later
+//!   compaction of the document sweeps away.
+//! - A load reads the log first and the snapshot second. An entry that has gone from the log
+//!   before it was read is then in the snapshot.
+
+mod blobs;
+mod layout;
+mod reader;
+mod replace;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+use futures_util::future::{BoxFuture, try_join_all};
+use mongodb::Collection;
+use mongodb::bson::{Document, doc};
+use tutti_protocol::ids::{ProjectId, RoomName};
+
+use super::{Append, DocumentSize, DocumentStore, Replacement, StoreError, StoredDocument};
+use crate::mongo::{Mongo, measured, rooms_of, schema};
+use layout::{Chunk, Head, LogRecord};
+use writer::Writer;
+
+/// Documents in one MongoDB database, which other nodes may use at the same time.
+#[derive(Clone)]
+pub struct MongoStore {
+    tables: Tables,
+    writer: Writer,
+}
+
+#[derive(Clone)]
+struct Tables {
+    heads: Collection<Head>,
+    log: Collection<LogRecord>,
+    chunks: Collection<Chunk>,
+}
+
+impl MongoStore {
+    /// The documents in `mongo`. Called within a runtime, which its writing task runs on.
+    pub fn new(mongo: &Mongo) -> Self {
+        let tables = Tables {
+            heads: mongo.collection(schema::DOCUMENTS),
+            log: mongo.collection(schema::UPDATES),
+            chunks: mongo.collection(schema::CHUNKS),
+        };
+        Self {
+            writer: Writer::start(tables.log.clone()),
+            tables,
+        }
+    }
+}
+
+impl DocumentStore for MongoStore {
+    fn append(&self, batch: Vec<Append>) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async move {
+            let records = batch.iter().map(|append| self.tables.record(append));
+            let records = try_join_all(records).await?;
+            self.writer.append(records).await
+        })
+    }
+
+    fn load<'a>(
+        &'a self,
+        room: &'a RoomName,
+    ) -> BoxFuture<'a, Result<Option<StoredDocument>, StoreError>> {
+        Box::pin(self.tables.load(room))
+    }
+
+    fn replace<'a>(
+        &'a self,
+        room: &'a RoomName,
+        replacement: Replacement,
+    ) -> BoxFuture<'a, Result<bool, StoreError>> {
+        Box::pin(self.tables.replace(room, replacement))
+    }
+
+    fn documents<'a>(
+        &'a self,
+        project: &'a ProjectId,
+    ) -> BoxFuture<'a, Result<Vec<DocumentSize>, StoreError>> {
+        Box::pin(self.tables.documents(project))
+    }
+
+    fn delete_project<'a>(
+        &'a self,
+        project: &'a ProjectId,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async move {
+            let rooms = rooms_of(project);
+            // The records that point come first, so that nothing is pointed to that has gone.
+            let heads: Document = doc! { "_id": rooms.clone() };
+            measured("delete", self.tables.heads.delete_many(heads)).await?;
+            let rooms = doc! { "room": rooms };
+            measured("delete", self.tables.log.delete_many(rooms.clone())).await?;
+            measured("delete", self.tables.chunks.delete_many(rooms)).await?;
+            Ok(())
+        })
+    }
+}
