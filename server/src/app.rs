@@ -1,8 +1,9 @@
 //! Puts the parts together and runs them until they are told to stop.
 
-mod data_dir;
+pub(crate) mod data_dir;
 mod serve;
 mod start;
+pub(crate) mod storage;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

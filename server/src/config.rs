@@ -9,6 +9,7 @@ mod settings;
 mod sources;
 
 pub use settings::{LogFormat, PublicUrl, Settings};
+pub(crate) use sources::clap_failure;
 pub use sources::{ConfigError, from_sources};
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ mod headers;
 pub mod health;
 pub mod limits;
 pub mod metrics;
+pub mod migrate;
 pub mod mongo;
 pub mod room;
 pub mod rooms;

@@ -1,4 +1,4 @@
-//! `tutti-server`: reads its configuration, serves until it is told to stop.
+//! `tutti-server`: reads its configuration, serves until it is told to stop; or migrates.
 
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
 use tutti_server::app::{self, Running};
 use tutti_server::config::{self, ConfigError, LogFormat, Settings};
+use tutti_server::migrate;
 
 /// Done.
 const DONE: u8 = 0;
@@ -15,6 +16,12 @@ const FAILED: u8 = 1;
 const WRONG_USAGE: u8 = 2;
 
 fn main() -> ExitCode {
+    if std::env::args_os()
+        .nth(1)
+        .is_some_and(|word| word == "migrate")
+    {
+        return migrate();
+    }
     let settings = match config::from_sources(std::env::args_os(), |name| std::env::var_os(name)) {
         Ok(settings) => settings,
         Err(ConfigError::Information(text)) => {
@@ -40,10 +47,48 @@ fn main() -> ExitCode {
     }
 }
 
+/// `tutti-server migrate`: what it does goes to standard output.
+fn migrate() -> ExitCode {
+    let args = std::env::args_os().skip(1);
+    let (from, to) = match migrate::arguments(args, |name| std::env::var_os(name)) {
+        Ok(places) => places,
+        Err(ConfigError::Information(text)) => {
+            let _ = write!(std::io::stdout(), "{text}");
+            return ExitCode::from(DONE);
+        }
+        Err(err) => return complain(WRONG_USAGE, &err),
+    };
+    if let Err(err) = start_logging(&Settings::default()) {
+        return complain(FAILED, &err);
+    }
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(err) => return complain(FAILED, &err),
+    };
+    // Whoever closed the pipe does not want to read on; the copy goes on all the same.
+    let say = |line: &str| {
+        let _ = writeln!(std::io::stdout(), "{line}");
+    };
+    match runtime.block_on(migrate::migrate(&from, &to, say)) {
+        Ok(report) => {
+            say(&format!(
+                "copied {report} from {from} to {to}; every document's hash agrees"
+            ));
+            say(&report.admin_token);
+            ExitCode::from(DONE)
+        }
+        Err(err) => complain(FAILED, &err),
+    }
+}
+
 async fn run(settings: Settings) -> anyhow::Result<()> {
     // Listened for from the start, so that no signal finds nobody listening.
     let mut signals = Signals::new()?;
-    let server = app::start(settings).await?;
+    let server = tokio::select! {
+        started = app::start(settings) => started?,
+        // A start may wait for its database.
+        () = signals.next() => return Ok(()),
+    };
     announce(&server)?;
     signals.next().await;
     tracing::info!("stopping; a second signal stops at once");

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::StartError;
 
 /// A data directory that this process holds the lock of.
-pub(super) struct DataDir {
+pub(crate) struct DataDir {
     path: PathBuf,
     /// The system unlocks it when the process ends, however it ends.
     _lock: File,
@@ -15,7 +15,7 @@ pub(super) struct DataDir {
 
 impl DataDir {
     /// Makes the directory if it is missing, and locks it.
-    pub(super) fn open(path: PathBuf) -> Result<DataDir, StartError> {
+    pub(crate) fn open(path: PathBuf) -> Result<DataDir, StartError> {
         let unusable = |cause: io::Error| StartError::DataDir {
             path: path.clone(),
             cause,
@@ -29,13 +29,13 @@ impl DataDir {
         }
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
     /// The path of a file in the directory, which is made empty if it is missing, so that only
     /// its owner can read what a library then writes into it.
-    pub(super) fn private_file(&self, name: &str) -> Result<PathBuf, StartError> {
+    pub(crate) fn private_file(&self, name: &str) -> Result<PathBuf, StartError> {
         let path = self.path.join(name);
         match open_private_file(&path) {
             Ok(_) => Ok(path),

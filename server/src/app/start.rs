@@ -12,12 +12,14 @@ use tower_http::compression::CompressionLayer;
 use super::Running;
 use super::data_dir::DataDir;
 use super::serve::in_time;
+use super::storage::Storage;
 use crate::auth::admin::AdminTokenError;
-use crate::auth::{Access, DirectoryError, SqliteDirectory, admin};
+use crate::auth::{Access, DirectoryError};
 use crate::config::Settings;
 use crate::fanout::LocalFanOut;
+use crate::mongo::ConnectError;
 use crate::rooms::Rooms;
-use crate::store::{SqliteStore, StoreError};
+use crate::store::StoreError;
 use crate::ws::{self, WsState};
 use crate::{api, headers, health, metrics, web};
 
@@ -63,6 +65,12 @@ pub enum StartError {
         /// What the store says.
         cause: StoreError,
     },
+    /// The database cannot be used.
+    #[error(transparent)]
+    Database(#[from] ConnectError),
+    /// What is stored is half of a copy, or it cannot be found out.
+    #[error("{0}")]
+    Migration(String),
 }
 
 fn listen_advice(cause: &io::Error) -> String {
@@ -90,15 +98,13 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let listener = TcpListener::bind(settings.listen).await.map_err(listen)?;
     let addr = listener.local_addr().map_err(listen)?;
 
-    let path = data_dir.private_file("documents.db")?;
-    let store = SqliteStore::open(&path).map_err(|cause| StartError::Store { path, cause })?;
-    let directory = SqliteDirectory::open(&data_dir.private_file("directory.db")?)?;
-    let admin_token = admin::load_or_create(data_dir.path())?;
+    let storage = Storage::open(&settings, &data_dir).await?;
 
-    tracing::info!("serving {} on {addr}", data_dir.path().display());
-    let access = Access::new(Arc::new(directory), &admin_token.token);
+    tracing::info!("serving {} on {addr}", storage.place);
+    let admin_token = storage.admin_token;
+    let access = Access::new(storage.directory, admin_token.key.clone());
     let rooms = Rooms::new(
-        Arc::new(store),
+        storage.documents,
         Arc::new(LocalFanOut::new()),
         settings.limits(),
     );

@@ -6,6 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use tutti_protocol::ids::ProjectId;
 use tutti_protocol::role::Role;
 
+use super::admin::AdminKey;
 use super::directory::{Directory, DirectoryError, Link, UnixMillis};
 use super::token::{Token, TokenHash};
 
@@ -85,17 +86,15 @@ impl From<DirectoryError> for Refusal {
 #[derive(Clone)]
 pub struct Access {
     directory: Arc<dyn Directory>,
-    admin_id: Arc<str>,
-    admin_hash: TokenHash,
+    admin: Arc<AdminKey>,
 }
 
 impl Access {
     /// Access by the links in `directory`, and by the administrator's token.
-    pub fn new(directory: Arc<dyn Directory>, admin: &Token) -> Access {
+    pub fn new(directory: Arc<dyn Directory>, admin: AdminKey) -> Access {
         Access {
             directory,
-            admin_id: admin.id().into(),
-            admin_hash: admin.hash(),
+            admin: Arc::new(admin),
         }
     }
 
@@ -107,8 +106,8 @@ impl Access {
     /// Whose token this is.
     pub async fn identify(&self, token: &str) -> Result<Identity, Refusal> {
         let token = Token::parse(token).ok_or(Refusal::Invalid)?;
-        if token.id() == &*self.admin_id {
-            return if self.admin_hash.matches(&token) {
+        if token.id() == self.admin.id {
+            return if self.admin.hash.matches(&token) {
                 Ok(Identity::Admin)
             } else {
                 Err(Refusal::Invalid)

@@ -1,21 +1,47 @@
 //! The administrator's token: the file `admin-token` in the data directory.
 //!
-//! The file is the only record of it. Whoever can read the data directory rules the server
-//! anyway; and to replace a token that leaked, delete the file and restart the server.
+//! With the embedded store the file is the only record of it. Whoever can read the data directory
+//! rules the server anyway; and to replace a token that leaked, delete the file and restart the
+//! server. Nodes that share a database share one token ([`shared`]).
+
+pub mod shared;
 
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use super::token::Token;
+use super::token::{Token, TokenHash};
+use crate::mongo::Failure;
 
 /// The file's name in the data directory.
 pub const FILE_NAME: &str = "admin-token";
 
+/// What the server knows of the token.
+#[derive(Debug, Clone)]
+pub struct AdminKey {
+    /// The token's public id.
+    pub id: String,
+    /// The hash that it must have.
+    pub hash: TokenHash,
+}
+
+impl AdminKey {
+    pub(crate) fn of(token: &Token) -> AdminKey {
+        AdminKey {
+            id: token.id().to_owned(),
+            hash: token.hash(),
+        }
+    }
+
+    fn is_of(&self, token: &Token) -> bool {
+        self.id == token.id() && self.hash.matches(token)
+    }
+}
+
 /// The token and where it lies.
 pub struct AdminToken {
-    /// The token.
-    pub token: Token,
-    /// Its file.
+    /// What it is known by.
+    pub key: AdminKey,
+    /// Its file on this machine; another node may have it instead.
     pub path: PathBuf,
     /// Whether it was made just now.
     pub is_new: bool,
@@ -43,42 +69,56 @@ pub enum AdminTokenError {
     /// The system gives no random numbers.
     #[error("the system gives no random numbers: {0}")]
     Random(#[from] getrandom::Error),
+    /// The database that holds its hash does not answer, or holds something else.
+    #[error("the database does not give the admin token's hash: {0}")]
+    Database(#[from] Failure),
 }
 
 /// Reads the token in the data directory `data`, or makes one there. The caller holds the data
 /// directory's lock.
 pub fn load_or_create(data: &Path) -> Result<AdminToken, AdminTokenError> {
-    let path = data.join(FILE_NAME);
-    let failed = |verb, cause| AdminTokenError::File {
-        verb,
-        path: path.clone(),
-        cause,
+    let (token, is_new) = match read(data)? {
+        Some(token) => (token, false),
+        None => (create(data)?, true),
     };
+    Ok(AdminToken {
+        key: AdminKey::of(&token),
+        path: data.join(FILE_NAME),
+        is_new,
+    })
+}
+
+fn failed(verb: &'static str, path: &Path, cause: std::io::Error) -> AdminTokenError {
+    AdminTokenError::File {
+        verb,
+        path: path.to_owned(),
+        cause,
+    }
+}
+
+/// The token in the file, if there is a file.
+pub(crate) fn read(data: &Path) -> Result<Option<Token>, AdminTokenError> {
+    let path = data.join(FILE_NAME);
     match std::fs::read_to_string(&path) {
         Ok(text) => {
             let token = Token::parse(text.trim())
                 .ok_or(AdminTokenError::Malformed { path: path.clone() })?;
             warn_if_shared(&path);
-            Ok(AdminToken {
-                token,
-                path,
-                is_new: false,
-            })
+            Ok(Some(token))
         }
-        Err(err) if err.kind() == ErrorKind::NotFound => {
-            let token = Token::generate()?;
-            write_private(data, &path, token.reveal()).map_err(|cause| failed("write", cause))?;
-            Ok(AdminToken {
-                token,
-                path,
-                is_new: true,
-            })
-        }
+        Err(err) if err.kind() == ErrorKind::NotFound => Ok(None),
         Err(err) if err.kind() == ErrorKind::InvalidData => {
             Err(AdminTokenError::Malformed { path })
         }
-        Err(err) => Err(failed("read", err)),
+        Err(err) => Err(failed("read", &path, err)),
     }
+}
+
+fn create(data: &Path) -> Result<Token, AdminTokenError> {
+    let path = data.join(FILE_NAME);
+    let token = Token::generate()?;
+    write_private(data, &path, token.reveal()).map_err(|cause| failed("write", &path, cause))?;
+    Ok(token)
 }
 
 /// Writes a file that only its owner can read, whole or not at all.
@@ -131,7 +171,7 @@ mod tests {
         assert!(first.is_new);
         let second = load_or_create(dir.path()).unwrap();
         assert!(!second.is_new);
-        assert_eq!(second.token.reveal(), first.token.reveal());
+        assert_eq!(second.key.id, first.key.id);
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
     }
 

@@ -9,6 +9,7 @@ use clap::{Parser, ValueEnum};
 use url::Url;
 
 use crate::limits::Limits;
+use crate::mongo::MongoUri;
 
 const MIB: usize = 1024 * 1024;
 
@@ -19,7 +20,8 @@ const MIB: usize = 1024 * 1024;
     version,
     after_help = "Every option is also an environment variable (TUTTI_CACHE_MB for --cache-mb) and a key \
                   of the file given by --config (cache-mb = 256). A flag goes before the environment, \
-                  the environment before the file."
+                  the environment before the file. `tutti-server migrate --help` tells how to copy everything \
+                  from the embedded store into MongoDB, or back."
 )]
 pub struct Settings {
     /// Address to serve on; port 0 picks a free one [default: 127.0.0.1:4400]
@@ -30,9 +32,9 @@ pub struct Settings {
     #[arg(long, value_name = "DIR", value_parser = clap::builder::PathBufValueParser::new())]
     pub data: Option<PathBuf>,
 
-    /// Store in MongoDB instead of in files below --data
+    /// Store in this MongoDB database instead of in files below --data
     #[arg(long, value_name = "URI")]
-    pub mongodb: Option<String>,
+    pub mongodb: Option<MongoUri>,
 
     /// Work together with other nodes over this Redis
     #[arg(long, value_name = "URL")]

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory, Parser};
 
 use super::Settings;
@@ -70,11 +71,6 @@ pub fn from_sources(
 }
 
 fn supported(settings: Settings) -> Result<Settings, ConfigError> {
-    if settings.mongodb.is_some() {
-        return Err(ConfigError::Unsupported(
-            "this build of tutti-server has no MongoDB store: leave --mongodb out to use the embedded store",
-        ));
-    }
     if settings.redis.is_some() {
         return Err(ConfigError::Unsupported(
             "this build of tutti-server cannot work over Redis: leave --redis out to run one node",
@@ -96,13 +92,18 @@ fn apply_env_and_flags(
     }
     settings
         .try_update_from(args)
-        .map_err(|err| match err.use_stderr() {
-            true => ConfigError::BadValue {
-                place: "command line".to_owned(),
-                reason: sentence(&err),
-            },
-            false => ConfigError::Information(err.to_string()),
-        })
+        .map_err(|err| clap_failure(&err))
+}
+
+/// What the command line's parser says, in our form.
+pub(crate) fn clap_failure(err: &clap::Error) -> ConfigError {
+    match err.use_stderr() {
+        true => ConfigError::BadValue {
+            place: "command line".to_owned(),
+            reason: sentence(err),
+        },
+        false => ConfigError::Information(err.to_string()),
+    }
 }
 
 fn apply_file(settings: &mut Settings, path: &Path, names: &[String]) -> Result<(), ConfigError> {
@@ -156,7 +157,23 @@ fn sentence(err: &clap::Error) -> String {
     let text = err.to_string();
     let first = text.split("\n\n").next().unwrap_or_default();
     let first = first.strip_prefix("error: ").unwrap_or(first);
+    let first = without_secret(first, err);
     first.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// A database's URI may hold a password, which belongs in no log.
+fn without_secret(text: &str, err: &clap::Error) -> String {
+    match (
+        err.get(ContextKind::InvalidArg),
+        err.get(ContextKind::InvalidValue),
+    ) {
+        (Some(ContextValue::String(option)), Some(ContextValue::String(value)))
+            if option.starts_with("--mongodb") =>
+        {
+            text.replace(&format!("'{value}'"), "")
+        }
+        _ => text.to_owned(),
+    }
 }
 
 fn option_names() -> Vec<String> {

@@ -104,7 +104,7 @@ fn a_flag_names_the_file_before_the_environment_does() {
 #[test]
 fn every_option_can_stand_everywhere() {
     let (_dir, path) = file(
-        "listen = \"[::1]:1\"\ndata = \"/srv/tutti\"\ncache-mb = 0\nmax-document-mb = 2\nmax-message-mb = 3\n\
+        "listen = \"[::1]:1\"\nmongodb = \"mongodb://h/d\"\ndata = \"/srv/tutti\"\ncache-mb = 0\nmax-document-mb = 2\nmax-message-mb = 3\n\
          max-rooms-per-project = 4\nmax-connections-per-address = 5\npublic-url = \"https://tutti.example.org\"\n\
          client-address-header = \"X-Forwarded-For\"\nlog = \"json\"\nlog-filter = \"debug\"\n",
     );
@@ -112,6 +112,7 @@ fn every_option_can_stand_everywhere() {
     let env = [
         ("TUTTI_LISTEN", "[::1]:1"),
         ("TUTTI_DATA", "/srv/tutti"),
+        ("TUTTI_MONGODB", "mongodb://h/d"),
         ("TUTTI_CACHE_MB", "0"),
         ("TUTTI_MAX_DOCUMENT_MB", "2"),
         ("TUTTI_MAX_MESSAGE_MB", "3"),
@@ -194,7 +195,26 @@ fn public_urls() {
 }
 
 #[test]
+fn a_databases_uri_is_checked_and_its_password_not_shown() {
+    let settings = read(&["--mongodb", "mongodb://ada:secret@h/notes"], &[]).unwrap();
+    assert!(!format!("{settings:?}").contains("secret"));
+    assert_eq!(settings.mongodb.unwrap().database(), "notes");
+    let (_dir, path) = file("mongodb = \"mongodb://ada:secret@\"\n");
+    for refused in [
+        refusal(&["--mongodb", "mongodb://ada:secret@"], &[]),
+        refusal(&["--mongodb=ada:secret@h"], &[]),
+        refusal(&[], &[("TUTTI_MONGODB", "ada:secret@h")]),
+        refusal(&["--config", &path], &[]),
+    ] {
+        assert!(
+            refused.contains("mongodb://HOST:27017/DATABASE"),
+            "{refused}"
+        );
+        assert!(!refused.contains("secret"), "{refused}");
+    }
+}
+
+#[test]
 fn what_this_build_cannot_do_is_refused() {
-    assert!(refusal(&["--mongodb", "mongodb://localhost"], &[]).contains("no MongoDB store"));
     assert!(refusal(&["--redis", "redis://localhost"], &[]).contains("Redis"));
 }

@@ -1,0 +1,78 @@
+//! Where everything lies that outlives the process: files below the data directory, or a database
+//! that other nodes use too.
+
+use std::sync::Arc;
+
+use super::StartError;
+use super::data_dir::DataDir;
+use crate::auth::admin::{self, AdminToken};
+use crate::auth::{Directory, MongoDirectory, SqliteDirectory};
+use crate::config::Settings;
+use crate::migrate::mark::Mark;
+use crate::mongo::Mongo;
+use crate::store::{DocumentStore, MongoStore, SqliteStore};
+
+/// The embedded store's file of documents.
+pub(crate) const DOCUMENTS: &str = "documents.db";
+/// The embedded store's file of projects and links.
+pub(crate) const DIRECTORY: &str = "directory.db";
+
+/// The open stores.
+pub(super) struct Storage {
+    pub(super) documents: Arc<dyn DocumentStore>,
+    pub(super) directory: Arc<dyn Directory>,
+    pub(super) admin_token: AdminToken,
+    /// Where it all is, for people.
+    pub(super) place: String,
+}
+
+impl Storage {
+    pub(super) async fn open(
+        settings: &Settings,
+        data_dir: &DataDir,
+    ) -> Result<Storage, StartError> {
+        let Some(uri) = &settings.mongodb else {
+            return Storage::embedded(data_dir).await;
+        };
+        if data_dir.path().join(DOCUMENTS).exists() {
+            tracing::warn!(
+                "what the embedded store holds in {} is not served with --mongodb; `tutti-server migrate` copies it into the database",
+                data_dir.path().display()
+            );
+        }
+        let mongo = Mongo::connect(uri).await?;
+        refuse_half_a_copy(&Mark::Database(mongo.clone()), &uri.to_string()).await?;
+        Ok(Storage {
+            documents: Arc::new(MongoStore::new(&mongo)),
+            admin_token: admin::shared::load_or_create(data_dir.path(), &mongo).await?,
+            directory: Arc::new(MongoDirectory::new(mongo)),
+            place: uri.to_string(),
+        })
+    }
+
+    async fn embedded(data_dir: &DataDir) -> Result<Storage, StartError> {
+        let place = data_dir.path().display().to_string();
+        refuse_half_a_copy(&Mark::file_in(data_dir.path()), &place).await?;
+        let path = data_dir.private_file(DOCUMENTS)?;
+        let documents =
+            SqliteStore::open(&path).map_err(|cause| StartError::Store { path, cause })?;
+        let directory = SqliteDirectory::open(&data_dir.private_file(DIRECTORY)?)?;
+        Ok(Storage {
+            documents: Arc::new(documents),
+            directory: Arc::new(directory),
+            admin_token: admin::load_or_create(data_dir.path())?,
+            place,
+        })
+    }
+}
+
+/// A migration that was interrupted has left documents out.
+async fn refuse_half_a_copy(mark: &Mark, place: &str) -> Result<(), StartError> {
+    let source = mark.source().await;
+    match source.map_err(|cause| StartError::Migration(cause.to_string()))? {
+        None => Ok(()),
+        Some(source) => Err(StartError::Migration(format!(
+            "the copy from {source} into {place} is not finished: run `tutti-server migrate` again"
+        ))),
+    }
+}
