@@ -155,7 +155,7 @@ impl Member {
                 }
                 Event::Answered => answered = true,
                 Event::Asked => asked = true,
-                Event::Acknowledged | Event::Changed | Event::Other => {}
+                Event::Acknowledged | Event::Changed | Event::Told(_) | Event::Other => {}
                 Event::Denied(reason) => bail!("permission denied: {reason}"),
             }
         }
@@ -334,6 +334,7 @@ impl Member {
             }
             Message::SyncStatus(false) => bail!("the server refused an update"),
             Message::Close(reason) => bail!("the room was closed: {reason}"),
+            Message::Stateless(text) => Event::Told(text.to_owned()),
             _ => Event::Other,
         })
     }
@@ -365,6 +366,8 @@ pub enum Event {
     Changed,
     /// One of our updates is durable.
     Acknowledged,
+    /// A text for everyone in the room.
+    Told(String),
     /// Anything else.
     Other,
 }

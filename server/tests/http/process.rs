@@ -298,7 +298,7 @@ fn wrong_usage() {
     for (args, word) in [
         (&["--listen", "here"][..], "--listen"),
         (&["--wat"], "--wat"),
-        (&["--mongodb", "mongodb://localhost"], "MongoDB"),
+        (&["--mongodb", "localhost:27017"], "mongodb://HOST"),
         (&["--redis", "redis://localhost"], "Redis"),
         (&["--config", "/nowhere/tutti.toml"], "/nowhere/tutti.toml"),
         (&["--log-filter", "a=b=c"], "--log-filter"),
@@ -310,6 +310,91 @@ fn wrong_usage() {
     assert!(
         !dir.path().join("admin-token").exists(),
         "nothing is touched"
+    );
+}
+
+#[test]
+fn a_database_that_is_not_there_is_waited_for_and_then_said() {
+    let dir = tempfile::tempdir().unwrap();
+    // Taken and given back: nothing listens at its address.
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = free.local_addr().unwrap().port();
+    drop(free);
+    let uri = format!("mongodb://ada:secret@127.0.0.1:{port}/notes?serverSelectionTimeoutMS=2000");
+    let mut program = Program::start(program(
+        &["--listen", "127.0.0.1:0", "--mongodb", &uri],
+        dir.path(),
+    ));
+    let (code, out, err) = program.end();
+    assert_eq!((code, &*out), (Some(1), ""), "{err}");
+    let last = err.lines().last().unwrap();
+    assert!(
+        last.starts_with("tutti-server: cannot reach MongoDB at 127.0.0.1:"),
+        "{err}"
+    );
+    assert!(
+        last.contains("database notes") && last.contains("nothing listens at its address"),
+        "{err}"
+    );
+    assert!(err.contains("waiting up to 2 s for"), "{err}");
+    assert!(!err.contains("secret"), "{err}");
+    assert!(!dir.path().join("admin-token").exists(), "nothing is made");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_start_that_waits_for_its_database_stops_when_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    let uri = format!("mongodb://{}/", free.local_addr().unwrap());
+    drop(free);
+    let mut command = program(&["--listen", "127.0.0.1:0", "--mongodb", &uri], dir.path());
+    command.env("TUTTI_LOG", "json");
+    let mut program = Program::start(command);
+    let mut line = String::new();
+    let mut errors = BufReader::new(program.child.stderr.take().unwrap());
+    errors.read_line(&mut line).unwrap();
+    assert!(line.contains("waiting up to"), "{line}");
+    program.signal("-TERM");
+    assert_eq!(program.child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn migrate_says_what_is_wrong() {
+    let dir = tempfile::tempdir().unwrap();
+    let nothing = format!("sqlite:{}", dir.path().join("none").display());
+    let other = format!("sqlite:{}", dir.path().join("other").display());
+    for (args, code, word) in [
+        (vec!["migrate"], 2, "--from"),
+        (
+            vec!["migrate", "--from", "here", "--to", &other],
+            2,
+            "sqlite:DIR",
+        ),
+        (
+            vec!["migrate", "--from", &nothing, "--to", &other],
+            1,
+            "nothing to copy",
+        ),
+        (
+            vec!["migrate", "--from", &other, "--to", &other],
+            1,
+            "two different places",
+        ),
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_tutti-server"))
+            .args(&args)
+            .output()
+            .unwrap();
+        let sentence = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(code), "{sentence}");
+        assert_eq!(sentence.lines().count(), 1, "{sentence}");
+        assert!(sentence.contains(word), "{sentence}");
+    }
+    assert_eq!(
+        std::fs::read_dir(dir.path()).unwrap().count(),
+        0,
+        "nothing is made"
     );
 }
 
