@@ -138,11 +138,17 @@ impl Place {
         Ok(())
     }
 
-    fn edit(&self, name: &str, change: impl FnOnce(String) -> String, how: Writing) -> Result<()> {
+    /// Whether the file was still there.
+    fn edit(
+        &self,
+        name: &str,
+        change: impl FnOnce(String) -> String,
+        how: Writing,
+    ) -> Result<bool> {
         let path = self.path(name);
         // It may have gone, or been renamed by the other, since it was chosen.
         let Ok(text) = fs::read_to_string(&path) else {
-            return Ok(());
+            return Ok(false);
         };
         let text = change(text);
         match how {
@@ -153,7 +159,7 @@ impl Place {
                 fs::rename(aside, path)?;
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     /// One thing that a person does. What it takes away is noted.
@@ -188,7 +194,9 @@ impl Place {
                     lines.insert(at.min(lines.len()), &line);
                     lines.concat()
                 };
-                self.edit(&name, insert, how)?;
+                if !self.edit(&name, insert, how)? {
+                    written.lines.remove(line.trim());
+                }
                 format!("writes {} into {name} {how:?}", line.trim())
             }
             (5, _) => {

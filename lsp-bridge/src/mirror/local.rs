@@ -132,6 +132,9 @@ impl Mirror {
             }
         }
         self.left_alone.extend(listing.left_alone);
+        if let Err(error) = self.take_away(&listing.temporaries) {
+            tracing::warn!(%error, "temporary files stay");
+        }
         listing.files
     }
 

@@ -37,6 +37,7 @@ mod guest;
 mod held;
 mod ignores;
 mod journals;
+mod leavings;
 mod local;
 mod lock;
 mod merge;

@@ -14,6 +14,8 @@ pub(crate) struct Listing {
     pub(crate) directories: Vec<String>,
     /// What cannot be shared, with the reason, escaped for a terminal.
     pub(crate) left_alone: Vec<(String, LeftAlone)>,
+    /// The mirror's own temporary files.
+    pub(crate) temporaries: Vec<ProjectPath>,
 }
 
 /// Lists what the rules leave beneath `start` ("" for everything). `.git` and `.tutti` are never
@@ -49,15 +51,19 @@ fn visit(
             listing.left_alone.push((shown(&name), reason));
             continue;
         };
-        if is_temporary(name) || is_private(directory, name) {
-            continue;
-        }
         let path = if directory.is_empty() {
             name.to_owned()
         } else {
             format!("{directory}/{name}")
         };
         let kind = entry.file_type()?;
+        if is_private(directory, name) {
+            continue;
+        }
+        if is_temporary(name) {
+            listing.temporaries.extend(path.parse());
+            continue;
+        }
         if ignores.matches(tree, &path, kind.is_dir()) {
             continue;
         }

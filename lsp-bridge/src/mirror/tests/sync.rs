@@ -296,3 +296,19 @@ fn names_that_differ_only_in_case_are_one_name() {
     assert_eq!(hub.entries().len(), 2);
     assert_eq!(ada.read("A.txt"), "3\n4\n");
 }
+
+#[test]
+fn what_a_killed_bridge_was_writing_is_taken_away() {
+    let mut hub = Hub::new();
+    let mut ada = Here::with(&[("src/a.txt", b"1\n")]);
+    ada.sync(&mut hub);
+    let mut ada = ada.restart(|root| {
+        for (name, text) in [("1", "1\n"), ("2", ""), ("3", "somebody's\n")] {
+            fs::write(root.join(format!("src/.tutti-{name}.tmp")), text).unwrap();
+        }
+    });
+    ada.sync(&mut hub);
+    assert_eq!(ada.files().keys().collect::<Vec<_>>(), ["src/a.txt"]);
+    let kept: Vec<String> = ada.recovered().into_values().collect();
+    assert_eq!(kept, ["somebody's\n"]);
+}
