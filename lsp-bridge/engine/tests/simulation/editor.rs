@@ -43,6 +43,8 @@ pub(crate) struct Step {
 }
 
 pub(crate) struct Editor {
+    /// Whose it is.
+    owner: usize,
     pub(crate) kind: Kind,
     pub(crate) dialect: Dialect,
     pub(crate) encoding: Encoding,
@@ -71,10 +73,17 @@ pub(crate) struct Editor {
 }
 
 impl Editor {
-    pub(crate) fn new(kind: Kind, encoding: Encoding, text: &str, crlf: bool) -> Self {
+    pub(crate) fn new(
+        owner: usize,
+        kind: Kind,
+        encoding: Encoding,
+        text: &str,
+        crlf: bool,
+    ) -> Self {
         let hides = kind.hides_bom && text.starts_with(BOM);
         let buffer = Rope::from_str(if hides { &text[BOM.len_utf8()..] } else { text });
         let mut editor = Self {
+            owner,
             dialect: Dialect::choose(Some(kind.client_name)),
             kind,
             encoding,
@@ -143,8 +152,9 @@ impl Editor {
         if step.unreported_behind == Some(self.reported_version) {
             // That looks as if the edit had never arrived.
             let patches = [&step.patch, &step.inverse];
-            let splices = patches.into_iter().flat_map(|patch| patch.splices());
-            ledger.cannot_be_known(splices.flat_map(|splice| splice.insert.chars()));
+            for splice in patches.into_iter().flat_map(|patch| patch.splices()) {
+                ledger.cannot_be_known(splice.insert.chars());
+            }
         }
         let back = Step {
             patch: step.inverse.clone(),
@@ -216,8 +226,8 @@ impl Editor {
             let gone = self.buffer.slice(splice.at..splice.end()).to_string();
             self.has_unreported_deletion |= !gone.is_empty();
             self.deletes_unreported(splice, ledger);
-            ledger.take(&gone);
-            ledger.put(&splice.insert);
+            ledger.take(Some(self.owner), &gone);
+            ledger.put(Some(self.owner), &splice.insert);
         }
         let is_letter = matches!(step.patch.splices(), [one] if one.delete == 0 && one.insert.chars().count() == 1);
         let mut reports = self.change(&step.patch, From::Person, now, ledger);
@@ -243,7 +253,7 @@ impl Editor {
                 let is_same = |other: &From| *other == self.from[at];
                 let places = self.from.iter().zip(self.buffer.chars());
                 let letters = places.filter(|(from, _)| is_same(from)).map(|(_, c)| c);
-                ledger.cannot_be_known(letters);
+                ledger.may_be_doubled(letters);
             }
         }
     }

@@ -1,36 +1,76 @@
 //! What people did to each letter, and so how often it may stand in the text at the end.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
+
+use crate::witness::{Author, Witness};
+
+/// Added to a person's number where their engine acted at their word.
+const UNSEEN: usize = 1_000;
 
 /// See the module.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
     letters: HashMap<char, Entry>,
-    /// Letters of which no language server can know what became of them.
-    unknowable: HashSet<char>,
 }
 
-#[derive(Debug, Default, Clone, Copy)]
+/// How often each did something.
+#[derive(Debug, Default)]
+struct Counts(HashMap<Author, usize>);
+
+#[derive(Debug, Default)]
 struct Entry {
-    /// How often someone put it into a text.
-    put: usize,
-    /// How often someone took it out.
-    taken: usize,
+    /// How often they put it into a text.
+    put: Counts,
+    /// How often they took it out.
+    taken: Counts,
     /// How often an editor put it in by itself.
     extra: usize,
+    /// How often it may stand in the text once too often, since nobody can know better.
+    spare: usize,
+    /// How often it may be gone, since nobody can know better.
+    missing: usize,
+}
+
+impl Counts {
+    fn add(&mut self, who: Author) {
+        *self.0.entry(who).or_default() += 1;
+    }
+
+    fn of(&self, who: Author) -> usize {
+        self.0.get(&who).copied().unwrap_or_default()
+    }
+
+    fn all(&self) -> usize {
+        self.0.values().sum()
+    }
+
+    fn most_of_one(&self) -> usize {
+        self.0.values().copied().max().unwrap_or_default()
+    }
 }
 
 impl Ledger {
-    pub(crate) fn put(&mut self, text: &str) {
+    pub(crate) fn put(&mut self, who: Author, text: &str) {
         for letter in text.chars() {
-            self.letters.entry(letter).or_default().put += 1;
+            self.letters.entry(letter).or_default().put.add(who);
         }
     }
 
-    pub(crate) fn take(&mut self, text: &str) {
+    pub(crate) fn take(&mut self, who: Author, text: &str) {
         for letter in text.chars() {
-            self.letters.entry(letter).or_default().taken += 1;
+            self.letters.entry(letter).or_default().taken.add(who);
         }
+    }
+
+    /// At someone's word an engine has taken these out. They may take the same ones out of their
+    /// editor meanwhile.
+    pub(crate) fn take_unseen(&mut self, who: usize, text: &str) {
+        self.take(Some(UNSEEN + who), text);
+    }
+
+    /// At someone's word an engine has brought these back.
+    pub(crate) fn put_anew(&mut self, text: &str) {
+        self.put(None, text);
     }
 
     /// An editor that insists on a final newline has added one, which is nobody's.
@@ -38,51 +78,97 @@ impl Ledger {
         self.letters.entry(letter).or_default().extra += 1;
     }
 
-    /// A person typed these and an edit of the server took them away before the editor ever
-    /// reported them; or a person deleted a part of an edit of the server before an editor whose
-    /// yes proves nothing reported it, which looks as if it had never arrived.
-    pub(crate) fn cannot_be_known(&mut self, letters: impl IntoIterator<Item = char>) {
-        self.unknowable.extend(letters);
+    /// Of each of these one more may stand in the text than was typed: what the editor reports looks
+    /// as if an edit of the server had never arrived, and so it comes again.
+    pub(crate) fn may_be_doubled(&mut self, letters: impl IntoIterator<Item = char>) {
+        for letter in letters {
+            self.letters.entry(letter).or_default().spare += 1;
+        }
     }
 
-    /// Whether someone put this letter in once, and nobody touched it since.
-    pub(crate) fn is_plain(&self, letter: char) -> bool {
-        let entry = self.letters.get(&letter).copied().unwrap_or_default();
-        (entry.put, entry.taken, entry.extra) == (1, 0, 0) && !self.unknowable.contains(&letter)
+    /// Of each of these one may be gone: what the editor reports looks as if nobody had typed it.
+    pub(crate) fn may_be_lost(&mut self, letters: impl IntoIterator<Item = char>) {
+        for letter in letters {
+            self.letters.entry(letter).or_default().missing += 1;
+        }
     }
 
-    /// What is wrong with `text`.
-    pub(crate) fn faults(&self, text: &str) -> Vec<String> {
+    /// Both.
+    pub(crate) fn cannot_be_known(&mut self, letters: impl IntoIterator<Item = char> + Clone) {
+        self.may_be_doubled(letters.clone());
+        self.may_be_lost(letters);
+    }
+
+    /// Whether `who` put this letter in once, and nobody took one like it out.
+    pub(crate) fn is_plain(&self, who: Author, letter: char) -> bool {
+        self.letters.get(&letter).is_some_and(|entry| {
+            let touched = entry.taken.all() + entry.extra + entry.spare + entry.missing;
+            entry.put.of(who) == 1 && touched == 0
+        })
+    }
+
+    /// What is wrong with `text`, and with what everyone's engine wrote.
+    pub(crate) fn faults(&self, text: &str, witness: &Witness) -> Vec<String> {
         let mut counts: HashMap<char, usize> = self.letters.keys().map(|c| (*c, 0)).collect();
         for letter in text.chars() {
             *counts.entry(letter).or_default() += 1;
         }
-        let mut faults: Vec<String> = counts
-            .iter()
+        let count = counts.iter();
+        let mut faults: Vec<String> = count
             .filter_map(|(letter, count)| self.fault(*letter, *count))
             .collect();
+        let typed = self.letters.iter();
+        let typed = typed.flat_map(|(c, entry)| entry.everyone().map(|who| (who, *c)));
+        let everyone: BTreeSet<_> = witness.counted().chain(typed).collect();
+        let balances = everyone.into_iter();
+        faults.extend(balances.filter_map(|(who, letter)| {
+            let balance = witness.balance(who, letter);
+            self.unbalanced(who, letter, balance)
+        }));
         faults.sort();
         faults
     }
 
     fn fault(&self, letter: char, count: usize) -> Option<String> {
-        let Some(Entry { put, taken, extra }) = self.letters.get(&letter).copied() else {
+        let Some(entry) = self.letters.get(&letter) else {
             return Some(format!("{letter:?} was typed by nobody"));
         };
-        if self.unknowable.contains(&letter) {
-            return None;
-        }
-        // Two people may delete the same one.
-        let least = put.saturating_sub(taken);
-        let most = put - usize::from(taken > 0 && put > 0) + extra;
-        if count < least {
+        // Several people may delete the same one; nobody deletes one twice.
+        let (put, taken) = (entry.put.all(), &entry.taken);
+        let least = put.saturating_sub(taken.all());
+        let most = put - taken.most_of_one().min(put) + entry.extra;
+        if count + entry.missing < least {
             Some(format!("{letter:?} is lost ({count} of {least})"))
-        } else if count > most {
+        } else if count > most + entry.spare {
             Some(format!(
                 "{letter:?} is doubled or came back ({count}, not {most})"
             ))
         } else {
             None
         }
+    }
+
+    /// Whether an engine has not written down just what its person did. Whose deletion it was that
+    /// took a letter out first is nobody's fault.
+    fn unbalanced(&self, who: Author, letter: char, balance: isize) -> Option<String> {
+        let entry = self.letters.get(&letter)?;
+        let taken = entry.taken.of(who);
+        let own = entry.put.of(who) as isize - taken as isize;
+        let others = entry.taken.all() - taken;
+        let least = own - entry.missing as isize;
+        let most = own + (others + entry.extra + entry.spare) as isize;
+        let is_right = (least..=most).contains(&balance);
+        (!is_right).then(|| {
+            let what = if balance < least { "lost" } else { "doubled" };
+            format!("{letter:?} of {who:?} is {what}: {balance} written, {own} typed")
+        })
+    }
+}
+
+impl Entry {
+    /// Everyone whose editor has to do with it.
+    fn everyone(&self) -> impl Iterator<Item = Author> {
+        let all = self.put.0.keys().chain(self.taken.0.keys()).copied();
+        all.filter(|who| who.is_some_and(|person| person < UNSEEN))
     }
 }

@@ -1,6 +1,7 @@
 //! Several people type at once, each in an editor with habits of its own, over a network that
 //! delays and cuts. At the end every editor shows one text; each letter that a person typed stands
-//! in it once, unless somebody deleted it; and each person's letters stand in their order.
+//! in it once, unless somebody deleted it; and each person's letters stand in their order. In every
+//! fourth seed all type the same letters: then each is counted by who wrote it.
 //!
 //! `SEED=n` runs one seed, `SEEDS=n` that many; `cargo xtask simulate` runs many. A failure prints
 //! its seed and the smallest plan that still fails.
@@ -8,6 +9,7 @@
 #![allow(clippy::print_stdout, reason = "a failing seed prints its trace")]
 
 mod apply;
+mod deliver;
 mod editor;
 mod kind;
 mod ledger;
@@ -17,11 +19,12 @@ mod planted;
 mod report;
 mod run;
 mod user;
+mod witness;
 mod world;
 
 use kind::{Kind, ROWS, row};
 use planted::BUGS;
-use run::{finds, run};
+use run::{finds, is_clean, run};
 
 /// How many seeds an ordinary run takes of each.
 const SEEDS: u64 = 400;
@@ -49,16 +52,19 @@ fn helix() {
     alone("helix");
 }
 
+/// It carries an edit over what was typed meanwhile, and its answer does not tell whether that came
+/// before the edit or behind it: of two equal letters at one place nobody knows whose is whose.
 #[test]
 fn zed() {
-    alone("zed");
+    alone_with_doubt("zed", 1);
 }
 
 /// Its yes proves nothing, so what its person does to an edit that is not reported yet may look as if
-/// the edit had never come.
+/// the edit had never come; and a person who types just what an edit brings, in its very place, looks
+/// like one who has typed nothing.
 #[test]
 fn neovim() {
-    alone_with_doubt("neovim", 1);
+    alone_with_doubt("neovim", 4);
 }
 
 /// Emacs and Kakoune apply an edit at places that keys which they have not reported have moved, and
@@ -73,9 +79,11 @@ fn kakoune() {
     alone_with_doubt("kakoune", 20);
 }
 
+/// It reports what was done in 300 ms as one text. Who deletes `ab` and types `ba` behind it has done
+/// the same, to whoever sees the two texts, as one who has moved a letter.
 #[test]
 fn sublime() {
-    alone("sublime");
+    alone_with_doubt("sublime", 1);
 }
 
 /// Nothing is known of it, so its yes proves nothing: where a person has typed over an edit before
@@ -85,23 +93,54 @@ fn a_stranger() {
     alone_with_doubt("stranger", 6);
 }
 
-/// Strangers with any habits at all.
+/// Strangers with any habits at all. Whether they mean yes when they say so nobody knows, so who types
+/// what others type looks like one who has typed nothing, or the others' letter comes twice.
 #[test]
 fn strangers_of_all_kinds() {
-    run("mixed", SEEDS, 8, &Kind::mixed);
+    run("mixed", SEEDS, 12, &Kind::mixed);
 }
 
 #[test]
 fn all_together() {
-    run("all", SEEDS, 5, &|rng| {
+    run("all", SEEDS, 8, &|rng| {
         rng.choice(&ROWS).expect("not empty").clone().varied(rng)
     });
+}
+
+/// What went wrong once is run for ever.
+#[test]
+fn what_has_failed_does_not_fail_again() {
+    const FAILED: [(&str, u64); 13] = [
+        // Opened anew twice within 5 ms, with an edit of the same version on its way.
+        ("vscode", 599),
+        ("sublime", 599),
+        // Two type the same letter at one place.
+        ("vscode", 981),
+        ("vscode", 4525),
+        ("helix", 185),
+        ("sublime", 1),
+        ("sublime", 65),
+        ("sublime", 73),
+        ("sublime", 969),
+        // What is asked for leads to the text that is there.
+        ("helix", 1353),
+        // A report in the next opening of the document.
+        ("helix", 3164),
+        // Undone by the editor and by the engine.
+        ("helix", 4708),
+        ("vscode", 799),
+    ];
+    let failed = FAILED.into_iter().filter(|(name, seed)| {
+        let kind = |rng: &mut fastrand::Rng| row(name).varied(rng);
+        !is_clean(*seed, &kind)
+    });
+    assert_eq!(failed.collect::<Vec<_>>(), []);
 }
 
 /// The proof that the simulation bites.
 #[test]
 fn every_planted_bug_is_found() {
-    // Those that make no mistakes by themselves.
+    // Those that make next to no mistakes by themselves.
     const SURE: [&str; 5] = ["vscode", "helix", "zed", "neovim", "sublime"];
     let kind = |rng: &mut fastrand::Rng| row(rng.choice(SURE).expect("not empty"));
     let found = BUGS.map(|bug| {

@@ -25,12 +25,17 @@ pub(crate) fn judge(world: &World) -> Vec<String> {
         assert_eq!(plain(document.shown()), shown, "what user {number} shows");
         assert!(document.is_settled(), "user {number} is not settled");
     }
-    let mut faults = world.ledger.faults(&text);
-    let places: HashMap<char, usize> = text.chars().enumerate().map(|(at, c)| (c, at)).collect();
+    let mut faults = world.ledger.faults(&text, &world.witness);
+    let authors = world.witness.authors();
+    let told: String = authors.iter().map(|(_, letter)| *letter).collect();
+    assert_eq!(told, text, "what was sent stands in the shared text");
+    let authors = authors.into_iter().enumerate();
+    let places: HashMap<_, usize> = authors.map(|(at, whose)| (whose, at)).collect();
     for (number, user) in world.users.iter().enumerate() {
         for run in &user.person.runs {
-            let plain = run.iter().filter(|c| world.ledger.is_plain(**c));
-            let stand: Vec<Option<&usize>> = plain.map(|c| places.get(c)).collect();
+            let who = Some(number);
+            let plain = run.iter().filter(|c| world.ledger.is_plain(who, **c));
+            let stand: Vec<Option<&usize>> = plain.map(|c| places.get(&(who, *c))).collect();
             if !stand.iter().flatten().is_sorted() {
                 faults.push(format!("user {number}: {run:?} is out of order"));
             }

@@ -71,33 +71,66 @@ impl Act {
     }
 }
 
-/// A person's own letters: nobody else has them, and each is typed once.
+/// What letters people type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Letters {
+    /// Each has letters of their own, and types each once.
+    Own,
+    /// All type the same of so many, in the same order.
+    Shared(u32),
+}
+
+impl Letters {
+    /// Every fourth seed has people type alike.
+    pub(crate) fn of(seed: u64) -> Self {
+        match (seed % 4, seed / 4 % 3) {
+            (1, 0) => Self::Shared(3),
+            (1, 1) => Self::Shared(12),
+            (1, _) => Self::Shared(60),
+            _ => Self::Own,
+        }
+    }
+}
+
+/// Who types.
 pub(crate) struct Person {
-    next_letter: u32,
+    number: u32,
+    letters: Letters,
+    /// How many letters they have typed.
+    typed: u32,
     /// Runs of letters that were typed one behind the other.
     pub(crate) runs: Vec<Vec<char>>,
 }
 
 impl Person {
-    /// Every second one writes beyond UTF-16's first plane.
-    pub(crate) fn new(number: usize) -> Self {
-        let plane = if number.is_multiple_of(2) {
-            0x4e00
-        } else {
-            0x20000
-        };
+    pub(crate) fn new(number: usize, letters: Letters) -> Self {
         Self {
-            next_letter: plane + number as u32 * 0x800,
+            number: number as u32,
+            letters,
+            typed: 0,
             runs: vec![Vec::new()],
         }
     }
 
     fn letters(&mut self, count: usize) -> String {
-        let first = self.next_letter;
-        self.next_letter += count as u32;
-        (first..self.next_letter)
-            .filter_map(char::from_u32)
-            .collect()
+        let first = self.typed;
+        self.typed += count as u32;
+        let letters = (first..self.typed).map(|nth| match self.letters {
+            // Every second one writes beyond UTF-16's first plane.
+            Letters::Own if self.number.is_multiple_of(2) => 0x4e00 + self.number * 0x800 + nth,
+            Letters::Own => 0x20000 + self.number * 0x800 + nth,
+            Letters::Shared(count) => {
+                // As good as random, and the same for everyone.
+                let letter = nth.wrapping_mul(0x9e37_79b1).rotate_left(15) % count;
+                let plane = if letter.is_multiple_of(2) {
+                    'a'
+                } else {
+                    '𝐚'
+                };
+                plane as u32 + letter / 2
+            }
+        });
+        letters.filter_map(char::from_u32).collect()
     }
 
     fn other_run(&mut self) {

@@ -57,7 +57,16 @@ fn simulate(plan: &Plan, kind: &KindOf, is_traced: bool) -> Outcome {
     Outcome { faults, world }
 }
 
-/// Whether a seed of these goes wrong with the bug.
+/// Whether nothing goes wrong with a seed.
+pub(crate) fn is_clean(seed: u64, kind: &KindOf) -> bool {
+    let plan = Plan {
+        seed,
+        ..Plan::default()
+    };
+    simulate(&plan, kind, false).faults.is_empty()
+}
+
+/// A seed of these that goes wrong with the bug, and not without it.
 pub(crate) fn finds(bug: Bug, seeds: u64, kind: &KindOf) -> Option<u64> {
     (0..seeds).find(|seed| {
         let plan = Plan {
@@ -65,7 +74,7 @@ pub(crate) fn finds(bug: Bug, seeds: u64, kind: &KindOf) -> Option<u64> {
             bug: Some(bug),
             ..Plan::default()
         };
-        !simulate(&plan, kind, false).faults.is_empty()
+        !simulate(&plan, kind, false).faults.is_empty() && is_clean(*seed, kind)
     })
 }
 

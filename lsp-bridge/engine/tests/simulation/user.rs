@@ -7,6 +7,7 @@ use tutti_engine::{Document, Effect, Millis, Opened, Replica};
 
 use crate::editor::Editor;
 use crate::person::Person;
+use crate::witness::client;
 
 pub(crate) struct User {
     pub(crate) editor: Editor,
@@ -49,7 +50,7 @@ impl User {
             encoding: self.editor.encoding,
             dialect: self.editor.dialect.clone(),
             eol_crlf: crlf,
-            user: 1_000 * number as u64 + 1_000 + u64::from(self.opening),
+            user: client(number, self.opening),
         };
         let (document, effects) = Document::open(main, Some(base), opened, Millis(now));
         self.document = Some(document);

@@ -4,16 +4,16 @@ use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap, HashMap, VecDeque};
 
 use fastrand::Rng;
-use tutti_engine::diff::diff;
 use tutti_engine::{Document, EditId, Effect, Encoding, Event, Millis, Replica, TextEdit};
 
 use crate::editor::{Editor, ToServer};
 use crate::kind::Kind;
 use crate::ledger::Ledger;
 use crate::oracle;
-use crate::person::{Act, Person};
+use crate::person::{Act, Letters, Person};
 use crate::planted::Bug;
 use crate::user::User;
+use crate::witness::Witness;
 
 /// After everyone has stopped, this much time must be enough to reach one text.
 const QUIET_MS: u64 = 120_000;
@@ -48,17 +48,15 @@ pub(crate) struct Plan {
 
 /// What is on its way.
 #[derive(Debug)]
-enum Message {
+pub(crate) enum Message {
     /// The person's next action.
     Act,
     /// An editor's report was put off until now.
     Flush,
     /// The engine asked for this tick.
     Tick,
-    /// To the engine of this opening of the document, if it is an answer.
-    ToEngine(u32, ToServer),
+    ToEngine(ToServer),
     ToEditor {
-        opening: u32,
         edit: EditId,
         version: i32,
         edits: Vec<TextEdit>,
@@ -73,9 +71,9 @@ enum Message {
 }
 
 pub(crate) struct World {
-    plan: Plan,
-    rng: Rng,
-    now: u64,
+    pub(crate) plan: Plan,
+    pub(crate) rng: Rng,
+    pub(crate) now: u64,
     queue: BinaryHeap<Reverse<(u64, u64, usize)>>,
     messages: HashMap<u64, Message>,
     sent: u64,
@@ -84,10 +82,12 @@ pub(crate) struct World {
     pub(crate) users: Vec<User>,
     pub(crate) ledger: Ledger,
     /// Until when people act.
-    until: u64,
+    pub(crate) until: u64,
     pub(crate) steps: u64,
     /// When each letter was typed.
-    typed_at: HashMap<char, u64>,
+    pub(crate) typed_at: HashMap<char, u64>,
+    pub(crate) witness: Witness,
+    pub(crate) letters: Letters,
     /// After how many milliseconds a letter stood on someone else's screen, by the kind of editor.
     pub(crate) delays: Vec<(&'static str, u64)>,
     pub(crate) done: Vec<(usize, u32, u64, Act)>,
@@ -97,14 +97,15 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new(plan: Plan, kind: &dyn Fn(&mut Rng) -> Kind) -> Self {
-        let mut rng = Rng::with_seed(plan.seed);
+        let plan_seed = plan.seed;
+        let mut rng = Rng::with_seed(plan_seed);
         let people = rng.usize(3..=5);
         let crlf = rng.u8(0..4) == 0;
         let text = *rng.choice(&TEXTS).expect("not empty");
         let mut server = Replica::new(1);
         server.edit(text);
         let mut ledger = Ledger::default();
-        ledger.put(text);
+        ledger.put(None, text);
         let until = rng.u64(2_000..12_000);
         let mut world = Self {
             plan,
@@ -118,6 +119,8 @@ impl World {
             until,
             steps: 0,
             typed_at: HashMap::new(),
+            witness: Witness::new(&server.state()),
+            letters: Letters::of(plan_seed),
             delays: Vec::new(),
             done: Vec::new(),
             trace: VecDeque::new(),
@@ -142,7 +145,7 @@ impl World {
     fn user(&mut self, number: usize, text: &str, kind: &dyn Fn(&mut Rng) -> Kind) -> User {
         let encodings = [Encoding::Utf8, Encoding::Utf16, Encoding::Utf32];
         let encoding = *self.rng.choice(&encodings).expect("not empty");
-        let editor = Editor::new(kind(&mut self.rng), encoding, text, self.crlf);
+        let editor = Editor::new(number, kind(&mut self.rng), encoding, text, self.crlf);
         if editor.kind.keeps_newline && !text.ends_with('\n') {
             self.ledger.add('\n');
         }
@@ -152,7 +155,7 @@ impl World {
             editor,
             document: None,
             closed: Some(main),
-            person: Person::new(number),
+            person: Person::new(number, self.letters),
             acts: Rng::with_seed(self.plan.seed ^ (number as u64 + 1) << 32),
             acted: 0,
             is_restless: self.rng.u8(0..6) == 0,
@@ -204,7 +207,7 @@ impl World {
         ));
     }
 
-    fn post(&mut self, after: u64, user: usize, message: Message) {
+    pub(crate) fn post(&mut self, after: u64, user: usize, message: Message) {
         self.sent += 1;
         self.queue
             .push(Reverse((self.now + after, self.sent, user)));
@@ -212,7 +215,7 @@ impl World {
     }
 
     /// Posts on a channel that keeps its order.
-    fn post_in_order(
+    pub(crate) fn post_in_order(
         &mut self,
         channel: &'static str,
         slowest_ms: u64,
@@ -226,123 +229,7 @@ impl World {
         self.post(after, user, message);
     }
 
-    fn deliver(&mut self, number: usize, message: Message) {
-        let user = &mut self.users[number];
-        match message {
-            Message::Act => self.act(number),
-            Message::Flush => {
-                if user.editor.flush_at.is_some_and(|at| at <= self.now) {
-                    let report = user.editor.flush();
-                    self.editor_says(number, report.into_iter().collect());
-                }
-            }
-            Message::Tick => {
-                if user.wake_at == Some(self.now) {
-                    user.wake_at = None;
-                    self.document_hears(number, Event::Tick);
-                }
-            }
-            Message::ToEngine(opening, message) => self.engine_hears(number, opening, message),
-            Message::ToEditor {
-                opening,
-                edit,
-                version,
-                edits,
-            } => {
-                let before = user.editor.buffer.clone();
-                let (now, ledger) = (self.now, &mut self.ledger);
-                let reports = user
-                    .editor
-                    .apply(edit, version, &edits, now, ledger, &mut self.rng);
-                if user.editor.buffer != before {
-                    for letter in edits.iter().flat_map(|edit| edit.new_text.chars()) {
-                        if let Some(at) = self.typed_at.get(&letter) {
-                            self.delays.push((user.editor.kind.name, now - at));
-                        }
-                    }
-                }
-                self.opening_says(number, opening, reports);
-            }
-            Message::FlushEditor => {
-                let is_sure = !user.editor.kind.ignores_flush;
-                let report = is_sure.then(|| user.editor.flush()).flatten();
-                let mut reports: Vec<_> = report.into_iter().collect();
-                reports.push(ToServer::Flushed { is_sure });
-                self.editor_says(number, reports);
-            }
-            Message::ToServer(connection, update) => {
-                if user.connection == Some(connection) {
-                    self.at_server(number, &update);
-                }
-            }
-            Message::ToBridge(connection, update) => {
-                if user.connection == Some(connection) {
-                    match &mut user.closed {
-                        Some(replica) => replica.apply(&update).expect("a valid update"),
-                        None => self.document_hears(number, Event::Remote { update }),
-                    }
-                }
-            }
-            Message::Cut => {
-                user.connection = None;
-                let after = self.rng.u64(100..5_000);
-                self.post(after, number, Message::Reconnect);
-            }
-            Message::Reconnect => self.reconnect(number),
-        }
-    }
-
-    fn act(&mut self, number: usize) {
-        if self.now >= self.until {
-            return;
-        }
-        let (now, ledger) = (self.now, &mut self.ledger);
-        let user = &mut self.users[number];
-        let (act, pause) = Act::next(&mut user.acts, user.is_restless);
-        user.acted += 1;
-        let is_left_out = self.plan.left_out.contains(&(number, user.acted));
-        // A request that is on its way reaches the next opening of the document. An editor that
-        // does not check versions would make it there, and nobody could tell.
-        let is_safe = user.editor.refuses_edits_of_the_past();
-        if !is_left_out && (act != Act::Reopen || is_safe) {
-            let reports = user.person.does(&act, &mut user.editor, now, ledger);
-            for letter in user.person.runs.iter().flatten() {
-                self.typed_at.entry(*letter).or_insert(now);
-            }
-            self.done.push((number, user.acted, now, act.clone()));
-            self.editor_says(number, reports);
-            match act {
-                Act::OwnUndo => self.own_undo(number, Event::Undo),
-                Act::OwnRedo => self.own_undo(number, Event::Redo),
-                _ => {}
-            }
-        }
-        self.post(pause, number, Message::Act);
-    }
-
-    /// The engine takes back what the person did, or brings it back. What that is hangs on what has
-    /// reached it so far, so the letters that it touches count no more.
-    fn own_undo(&mut self, number: usize, event: Event) {
-        let text = |world: &Self| {
-            let document = world.users[number].document.as_ref();
-            document.map(|document| document.main().rope().clone())
-        };
-        let before = text(self);
-        self.document_hears(number, event);
-        if let (Some(before), Some(after)) = (before, text(self)) {
-            for splice in diff(&before, &after).splices() {
-                let gone = before.slice(splice.at..splice.end());
-                self.ledger.cannot_be_known(gone.chars());
-                self.ledger.cannot_be_known(splice.insert.chars());
-            }
-        }
-    }
-
-    fn editor_says(&mut self, number: usize, reports: Vec<ToServer>) {
-        self.opening_says(number, self.users[number].opening, reports);
-    }
-
-    fn opening_says(&mut self, number: usize, opening: u32, reports: Vec<ToServer>) {
+    pub(crate) fn editor_says(&mut self, number: usize, reports: Vec<ToServer>) {
         let reports = match self.plan.bug {
             Some(bug) => bug.in_reports(reports, &mut self.rng),
             None => reports,
@@ -354,14 +241,16 @@ impl World {
                 report,
                 ToServer::Opened { .. } | ToServer::Closed | ToServer::Saved { .. }
             );
-            let message = Message::ToEngine(opening, report);
+            let message = Message::ToEngine(report);
             // A report that waits this long is overtaken by those of the keys behind it.
             if is_change && may_reorder && self.rng.u8(0..8) == 0 {
                 let after = self.rng.u64(0..80);
-                let late = self.now + after;
-                let latest = self.users[number].last.entry("changes").or_default();
+                let last = &mut self.users[number].last;
+                let boundary = last.get("boundary").copied().unwrap_or_default();
+                let late = (self.now + after).max(boundary);
+                let latest = last.entry("changes").or_default();
                 *latest = late.max(*latest);
-                self.post(after, number, message);
+                self.post(late - self.now, number, message);
             } else {
                 if is_boundary {
                     // Nothing overtakes these.
@@ -370,6 +259,10 @@ impl World {
                     *last = latest.unwrap_or_default().max(*last);
                 }
                 self.post_in_order("to engine", 3, number, message);
+                let last = &mut self.users[number].last;
+                if is_boundary && let Some(at) = last.get("to engine").copied() {
+                    last.insert("boundary", at);
+                }
             }
         }
         if let Some(at) = self.users[number].editor.flush_at {
@@ -377,17 +270,12 @@ impl World {
         }
     }
 
-    fn engine_hears(&mut self, number: usize, opening: u32, message: ToServer) {
+    pub(crate) fn engine_hears(&mut self, number: usize, message: ToServer) {
         let user = &mut self.users[number];
         let event = match message {
             ToServer::Changed { version, changes } => Event::Changed { version, changes },
             ToServer::Flushed { is_sure } => Event::Flushed { is_sure },
-            ToServer::Answered { edit, answer } => {
-                if opening != user.opening {
-                    return;
-                }
-                Event::Answered { edit, answer }
-            }
+            ToServer::Answered { edit, answer } => Event::Answered { edit, answer },
             ToServer::Saved { text } => {
                 let text = Some(text);
                 self.document_hears(number, Event::Saved { text });
@@ -396,25 +284,38 @@ impl World {
                 return;
             }
             ToServer::Closed => {
+                self.document_hears(number, Event::Closing);
+                let user = &mut self.users[number];
                 user.closed = user.document.take().map(Document::close);
                 return;
             }
             ToServer::Opened { text } => {
                 let effects = user.open(number, text, self.crlf, self.now);
+                self.witnessed(number, &effects);
                 return self.perform(number, effects);
             }
         };
         self.document_hears(number, event);
     }
 
-    fn document_hears(&mut self, number: usize, event: Event) {
+    pub(crate) fn document_hears(&mut self, number: usize, event: Event) {
         if let Some(document) = &mut self.users[number].document {
             let effects = document.handle(event, Millis(self.now));
+            self.witnessed(number, &effects);
             self.perform(number, effects);
         }
     }
 
-    fn perform(&mut self, number: usize, effects: Vec<Effect>) {
+    fn witnessed(&mut self, number: usize, effects: &[Effect]) {
+        for effect in effects {
+            if let Effect::Send { update } = effect {
+                self.witness.sees(number, update);
+            }
+        }
+    }
+
+    /// Does what an engine asks for.
+    pub(crate) fn perform(&mut self, number: usize, effects: Vec<Effect>) {
         for effect in effects {
             let effect = match self.plan.bug {
                 Some(bug) => match bug.in_effect(effect, &self.users[number], &mut self.rng) {
@@ -445,7 +346,6 @@ impl World {
                         );
                     }
                     let message = Message::ToEditor {
-                        opening: user.opening,
                         edit,
                         version,
                         edits,
@@ -466,7 +366,7 @@ impl World {
         }
     }
 
-    fn at_server(&mut self, from: usize, update: &[u8]) {
+    pub(crate) fn at_server(&mut self, from: usize, update: &[u8]) {
         self.server.apply(update).expect("engines send updates");
         let length = self.server.rope().len_chars();
         assert!(length < LONGEST, "an endless text");
@@ -481,7 +381,7 @@ impl World {
     }
 
     /// The sync exchange: what the server lacks goes up, what the bridge lacks comes down.
-    fn reconnect(&mut self, number: usize) {
+    pub(crate) fn reconnect(&mut self, number: usize) {
         let user = &mut self.users[number];
         user.connections += 1;
         let connection = user.connections;
