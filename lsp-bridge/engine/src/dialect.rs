@@ -48,7 +48,8 @@ pub struct Dialect {
     /// Version 0 is taken for no version: until the first change no edit is turned down, and yes is
     /// certain.
     pub version_0_is_unchecked: bool,
-    /// Whether an answer of yes means that the next change shows the edit, however late it comes.
+    /// Whether an answer of yes means that the next change shows the edit, however late it comes,
+    /// and an answer of no that none will.
     pub yes_is_certain: bool,
     /// One report may hold the person's typing and an edit of ours. Else an edit that landed is
     /// reported by itself, just as it was asked for.
@@ -141,6 +142,7 @@ const KNOWN: &[(&str, Dialect)] = &[
         Dialect {
             name: "Sublime Text",
             staleness: Staleness::Refused,
+            yes_is_certain: true,
             sends_lf: true,
             ..CAUTIOUS
         },
@@ -189,6 +191,12 @@ impl Dialect {
             Staleness::UnsentApplied | Staleness::Applied => true,
             Staleness::Rebased => false,
         }
+    }
+
+    /// Whether the answer tells, beyond doubt, what the first report behind a request holds: the edit
+    /// or not. A report that comes before it can wait for it.
+    pub fn answer_decides(&self) -> bool {
+        self.yes_is_certain && self.checks_versions()
     }
 
     /// Whether an edit for a version that the editor has left is turned down.

@@ -64,10 +64,13 @@ impl Asked {
         Some((document, event))
     }
 
-    /// The document is gone: a late answer must not be taken for one to the next document that is
-    /// opened under its name.
+    /// The document is closed: a late report must not be taken for one of the next document that is
+    /// opened under its name. Edits are waited for: they may reach that document, whose engine knows
+    /// them by their names.
     pub(super) fn forget(&mut self, document: &DocumentId) {
-        self.questions.retain(|_, (asked, _)| asked != document);
+        let is_flush = |question: &Question| matches!(question, Question::Flush { .. });
+        self.questions
+            .retain(|_, (asked, question)| asked != document || !is_flush(question));
     }
 }
 
@@ -148,13 +151,13 @@ mod tests {
     }
 
     #[test]
-    fn what_was_asked_for_a_document_that_is_gone_is_not_answered() {
+    fn of_a_document_that_is_gone_only_edits_are_waited_for() {
         let mut asked = Asked::default();
         asked.flush(Id::Number(1), document("a"));
         asked.edit(Id::Number(2), document("a"), EditId(1));
         asked.flush(Id::Number(3), document("b"));
         asked.forget(&document("a"));
         let mut answered = |n| asked.answered(&Id::Number(n), Ok(Value::Null)).is_some();
-        assert_eq!([1, 2, 3].map(&mut answered), [false, false, true]);
+        assert_eq!([1, 2, 3].map(&mut answered), [false, true, true]);
     }
 }

@@ -275,6 +275,7 @@ impl Project {
 
     /// Nobody shows the document any more.
     pub(super) fn close_document(&mut self, document: &DocumentId) {
+        self.tell_engine(document, Event::Closing);
         self.asked.forget(document);
         let linger = Step::Lingering(self.clock.after(LINGER_MS));
         let store_at = self.clock.after(STORE_MS);

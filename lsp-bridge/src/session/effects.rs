@@ -126,7 +126,7 @@ impl Project {
         }
     }
 
-    fn tell_engine(&mut self, document: &DocumentId, event: Event) {
+    pub(super) fn tell_engine(&mut self, document: &DocumentId, event: Event) {
         tracing::debug!(%document, ?event);
         let now = self.clock.now();
         if let Some(open) = self

@@ -2,7 +2,7 @@
 
 use ropey::Rope;
 use tutti_engine::diff::diff;
-use tutti_engine::{Change, Document, Effect, Millis, Opened, Replica};
+use tutti_engine::{Change, Document, Effect, Event, Millis, Opened, Replica};
 use tutti_protocol::ids::DocumentId;
 use tutti_protocol::index::Eol;
 
@@ -186,6 +186,8 @@ impl Project {
         base: Option<Replica>,
         opened: Opened,
     ) -> Vec<Effect> {
+        // Opened twice, without having been closed.
+        self.tell_engine(id, Event::Closing);
         let (now, user) = (self.clock.now(), opened.user);
         let Some(room) = self.rooms.get_mut(id) else {
             return Vec::new();

@@ -79,32 +79,37 @@ impl Document {
     ) {
         self.found_hearing();
         let is_whole = changes.iter().any(|change| change.range.is_none());
-        if version < self.version && is_whole {
+        if version < self.newest_version() && is_whole {
             // An older text than the one we know: what it says has been said.
             return self.tell_drift(effects);
         }
-        let is_early = self.dialect.consecutive_versions && version > self.version + 1;
+        let is_early = self.dialect.consecutive_versions && version > self.newest_version() + 1;
         if !is_early {
-            self.reported(version, &changes, effects);
+            self.comes_in(version, changes, now, effects);
         } else {
             if self.early.is_empty() {
                 self.early_since = now;
             }
             self.early.insert(version, changes);
         }
-        while let Some(changes) = self.early.remove(&(self.version + 1)) {
-            self.reported(self.version + 1, &changes, effects);
+        while let Some((version, changes)) = self.next_early() {
+            self.comes_in(version, changes, now, effects);
         }
         if self.early.len() > MOST_EARLY {
-            self.take_early(effects);
+            self.take_early(now, effects);
         }
     }
 
     /// Takes the changes that wait for one that never came, in the order of their versions.
-    pub(super) fn take_early(&mut self, effects: &mut Vec<Effect>) {
+    pub(super) fn take_early(&mut self, now: Millis, effects: &mut Vec<Effect>) {
         for (version, changes) in std::mem::take(&mut self.early) {
             self.tell_drift(effects);
-            self.reported(version, &changes, effects);
+            self.comes_in(version, changes, now, effects);
         }
+    }
+
+    fn next_early(&mut self) -> Option<(i32, Vec<Change>)> {
+        let next = self.newest_version() + 1;
+        self.early.remove(&next).map(|changes| (next, changes))
     }
 }

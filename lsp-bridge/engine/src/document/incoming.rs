@@ -34,6 +34,12 @@ impl Document {
         }
         let is_there = |flight: &Flight| flight.accepted && self.dialect.means_yes(flight.version);
         match &self.flight {
+            // What an editor reports before the version that it was asked for is the person's.
+            Some(flight) if flight.is_earlier && version <= flight.version => {
+                for patch in &replayed.patches {
+                    self.user(patch, effects);
+                }
+            }
             // A change that changes nothing: ours, and undone at once.
             Some(flight) if !replayed.patches.is_empty() || is_there(flight) => {
                 self.explained(&replayed, effects);
@@ -119,7 +125,9 @@ impl Document {
             let alignment = std::mem::replace(&mut self.alignment, Alignment::Same);
             self.alignment = alignment.typed(splice, &written, &self.shown, self.view());
         }
-        if let Some(flight) = self.flight.as_mut() {
+        if let Some(flight) = self.flight.as_mut().filter(|flight| flight.is_earlier) {
+            flight.falls_on(&self.shown, self.form.encoding());
+        } else if let Some(flight) = self.flight.as_mut() {
             let [before, behind] = &flight.edit;
             flight.edit = [
                 before.rebase(patch, Side::Before),
@@ -215,7 +223,8 @@ impl Document {
     pub(super) fn saved(&mut self, text: Option<String>, now: Millis, effects: &mut Vec<Effect>) {
         let Some(text) = text else { return };
         // Every editor sends its changes before its save; what still waits will not come.
-        self.take_early(effects);
+        self.take_early(now, effects);
+        self.release(effects);
         let text = Rope::from_str(&self.form.whole(&text));
         let kept = self.keeps_newline();
         let is_older = |earlier: &Rope| same_text(&text, earlier, kept);
@@ -263,8 +272,9 @@ impl Document {
     /// Time has passed.
     pub(super) fn tick(&mut self, now: Millis, effects: &mut Vec<Effect>) {
         if !self.early.is_empty() && self.early_since.after(EARLY_MS) <= now {
-            self.take_early(effects);
+            self.take_early(now, effects);
         }
+        self.release_if_due(now, effects);
         self.lapse(now, effects);
     }
 }

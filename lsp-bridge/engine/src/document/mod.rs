@@ -26,6 +26,7 @@ mod deaf;
 mod flight;
 mod flushing;
 mod form;
+mod held;
 mod history;
 mod incoming;
 mod journal;
@@ -44,6 +45,7 @@ use alignment::Alignment;
 use flight::{Flight, Retry};
 use flushing::Flushing;
 use form::Form;
+use held::Held;
 use history::History;
 use journal::Journaled;
 pub use journal::Left;
@@ -120,6 +122,9 @@ pub enum Event {
     Redo,
     /// The time asked for by [`Effect::WakeAt`] has come.
     Tick,
+    /// The document is about to be closed: what waits for an answer is taken in as it is, and nothing
+    /// is asked for any more.
+    Closing,
 }
 
 /// An editor's answer to an edit request. It is a hint: the text that follows is the truth.
@@ -200,6 +205,7 @@ pub struct Document {
     early_since: Millis,
     /// The editor reports nothing any more, see [`Document::found_deaf`].
     is_deaf: bool,
+    held: Held,
     told: bool,
     history: History,
     journaled: Journaled,
@@ -256,10 +262,12 @@ impl Document {
             unanswered: None,
             retry: Retry::default(),
             flushing: Flushing::default(),
-            next_edit: 0,
+            // Never that of another opening, whose answers may still come.
+            next_edit: opened.user,
             early: BTreeMap::new(),
             early_since: now,
             is_deaf: false,
+            held: Held::default(),
             told: false,
             history: History::new(opened.user),
             journaled: Journaled::default(),
@@ -269,6 +277,7 @@ impl Document {
             // Written before the document was opened, however long ago.
             document.history.forget_current();
         }
+        document.expect_earlier(now);
         document.synchronise(now, &mut effects);
         (document, effects)
     }
@@ -293,6 +302,11 @@ impl Document {
                 self.reverted(update, &mut effects);
             }
             Event::Tick => self.tick(now, &mut effects),
+            Event::Closing => {
+                self.take_early(now, &mut effects);
+                self.release(&mut effects);
+                return effects;
+            }
         }
         self.history.end_event(now);
         self.synchronise(now, &mut effects);
@@ -300,8 +314,11 @@ impl Document {
         effects
     }
 
-    /// Ends the document; the replica lives on.
-    pub fn close(self) -> Replica {
+    /// Ends the document; the replica lives on. It remembers the edit under way, which may reach the
+    /// document when it is opened again.
+    pub fn close(mut self) -> Replica {
+        let flight = self.flight.take().filter(|flight| !flight.accepted);
+        self.main.request = flight.map(Flight::into_request);
         self.main
     }
 

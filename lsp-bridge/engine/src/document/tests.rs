@@ -145,7 +145,7 @@ fn a_refusal_is_answered_with_the_next_try() {
     let answer = Answer::Refused { reason: None };
     let effects = document.handle(
         Event::Answered {
-            edit: EditId(0),
+            edit: EditId(3),
             answer,
         },
         Millis(3),
@@ -276,7 +276,7 @@ fn an_editor_that_holds_keys_back_is_made_to_report() {
     let effects = reports(&mut document, 4, "kab\n");
     assert_eq!(edits(&effects), [(0, 2, 0, 2, "X")]);
     document.handle(Event::Flushed { is_sure: true }, Millis(3));
-    let edit = EditId(0);
+    let edit = EditId(3);
     let answer = Answer::Applied;
     let effects = document.handle(Event::Answered { edit, answer }, Millis(4));
     assert!(effects.contains(&Effect::Flush));
@@ -309,7 +309,7 @@ fn an_editor_that_has_gone_deaf_is_asked_once() {
         others_write(&mut document, "one two\n");
         let effects = document.handle(sure.clone(), Millis(2));
         assert_eq!(edits(&effects), [(0, 3, 0, 3, " two")]);
-        let (edit, answer) = (EditId(0), Answer::Applied);
+        let (edit, answer) = (EditId(3), Answer::Applied);
         document.handle(Event::Answered { edit, answer }, Millis(3));
         let effects = document.handle(sure.clone(), Millis(4));
         assert!(matches!(effects[..], [Effect::Tell { .. }]), "{effects:?}");
@@ -327,4 +327,86 @@ fn an_editor_that_has_gone_deaf_is_asked_once() {
         }
         assert_eq!(document.main().text(), "my one two three\n");
     }
+}
+
+/// Others insert "x" where the person types one, too, before the edit reaches their editor.
+#[test]
+fn of_two_who_type_alike_each_keeps_their_letter() {
+    for (client, answer) in [
+        ("Visual Studio Code", Answer::Refused { reason: None }),
+        ("Sublime Text", Answer::Refused { reason: None }),
+    ] {
+        let mut document = open(client, "ab", "ab");
+        assert_eq!(
+            edits(&others_write(&mut document, "axb")),
+            [(0, 1, 0, 1, "x")]
+        );
+        assert_eq!(document.main().text(), "axb");
+        let sent = |effects: &[Effect]| effects.iter().any(|e| matches!(e, Effect::Send { .. }));
+        let effects = reports(&mut document, 8, "axb");
+        assert!(!sent(&effects), "{client}: whose it is the answer tells");
+        let edit = EditId(3);
+        let effects = document.handle(Event::Answered { edit, answer }, Millis(3));
+        assert!(sent(&effects), "{client}");
+        assert_eq!(document.main().text(), "axxb");
+    }
+}
+
+#[test]
+fn a_report_does_not_wait_for_an_answer_that_never_comes() {
+    let mut document = open("Sublime Text", "ab", "ab");
+    others_write(&mut document, "axb");
+    let effects = reports(&mut document, 8, "aby");
+    assert!(
+        effects.contains(&Effect::WakeAt(Millis(2_002))),
+        "{effects:?}"
+    );
+    assert_eq!(document.shown(), "ab");
+    document.handle(Event::Tick, Millis(2_002));
+    assert_eq!(document.main().text(), "axby");
+}
+
+#[test]
+fn what_waits_for_an_answer_is_sent_before_the_end() {
+    let mut document = open("Sublime Text", "ab", "ab");
+    others_write(&mut document, "axb");
+    reports(&mut document, 8, "aby");
+    let effects = document.handle(Event::Closing, Millis(3));
+    assert!(matches!(effects[..], [Effect::Send { .. }]), "{effects:?}");
+    assert_eq!(document.close().text(), "axby");
+}
+
+/// A request names the version of an opening that is over, and the next one has come to the same.
+#[test]
+fn an_edit_for_an_earlier_opening_is_known_in_the_next() {
+    let again = |answer: Answer, text: &str| {
+        let mut document = open("Visual Studio Code", "ab", "ab");
+        others_write(&mut document, "xab");
+        document.handle(Event::Closing, Millis(2));
+        let base = Replica::from_state(9, &document.shown_state()).unwrap();
+        let opened = Opened {
+            text: "ab".into(),
+            version: 7,
+            encoding: Encoding::Utf16,
+            dialect: Dialect::choose(Some("Visual Studio Code")),
+            eol_crlf: false,
+            user: 4,
+        };
+        let (mut document, effects) =
+            Document::open(document.close(), Some(base), opened, Millis(3));
+        assert_eq!(edits(&effects), [], "one is under way");
+        let mut told = Vec::new();
+        if text != "ab" {
+            told.extend(reports(&mut document, 8, text));
+        }
+        let edit = EditId(3);
+        told.extend(document.handle(Event::Answered { edit, answer }, Millis(4)));
+        told.extend(document.handle(Event::Tick, Millis(60)));
+        let told = edits(&told).len();
+        (document.main().text(), document.shown(), told)
+    };
+    let (text, shown) = ("xab".to_owned(), "xab".to_owned());
+    assert_eq!(again(Answer::Applied, "xab"), (text.clone(), shown, 0));
+    let refused = Answer::Refused { reason: None };
+    assert_eq!(again(refused, "ab"), (text, "ab".to_owned(), 1));
 }

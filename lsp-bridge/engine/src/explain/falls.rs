@@ -7,7 +7,7 @@ use ropey::Rope;
 
 use super::{Expected, landed};
 use crate::diff::diff;
-use crate::patch::Patch;
+use crate::patch::{Patch, Splice};
 use crate::position::{Encoding, Position, TextEdit, locate, position};
 
 /// The ways in which our edit may have fallen on moved places: what it costs the person, the text
@@ -32,7 +32,7 @@ pub(super) fn falls(
         found.extend(before(shown, next, edit, at, encoding));
     }
     for typed in parts_of(shown, next) {
-        let fallen = raw_patch(&typed, edit, encoding);
+        let fallen = as_patch(&typed, std::slice::from_ref(edit), encoding);
         let behind = diff(&landed(&typed, &fallen), next).cost();
         // Where it did not come out just so, only a certain yes tells that the edit fell at all.
         if behind == 0 || (expected.certain && expected.overtaken) {
@@ -45,12 +45,22 @@ pub(super) fn falls(
     found
 }
 
-/// The request's edit as a patch of `text`, in which it may name places that are none: those become
+/// A request's edits as a patch of `text`, in which they may name places that are none: those become
 /// the nearest.
-fn raw_patch(text: &Rope, edit: &TextEdit, encoding: Encoding) -> Patch {
-    let start = locate(text, edit.range.start, encoding).at;
-    let end = locate(text, edit.range.end, encoding).at.max(start);
-    Patch::single(start, end - start, normalised(&edit.new_text))
+pub(crate) fn as_patch(text: &Rope, edits: &[TextEdit], encoding: Encoding) -> Patch {
+    let mut patch = Patch::default();
+    let mut behind = 0;
+    for edit in edits {
+        let start = locate(text, edit.range.start, encoding).at.max(behind);
+        let end = locate(text, edit.range.end, encoding).at.max(start);
+        behind = end;
+        patch.push(Splice {
+            at: start,
+            delete: end - start,
+            insert: normalised(&edit.new_text),
+        });
+    }
+    patch
 }
 
 fn normalised(text: &str) -> String {

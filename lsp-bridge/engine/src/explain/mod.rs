@@ -7,6 +7,8 @@
 
 mod falls;
 
+pub(crate) use falls::as_patch;
+
 use ropey::Rope;
 
 use crate::diff::diff;

@@ -11,6 +11,7 @@
 mod integrate;
 mod items;
 mod journal;
+mod request;
 mod showing;
 mod text;
 mod undo;
@@ -29,6 +30,7 @@ use crate::patch::Patch;
 use items::View;
 use journal::Untold;
 pub(crate) use journal::{read_marks, write_marks};
+pub(crate) use request::Request;
 pub(crate) use showing::{Mark, Step};
 use text::Text;
 pub(crate) use undo::{Edit, Renamed, Reverted};
@@ -54,6 +56,8 @@ pub struct Replica {
     waiting: Vec<Vec<u8>>,
     /// Of what is to be told, see [`Replica::news`].
     untold: Option<Untold>,
+    /// Between a closing and the next opening.
+    pub(crate) request: Option<Request>,
 }
 
 impl std::fmt::Debug for Replica {
@@ -76,6 +80,7 @@ impl Replica {
             text: Text::new(),
             waiting: Vec::new(),
             untold: None,
+            request: None,
         }
     }
 
