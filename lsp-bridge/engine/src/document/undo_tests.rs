@@ -115,6 +115,18 @@ impl Desk {
         changes
     }
 
+    /// The person has made this of the text, in several places at once.
+    pub(super) fn reports_whole(&mut self, text: &str) {
+        self.text = Rope::from_str(text);
+        self.version += 1;
+        let change = Change {
+            range: None,
+            text: text.into(),
+        };
+        let (version, changes) = (self.version, vec![change]);
+        self.handle(Event::Changed { version, changes });
+    }
+
     /// The person replaces `delete` characters at `at`.
     pub(super) fn replace(&mut self, at: usize, delete: usize, insert: &str) {
         let place = |at| position(&self.text, at, Encoding::Utf16);

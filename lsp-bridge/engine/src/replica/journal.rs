@@ -73,7 +73,10 @@ impl Replica {
         for _ in 0..updates {
             self.apply(news.read_buf().map_err(bad)?)?;
         }
-        self.land(&read_marks(news).map_err(bad)?);
+        // In the order in which they came and went, which is not that of the text.
+        for mark in read_marks(news).map_err(bad)? {
+            self.land(&[mark]);
+        }
         Ok(())
     }
 }
