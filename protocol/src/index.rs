@@ -4,7 +4,7 @@
 //! `executable`, `created_at` and `created_by`. A rename changes `path` alone, so it never touches
 //! the text nor anyone's concurrent edit.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 use yrs::{
@@ -162,12 +162,12 @@ pub fn visible(
         .map(|(id, entry)| (id, entry.path.parse()))
         .collect();
     // Every claimed path is taken, so that no suffix can push aside another file's own path.
-    let mut taken: HashSet<String> = HashSet::new();
+    let mut taken = Taken::default();
     let mut losers = Vec::new();
     let mut shown = BTreeMap::new();
     for (&id, claim) in &claims {
         match claim {
-            Ok(path) if !taken.insert(path.folded()) => losers.push((id, path)),
+            Ok(path) if !taken.names.insert(path.folded()) => losers.push((id, path)),
             _ => {
                 shown.insert(id.clone(), claim.clone());
             }
@@ -179,22 +179,38 @@ pub fn visible(
     shown
 }
 
+/// The names that are given away.
+#[derive(Default)]
+struct Taken {
+    /// Folded.
+    names: HashSet<String>,
+    /// The next number to try behind a whole id, by the name with that id alone: thousands of ids
+    /// may differ in nothing that a file system sees.
+    next: HashMap<String, u32>,
+}
+
 fn suffixed(
     path: &ProjectPath,
     id: &DocumentId,
-    taken: &mut HashSet<String>,
+    taken: &mut Taken,
 ) -> Result<ProjectPath, PathError> {
     let id = id.as_str();
-    let lengths = (id.len().min(4)..=id.len()).map(|end| &id[..end]);
-    // Past the whole id there is nothing left to tell the two apart but their count.
-    let counted = (2..).map(|n| format!("{id} {n}"));
-    for mark in lengths.map(str::to_owned).chain(counted) {
-        let candidate: ProjectPath = with_mark(path, &mark).parse()?;
-        if taken.insert(candidate.folded()) {
+    for end in id.len().min(4)..=id.len() {
+        let candidate: ProjectPath = with_mark(path, &id[..end]).parse()?;
+        if taken.names.insert(candidate.folded()) {
             return Ok(candidate);
         }
     }
-    unreachable!("the count has no end")
+    // Past the whole id there is nothing left to tell the two apart but their count.
+    let whole: ProjectPath = with_mark(path, id).parse()?;
+    let next = taken.next.entry(whole.folded()).or_insert(2);
+    loop {
+        let candidate: ProjectPath = with_mark(path, &format!("{id} {next}")).parse()?;
+        *next += 1;
+        if taken.names.insert(candidate.folded()) {
+            return Ok(candidate);
+        }
+    }
 }
 
 fn with_mark(path: &ProjectPath, mark: &str) -> String {
@@ -266,5 +282,21 @@ mod tests {
                 );
             }
         }
+    }
+
+    /// Ids that differ in case alone, each with the same path: a hostile index, and the worst case.
+    #[test]
+    fn thirty_thousand_namesakes_take_no_minutes() {
+        let ids = (0..30_000u32).map(|n| -> DocumentId {
+            let letter = |bit: u32| if (n >> bit) % 2 == 1 { 'A' } else { 'a' };
+            let id: String = (0..15).map(letter).collect();
+            id.parse().unwrap()
+        });
+        let entries: BTreeMap<_, _> = ids.map(|id| (id, entry("dir/x.rs"))).collect();
+        let start = std::time::Instant::now();
+        let shown = visible(&entries);
+        assert!(start.elapsed().as_secs() < 60);
+        let names: HashSet<String> = shown.into_values().map(|p| p.unwrap().folded()).collect();
+        assert_eq!(names.len(), 30_000, "each has a name of its own");
     }
 }

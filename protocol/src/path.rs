@@ -121,8 +121,10 @@ fn check_part(part: &str, depth: usize) -> Result<(), PathError> {
     }
     let folded = fold(part);
     // `.git` counts at any depth: a nested repository's hooks run as well as the outer one's.
-    // `git~1` is the short name that Windows gives it.
-    if matches!(folded.as_str(), ".git" | "git~1") || (depth == 0 && folded == ".tutti") {
+    if folded == ".git" || is_short_name_of(&folded, "git") {
+        return Err(PathError::Reserved);
+    }
+    if depth == 0 && (folded == ".tutti" || is_short_name_of(&folded, "tutti")) {
         return Err(PathError::Reserved);
     }
     if is_windows_device(&folded) {
@@ -138,18 +140,38 @@ fn is_refused(c: char) -> bool {
         || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}')
 }
 
-/// Case and form folded, and without the characters that HFS+ ignores in names (git's
-/// CVE-2014-9390 lists them).
+/// Case and form folded, and without the characters that some file systems ignore in names.
 fn fold(text: &str) -> String {
     text.chars()
-        .filter(|c| !is_ignored_by_hfs(*c))
+        .filter(|c| !is_ignorable(*c))
         .nfkc()
         .flat_map(char::to_lowercase)
         .collect()
 }
 
-fn is_ignored_by_hfs(c: char) -> bool {
-    matches!(c, '\u{200c}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{206a}'..='\u{206f}' | '\u{feff}')
+/// Unicode's `Default_Ignorable_Code_Point`: what a case-folding ext4 ignores in names. HFS+ does
+/// so with some of them (git's CVE-2014-9390).
+fn is_ignorable(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
+        | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
+        | '\u{ffa0}' | '\u{fff0}'..='\u{fff8}' | '\u{1bca0}'..='\u{1bca3}'
+        | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// Whether Windows may give the name `.LONG` this short one: `LONG~1`, a higher number where that
+/// is taken, or two letters and four hexadecimal digits where many are.
+fn is_short_name_of(folded: &str, long: &str) -> bool {
+    let Some((stem, number)) = folded.split_once('~') else {
+        return false;
+    };
+    let hashed = stem.strip_prefix(&long[..2]);
+    let is_hashed =
+        hashed.is_some_and(|hash| hash.len() == 4 && hash.bytes().all(|b| b.is_ascii_hexdigit()));
+    (stem == long || is_hashed)
+        && !number.is_empty()
+        && number.bytes().all(|digit| digit.is_ascii_digit())
 }
 
 fn is_windows_device(folded: &str) -> bool {
@@ -174,6 +196,7 @@ mod tests {
         use PathError::*;
         let name = "x".repeat(256);
         let deep = "abcdefg/".repeat(128) + "x";
+        let long = "y".repeat(4096);
         let table: &[(&str, PathError)] = &[
             ("", EmptyPart),
             ("a//b", EmptyPart),
@@ -190,12 +213,26 @@ mod tests {
             (".GIT/config", Reserved),
             (".gi\u{200c}t/config", Reserved),
             ("\u{ff0e}git/config", Reserved),
+            (".g\u{ad}it/config", Reserved),
+            (".git\u{fe0f}/config", Reserved),
+            (".g\u{e0061}it/config", Reserved),
             ("GIT~1/config", Reserved),
+            ("sub/git~23/config", Reserved),
+            ("gi7EB0~1/config", Reserved),
+            (".git/", Reserved),
+            (".git::$INDEX_ALLOCATION/config", Character),
+            (".git./config", TrailingDotOrBlank),
+            (".git . ./config", TrailingDotOrBlank),
+            (".GI\u{ff34}", Reserved),
+            ("TUTTI~1/project.toml", Reserved),
+            ("tu0a1b~2", Reserved),
             (".Tutti/project.toml", Reserved),
             ("CON", WindowsDevice),
             ("a/nul.txt", WindowsDevice),
             ("com1", WindowsDevice),
             ("lpt\u{b9}", WindowsDevice),
+            ("con .txt", WindowsDevice),
+            ("co\u{200d}n", WindowsDevice),
             ("a\0b", Character),
             ("a\nb", Character),
             ("a\\b", Character),
@@ -205,6 +242,7 @@ mod tests {
             ("a ", TrailingDotOrBlank),
             (&name, TooLong),
             (&deep, TooLong),
+            (&long, TooLong),
         ];
         for (path, error) in table {
             assert_eq!(path.parse::<ProjectPath>(), Err(*error), "{path:?}");
@@ -224,6 +262,11 @@ mod tests {
             "com10",
             "a b/c.d.e",
             "...x",
+            "git~",
+            "gifted~1",
+            "docs/tutti~1",
+            "a~1.b",
+            "\u{2615}\u{fe0f}.txt",
         ] {
             assert_eq!(path.parse::<ProjectPath>().unwrap().as_str(), path);
         }

@@ -57,8 +57,10 @@ export function shownFiles(entries: readonly FileEntry[]): ShownFile[] {
       shown.push({ id, path, claimed: path });
     }
   }
+  // Where to go on counting, by the name with the whole id: thousands of ids may look alike.
+  const next = new Map<string, number>();
   for (const { id, path: claimed } of losers) {
-    for (const mark of marks(id)) {
+    for (const mark of marks(id, foldPath(withMark(claimed, id)), next)) {
       const path = withMark(claimed, mark);
       if (checkPath(path) !== undefined) break;
       const key = foldPath(path);
@@ -71,9 +73,12 @@ export function shownFiles(entries: readonly FileEntry[]): ShownFile[] {
   return shown;
 }
 
-function* marks(id: string): Generator<string> {
+function* marks(id: string, whole: string, next: Map<string, number>): Generator<string> {
   for (let end = Math.min(4, id.length); end <= id.length; end += 1) yield id.slice(0, end);
-  for (let count = 2; ; count += 1) yield `${id} ${count}`;
+  for (let count = next.get(whole) ?? 2; ; count += 1) {
+    next.set(whole, count + 1);
+    yield `${id} ${count}`;
+  }
 }
 
 function withMark(path: string, mark: string): string {

@@ -7,8 +7,11 @@ const NAME_MAX_BYTES = 255;
 const ASCII = /^[\x00-\x7f]*$/;
 
 const REFUSED = /[\p{Cc}\\:*?"<>|\u202a-\u202e\u2066-\u2069\u2028\u2029]/u;
-/** Characters that HFS+ ignores in names (git's CVE-2014-9390 lists them). */
-const IGNORED_BY_HFS = /[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]/gu;
+/** What a case-folding ext4 ignores in names; HFS+ does so with some of them (git's CVE-2014-9390). */
+const IGNORABLE = /\p{Default_Ignorable_Code_Point}/gu;
+/** The names that Windows may give to `.git` and `.tutti` besides. */
+const SHORT_GIT = /^(git|gi[0-9a-f]{4})~[0-9]+$/;
+const SHORT_TUTTI = /^(tutti|tu[0-9a-f]{4})~[0-9]+$/;
 const WINDOWS_DEVICE = /^(con|prn|aux|nul|conin\$|conout\$|com[0-9]|lpt[0-9])$/;
 
 /** Why `path` is no path for a file, as a sentence for people; `undefined` where it is one. */
@@ -28,7 +31,7 @@ export function checkPath(path: string): string | undefined {
 /** What two paths share that a case-folding, normalising file system takes for one. */
 export function foldPath(path: string): string {
   if (ASCII.test(path)) return path.toLowerCase();
-  return Array.from(path.replace(IGNORED_BY_HFS, '').normalize('NFKC'), (char) => char.toLowerCase()).join('');
+  return Array.from(path.replace(IGNORABLE, '').normalize('NFKC'), (char) => char.toLowerCase()).join('');
 }
 
 function checkPart(part: string, depth: number): string | undefined {
@@ -38,7 +41,8 @@ function checkPart(part: string, depth: number): string | undefined {
   if (REFUSED.test(part)) return 'Leave out control characters and \\ : * ? " < > |, which not every system can store.';
   if (/[. ]$/.test(part)) return 'A name cannot end in a blank or a dot.';
   const folded = foldPath(part);
-  if (folded === '.git' || folded === 'git~1' || (depth === 0 && folded === '.tutti')) {
+  const ofGit = folded === '.git' || SHORT_GIT.test(folded);
+  if (ofGit || (depth === 0 && (folded === '.tutti' || SHORT_TUTTI.test(folded)))) {
     return 'Files in .git and .tutti are never shared; choose another name.';
   }
   if (WINDOWS_DEVICE.test((folded.split('.')[0] ?? folded).trimEnd())) {
