@@ -157,6 +157,17 @@ pub fn remove(txn: &mut TransactionMut<'_>, files: &MapRef, id: &DocumentId) {
 pub fn visible(
     entries: &BTreeMap<DocumentId, FileEntry>,
 ) -> BTreeMap<DocumentId, Result<ProjectPath, PathError>> {
+    visible_and_contested(entries).0
+}
+
+/// [`visible`], and the folded names that some entry wanted and did not get: while such a name is
+/// taken, whoever has it keeps another from it.
+pub fn visible_and_contested(
+    entries: &BTreeMap<DocumentId, FileEntry>,
+) -> (
+    BTreeMap<DocumentId, Result<ProjectPath, PathError>>,
+    HashSet<String>,
+) {
     let claims: BTreeMap<&DocumentId, Result<ProjectPath, PathError>> = entries
         .iter()
         .map(|(id, entry)| (id, entry.path.parse()))
@@ -167,7 +178,7 @@ pub fn visible(
     let mut shown = BTreeMap::new();
     for (&id, claim) in &claims {
         match claim {
-            Ok(path) if !taken.names.insert(path.folded()) => losers.push((id, path)),
+            Ok(path) if !taken.insert(path.folded()) => losers.push((id, path)),
             _ => {
                 shown.insert(id.clone(), claim.clone());
             }
@@ -176,7 +187,7 @@ pub fn visible(
     for (id, path) in losers {
         shown.insert(id.clone(), suffixed(path, id, &mut taken));
     }
-    shown
+    (shown, taken.contested)
 }
 
 /// The names that are given away.
@@ -184,9 +195,22 @@ pub fn visible(
 struct Taken {
     /// Folded.
     names: HashSet<String>,
+    /// Those that were wanted once more.
+    contested: HashSet<String>,
     /// The next number to try behind a whole id, by the name with that id alone: thousands of ids
     /// may differ in nothing that a file system sees.
     next: HashMap<String, u32>,
+}
+
+impl Taken {
+    /// Gives a folded name away, if it is free.
+    fn insert(&mut self, name: String) -> bool {
+        if self.names.contains(&name) {
+            self.contested.insert(name);
+            return false;
+        }
+        self.names.insert(name)
+    }
 }
 
 fn suffixed(
@@ -197,20 +221,23 @@ fn suffixed(
     let id = id.as_str();
     for end in id.len().min(4)..=id.len() {
         let candidate: ProjectPath = with_mark(path, &id[..end]).parse()?;
-        if taken.names.insert(candidate.folded()) {
+        if taken.insert(candidate.folded()) {
             return Ok(candidate);
         }
     }
     // Past the whole id there is nothing left to tell the two apart but their count.
     let whole: ProjectPath = with_mark(path, id).parse()?;
-    let next = taken.next.entry(whole.folded()).or_insert(2);
-    loop {
-        let candidate: ProjectPath = with_mark(path, &format!("{id} {next}")).parse()?;
-        *next += 1;
-        if taken.names.insert(candidate.folded()) {
+    let whole = whole.folded();
+    for number in taken.next.get(&whole).copied().unwrap_or(2).. {
+        let candidate: ProjectPath = with_mark(path, &format!("{id} {number}")).parse()?;
+        if taken.insert(candidate.folded()) {
+            // The next one of this kind goes past it without asking.
+            taken.contested.insert(candidate.folded());
+            taken.next.insert(whole, number + 1);
             return Ok(candidate);
         }
     }
+    unreachable!("the count has no end")
 }
 
 fn with_mark(path: &ProjectPath, mark: &str) -> String {

@@ -80,7 +80,7 @@ impl Mirror {
             Some(entries) => {
                 let mut effects = self.index_changed(entries)?;
                 let sync = Effect::Sync(document.clone());
-                if self.shown.contains_key(document) && !effects.contains(&sync) {
+                if self.shown.contains(document) && !effects.contains(&sync) {
                     effects.push(sync);
                 }
                 Ok(effects)

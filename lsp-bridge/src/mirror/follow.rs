@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use tutti_protocol::ids::DocumentId;
-use tutti_protocol::index::{self, FileEntry};
-use tutti_protocol::path::ProjectPath;
+use tutti_protocol::index::FileEntry;
+use tutti_protocol::path::{PathError, ProjectPath};
 
 use super::effect::{Effect, IndexEdit};
+use super::places::Places;
 use super::state::{Record, hash};
 use super::tree::{Found, LeftAlone, Outcome};
 use super::{Mirror, MirrorError};
@@ -25,7 +26,7 @@ impl Mirror {
         &mut self,
         entries: BTreeMap<DocumentId, FileEntry>,
     ) -> Result<Vec<Effect>, MirrorError> {
-        self.shown = index::visible(&entries);
+        self.shown = Places::of(&entries);
         self.refused
             .retain(|document, _| entries.contains_key(document));
         self.entries = Some(entries);
@@ -97,11 +98,10 @@ impl Mirror {
 
     fn note_listed(&mut self) -> Result<(), MirrorError> {
         let shown = &self.shown;
-        self.announced
-            .retain(|document| !shown.contains_key(document));
+        self.announced.retain(|document| !shown.contains(document));
         let news = self.known.iter().filter(|(document, known)| {
             let unlisted = known.file.as_ref().is_some_and(|file| !file.listed);
-            unlisted && shown.contains_key(document)
+            unlisted && shown.contains(document)
         });
         for document in news.map(|(id, _)| id.clone()).collect::<Vec<_>>() {
             let Some(mut record) = self.load(&document)? else {
@@ -118,7 +118,7 @@ impl Mirror {
     fn remove_unlisted(&mut self, effects: &mut Vec<Effect>) -> Result<(), MirrorError> {
         let unlisted = self.known.keys().filter(|document| {
             !document.is_index()
-                && !self.shown.contains_key(document)
+                && !self.shown.contains(document)
                 && !self.announced.contains(document)
                 && !self.open.contains(document)
         });
@@ -195,13 +195,13 @@ impl Mirror {
 
     fn due_moves(&mut self) -> Result<Vec<Move>, MirrorError> {
         let mut moves = Vec::new();
-        for (document, shown) in self.shown.clone() {
-            let file = self.known.get(&document).and_then(|k| k.file.as_ref());
-            let (Some(file), Ok(to)) = (file, shown) else {
-                continue;
-            };
-            let from = file.path.clone();
-            if from == to || self.is_open(&document)? {
+        let elsewhere = self.shown.iter().filter_map(|(document, shown)| {
+            let file = self.known.get(document)?.file.as_ref()?;
+            let to = shown.as_ref().ok().filter(|to| **to != file.path)?;
+            Some((document.clone(), file.path.clone(), to.clone()))
+        });
+        for (document, from, to) in elsewhere.collect::<Vec<_>>() {
+            if self.is_open(&document)? {
                 continue;
             }
             if self.ignores.is_ignored(&self.tree, &to) {
@@ -244,9 +244,27 @@ impl Mirror {
         self.save(&step.document, &record, false)
     }
 
+    /// The documents whose files are not as the index has them, with their places.
+    fn unlike_the_index(&self) -> Vec<(DocumentId, Result<ProjectPath, PathError>)> {
+        let Some(entries) = &self.entries else {
+            return Vec::new();
+        };
+        let unlike = self.shown.iter().filter(|(document, place)| {
+            let (entry, known) = (entries.get(document), self.known.get(document));
+            let file = known.and_then(|known| known.file.as_ref());
+            let as_listed = entry.zip(file).is_some_and(|(entry, file)| {
+                file.eol == entry.eol && file.executable == entry.executable
+            });
+            place.is_err() || !as_listed
+        });
+        unlike
+            .map(|(document, place)| (document.clone(), place.clone()))
+            .collect()
+    }
+
     /// Asks for the documents whose files are not there yet or have another line end or mode.
     fn sync_changed(&mut self, effects: &mut Vec<Effect>) -> Result<(), MirrorError> {
-        for (document, place) in self.shown.clone() {
+        for (document, place) in self.unlike_the_index() {
             let Some(entry) = self.entries.as_ref().and_then(|e| e.get(&document)) else {
                 continue;
             };
@@ -258,11 +276,7 @@ impl Mirror {
                     continue;
                 }
             };
-            let (eol, executable) = (entry.eol, entry.executable);
-            let file = self.known.get(&document).and_then(|k| k.file.as_ref());
-            let as_listed =
-                file.is_some_and(|file| file.eol == eol && file.executable == executable);
-            if as_listed || self.is_open(&document)? {
+            if self.is_open(&document)? {
                 continue;
             }
             if self.ignores.is_ignored(&self.tree, &path) {

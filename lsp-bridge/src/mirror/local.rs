@@ -5,12 +5,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use tutti_engine::Replica;
 use tutti_protocol::ids::DocumentId;
-use tutti_protocol::index::{self, FileEntry};
+use tutti_protocol::index::FileEntry;
 use tutti_protocol::path::ProjectPath;
 
 use super::effect::{Effect, IndexEdit};
 use super::ignores::Ignores;
 use super::merge::new_client_id;
+use super::places::Places;
 use super::state::{Base, BaseFile, Record, hash};
 use super::text::{TextFile, parse};
 use super::tree::{Found, LeftAlone};
@@ -24,6 +25,50 @@ struct NewFile {
     text: TextFile,
     executable: bool,
     hash: super::state::Hash,
+}
+
+/// New files, to be found by content and by name: a directory that moved brings thousands.
+struct Arrivals {
+    files: Vec<Option<NewFile>>,
+    by_hash: HashMap<super::state::Hash, Vec<usize>>,
+    by_name: HashMap<String, usize>,
+}
+
+impl Arrivals {
+    fn of(files: Vec<NewFile>) -> Self {
+        let mut by_hash: HashMap<_, Vec<usize>> = HashMap::new();
+        let mut by_name = HashMap::new();
+        for (at, file) in files.iter().enumerate() {
+            by_hash.entry(file.hash).or_default().push(at);
+            by_name.entry(file.path.folded()).or_insert(at);
+        }
+        Self {
+            files: files.into_iter().map(Some).collect(),
+            by_hash,
+            by_name,
+        }
+    }
+
+    /// The one at a path, or at one that differs in case or form alone.
+    fn named(&self, path: &ProjectPath) -> Option<usize> {
+        let at = *self.by_name.get(&path.folded())?;
+        self.files[at].is_some().then_some(at)
+    }
+
+    /// The first with this content that will do.
+    fn find(&self, hash: &super::state::Hash, will_do: impl Fn(&NewFile) -> bool) -> Option<usize> {
+        let alike = self.by_hash.get(hash)?.iter().copied();
+        let mut found = alike.filter(|at| self.files[*at].as_ref().is_some_and(&will_do));
+        found.next()
+    }
+
+    fn take(&mut self, at: usize) -> Option<NewFile> {
+        self.files[at].take()
+    }
+
+    fn rest(self) -> Vec<NewFile> {
+        self.files.into_iter().flatten().collect()
+    }
 }
 
 /// What a look at the disk has found.
@@ -75,7 +120,7 @@ impl Mirror {
             .iter()
             .any(|effect| matches!(effect, Effect::Index(_)))
         {
-            self.shown = index::visible(self.entries.get_or_insert_default());
+            self.shown = Places::of(self.entries.get_or_insert_default());
         }
         Ok(effects)
     }
@@ -221,9 +266,9 @@ impl Mirror {
             return;
         }
         if !effects.is_empty() {
-            self.shown = index::visible(self.entries.get_or_insert_default());
+            self.shown = Places::of(self.entries.get_or_insert_default());
         }
-        let shown = self.shown.values().flatten();
+        let shown = self.shown.paths();
         let mut names: HashMap<String, ProjectPath> =
             shown.map(|path| (path.folded(), path.clone())).collect();
         news.created.sort_by(|a, b| a.path.cmp(&b.path));
@@ -261,6 +306,7 @@ impl Mirror {
         effects: &mut Vec<Effect>,
     ) -> Result<(), MirrorError> {
         let mut left = Vec::new();
+        let mut arrivals = Arrivals::of(std::mem::take(&mut news.created));
         let closed = std::mem::take(&mut news.deleted).into_iter();
         let open = std::mem::take(&mut news.missing_open).into_iter();
         let missing = closed
@@ -275,25 +321,25 @@ impl Mirror {
             // Editors that save put the old text aside for a moment, as `name~` and the like.
             let backup = |file: &NewFile| is_open && is_backup(&file.path, &base.path);
             let same = |file: &NewFile| file.hash == base.hash && !backup(file);
-            let created = &news.created;
-            let found = created
-                .iter()
-                .position(|file| file.path.folded() == base.path.folded())
+            let found = arrivals
+                .named(&base.path)
                 .or_else(|| {
                     let same_name = |f: &NewFile| same(f) && f.path.file_name() == name;
-                    created.iter().position(same_name)
+                    arrivals.find(&base.hash, same_name)
                 })
                 // Empty files are all alike.
                 .or_else(|| {
                     let told_apart = |f: &NewFile| same(f) && !f.text.text.is_empty();
-                    created.iter().position(told_apart)
+                    arrivals.find(&base.hash, told_apart)
                 });
             let Some(at) = found else {
                 // An editor's file that is missing may be about to be written.
                 left.extend((!is_open).then_some(document));
                 continue;
             };
-            let file = news.created.swap_remove(at);
+            let Some(file) = arrivals.take(at) else {
+                continue;
+            };
             if file.hash != base.hash && !is_open {
                 news.changed.push(document.clone());
             }
@@ -306,6 +352,7 @@ impl Mirror {
             self.edit_index(IndexEdit::Rename(document, file.path), effects);
         }
         news.deleted = left;
+        news.created = arrivals.rest();
         Ok(())
     }
 
@@ -323,7 +370,8 @@ impl Mirror {
         }
         self.forget(document)?;
         self.edit_index(IndexEdit::Remove(document.clone()), effects);
-        self.shown = index::visible(self.entries.get_or_insert_default());
+        self.shown
+            .remove(document, self.entries.get_or_insert_default());
         Ok(())
     }
 

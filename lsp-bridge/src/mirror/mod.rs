@@ -41,6 +41,7 @@ mod leavings;
 mod local;
 mod lock;
 mod merge;
+mod places;
 mod recent;
 mod replicas;
 mod settle;
@@ -63,7 +64,7 @@ use thiserror::Error;
 use tutti_engine::BadUpdate;
 use tutti_protocol::ids::DocumentId;
 use tutti_protocol::index::FileEntry;
-use tutti_protocol::path::{PathError, ProjectPath};
+use tutti_protocol::path::ProjectPath;
 
 pub use editor::EditorSaved;
 pub use effect::{Effect, IndexEdit, Notice, Settled};
@@ -74,6 +75,7 @@ use journals::LeftBehind;
 pub use journals::{Journal, Journals};
 use lock::Lock;
 pub(crate) use merge::{both, take_once, what_is_new};
+use places::Places;
 use recent::Recent;
 use replicas::Known;
 pub use replicas::Stored;
@@ -138,7 +140,7 @@ pub struct Mirror {
     at: HashMap<ProjectPath, DocumentId>,
     /// The index as last told; `None` before the first time.
     entries: Option<BTreeMap<DocumentId, FileEntry>>,
-    shown: BTreeMap<DocumentId, Result<ProjectPath, PathError>>,
+    shown: Places,
     /// New documents of this bridge that the index has not been seen to list yet.
     announced: HashSet<DocumentId>,
     open: HashSet<DocumentId>,
@@ -193,7 +195,7 @@ impl Mirror {
             known: HashMap::new(),
             at: HashMap::new(),
             entries: None,
-            shown: BTreeMap::new(),
+            shown: Places::default(),
             announced: HashSet::new(),
             open: HashSet::new(),
             held_open: HeldOpen::default(),
@@ -257,15 +259,13 @@ impl Mirror {
 
     /// The document that is shown at `path`.
     pub fn document_at(&self, path: &ProjectPath) -> Option<&DocumentId> {
-        let shown = self.shown.iter();
-        let mut found = shown.filter(|(_, shown)| shown.as_ref() == Ok(path));
-        found.next().map(|(document, _)| document)
+        self.shown.document_at(path)
     }
 
     /// The listed documents, each of which has its file here or a reason in
     /// [`Mirror::left_alone`].
     pub fn documents(&self) -> impl Iterator<Item = &DocumentId> {
-        self.shown.keys()
+        self.shown.documents()
     }
 
     /// What is neither shared nor written, with the reason; the paths are fit for a terminal.

@@ -2,6 +2,7 @@
 
 mod hostile;
 mod kept;
+mod many;
 mod sync;
 mod together;
 
