@@ -6,6 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
+use tutti_protocol::bulk;
 use tutti_protocol::ids::ProjectId;
 use tutti_protocol::rest::{
     CreatedLink, CreatedProject, Joined, NewLink, NewProject, Problem, Project,
@@ -18,6 +19,13 @@ use url::Url;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// No request takes longer.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Nor one that carries documents, over a slow line.
+const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(300);
+/// What a small document more may add to an answer that is full.
+const MAX_ANSWER_BYTES: usize = 64 * 1024 * 1024;
+/// Little, and quick.
+const COMPRESSION_LEVEL: i32 = 1;
 
 /// Why a request failed, as one sentence for the person.
 #[derive(Debug, Error)]
@@ -130,6 +138,28 @@ impl Api {
         self.post::<(), _>(&format!("api/projects/{id}/join"), None)
     }
 
+    /// Asks one question of [`tutti_protocol::bulk`] and returns its answer.
+    pub fn exchange(&self, id: &ProjectId, question: &[u8]) -> Result<Vec<u8>, ApiError> {
+        let damaged = |_| self.no_tutti("its answer cannot be understood".to_owned());
+        let packed = zstd::bulk::compress(question, COMPRESSION_LEVEL).map_err(damaged)?;
+        let request = self
+            .agent
+            .post(self.url(&format!("api/projects/{id}/exchange")));
+        let request = request
+            .header("Authorization", self.bearer())
+            .header("Content-Type", bulk::CONTENT_TYPE)
+            .config()
+            .timeout_global(Some(EXCHANGE_TIMEOUT))
+            .build();
+        let mut answer = self.succeeded(request.send(&packed[..]))?;
+        let body = answer
+            .body_mut()
+            .with_config()
+            .limit(MAX_ANSWER_BYTES as u64);
+        let packed = body.read_to_vec().map_err(|error| self.no_answer(&error))?;
+        zstd::bulk::decompress(&packed, MAX_ANSWER_BYTES).map_err(damaged)
+    }
+
     /// Makes a further link.
     pub fn create_link(&self, id: &ProjectId, link: &NewLink) -> Result<CreatedLink, ApiError> {
         self.post(&format!("api/projects/{id}/links"), Some(link))
@@ -200,13 +230,19 @@ impl Api {
         &self,
         answer: Result<Response<Body>, ureq::Error>,
     ) -> Result<T, ApiError> {
+        let json = self.succeeded(answer)?.body_mut().read_json();
+        json.map_err(|_| self.no_tutti("its answer cannot be understood".to_owned()))
+    }
+
+    /// An answer that is no error.
+    fn succeeded(
+        &self,
+        answer: Result<Response<Body>, ureq::Error>,
+    ) -> Result<Response<Body>, ApiError> {
         let mut answer = answer.map_err(|error| self.no_answer(&error))?;
         let status = answer.status();
         if status.is_success() {
-            return answer
-                .body_mut()
-                .read_json()
-                .map_err(|_| self.no_tutti("its answer cannot be understood".to_owned()));
+            return Ok(answer);
         }
         let problem = answer.body_mut().read_json::<Problem>();
         let Ok(Problem { detail, .. }) = problem else {

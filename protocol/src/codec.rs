@@ -19,6 +19,9 @@ pub enum DecodeError {
     /// A message type that this protocol does not have; the number is the one received.
     #[error("message type {0} is unknown")]
     UnknownType(u64),
+    /// A name that is no document's.
+    #[error("a name in the message is no document's")]
+    NotADocument,
 }
 
 /// Reads values one after another from a frame.

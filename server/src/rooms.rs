@@ -1,5 +1,6 @@
 //! The registry: the one place that opens rooms, keeps them warm and lets them go.
 
+mod bulk;
 mod hints;
 mod registry;
 mod sockets;
@@ -22,6 +23,7 @@ use crate::room::{Closing, Command, JoinError, NewMember, RoomHandle, SocketQueu
 use crate::store::{DocumentSize, DocumentStore, StoreError};
 use crate::ws::GrantId;
 
+pub use bulk::Have;
 pub(crate) use registry::Registry;
 pub use sockets::SocketGuard;
 

@@ -1,7 +1,7 @@
 //! The `tutti` command line.
 
 use std::path::Path;
-use std::process::{Output, Stdio};
+use std::process::{Child, Output, Stdio};
 
 use anyhow::{Context, Result, ensure};
 
@@ -52,6 +52,22 @@ impl Person {
             .output()
             .context("tutti could not be started")?;
         Ok(Ran::new(&format!("tutti {}", words.join(" ")), &output))
+    }
+
+    /// Starts `tutti WORDS` in `dir`, and leaves it to the caller to end it.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn start(&self, dir: &Path, words: &[&str]) -> Result<Child> {
+        tools::command(tools::binaries()?.join("tutti"), self.home())?
+            .args(words)
+            .env("TUTTI_NAME", &self.name)
+            .current_dir(dir)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .context("tutti could not be started")
     }
 
     /// `tutti share DIR` to this server, with its admin token.

@@ -1,11 +1,11 @@
-//! `cargo xtask bench`: how fast the engine is, of optimised code.
+//! `cargo xtask bench`: how fast the engine is, and a whole project on its way, of optimised code.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
 use crate::command::run;
-use crate::tools::cargo;
+use crate::tools::{cargo, target};
 
 /// What `cargo xtask bench` is told.
 #[derive(clap::Args)]
@@ -14,6 +14,10 @@ pub(crate) struct Args {
     /// is made if none is given.
     #[arg(long)]
     trace: Option<PathBuf>,
+    /// Measure instead how a whole project is shared and joined, beside `git clone` and `rsync`: of this directory, or
+    /// of a tree of so many files.
+    #[arg(long, value_name = "DIR|FILES", num_args = 0..=1, default_missing_value = "10000")]
+    project: Option<String>,
     /// For criterion: a part of the names of what is to be measured, `--save-baseline NAME`, …
     #[arg(last = true)]
     criterion: Vec<String>,
@@ -21,6 +25,9 @@ pub(crate) struct Args {
 
 /// Measures, and prints a table with ratios.
 pub(crate) fn bench(args: &Args) -> Result<()> {
+    if let Some(tree) = &args.project {
+        return project(tree);
+    }
     let mut command = cargo(&[
         "bench",
         "--quiet",
@@ -34,6 +41,31 @@ pub(crate) fn bench(args: &Args) -> Result<()> {
         command.env("TUTTI_TRACE", absolute(trace)?);
     }
     run(command.args(&args.criterion))
+}
+
+fn project(tree: &str) -> Result<()> {
+    run(&mut cargo(&[
+        "build",
+        "--quiet",
+        "--release",
+        "--bins",
+        "--package",
+        "tutti",
+        "--package",
+        "tutti-server",
+        "--package",
+        "tutti-bench",
+    ])?)?;
+    let tree = match tree.parse::<usize>() {
+        Ok(_) => PathBuf::from(tree),
+        Err(_) => absolute(Path::new(tree))?,
+    };
+    let programs = target().join("release");
+    let mut measure = std::process::Command::new(programs.join("project"));
+    run(measure
+        .arg(programs.join("tutti-server"))
+        .arg(programs.join("tutti"))
+        .arg(tree))
 }
 
 /// Cargo runs elsewhere.

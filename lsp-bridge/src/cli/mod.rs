@@ -1,5 +1,6 @@
 //! The command line.
 
+mod bulk;
 mod doctor;
 mod identity;
 mod join;

@@ -1,6 +1,9 @@
 //! What the command line prints: results on standard output, everything else on standard error.
 
 use std::io::{self, IsTerminal, Write};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
 
 /// Nobody reads the result any more, as after `| head`: no failure of ours.
 #[derive(Debug, thiserror::Error)]
@@ -38,47 +41,64 @@ pub fn sentence(error: &anyhow::Error) -> String {
     text
 }
 
-/// A count that stays on one line of a terminal; silent elsewhere.
+/// How far a command is: a bar where standard error is a terminal, elsewhere a line now and then.
 pub(super) struct Progress {
     doing: &'static str,
     total: usize,
     done: usize,
-    visible: bool,
+    bar: Option<ProgressBar>,
+    /// When the next line is due; `None` where nothing is to be said.
+    next_line: Option<Instant>,
 }
 
+/// Between two lines for those who read no terminal.
+const LINE_EVERY: Duration = Duration::from_secs(5);
+
 impl Progress {
-    pub(super) fn new(doing: &'static str, total: usize) -> Self {
-        let progress = Self {
+    /// Begins. One that is `quiet` shows nothing at all.
+    pub(super) fn new(doing: &'static str, total: usize, quiet: bool) -> Self {
+        let is_shown = !quiet && total > 0;
+        let on_terminal = io::stderr().is_terminal();
+        Self {
             doing,
             total,
             done: 0,
-            visible: io::stderr().is_terminal() && total > 0,
-        };
-        progress.draw();
-        progress
+            bar: (is_shown && on_terminal).then(|| bar(doing, total)),
+            next_line: (is_shown && !on_terminal).then(|| Instant::now() + LINE_EVERY),
+        }
     }
 
+    /// One file more is done.
     pub(super) fn step(&mut self) {
         self.done += 1;
-        self.draw();
-    }
-
-    fn draw(&self) {
-        if self.visible {
+        if let Some(bar) = &self.bar {
+            bar.set_position(self.done as u64);
+        }
+        if self.next_line.is_some_and(|due| Instant::now() >= due) {
+            self.next_line = Some(Instant::now() + LINE_EVERY);
             let Self {
                 doing, done, total, ..
             } = self;
-            let _ = write!(io::stderr(), "\r\x1b[K{doing} {done} of {total} files");
-            let _ = io::stderr().flush();
+            note(format_args!("{doing}: {done} of {total} files"));
         }
     }
 }
 
+fn bar(doing: &'static str, total: usize) -> ProgressBar {
+    let bar = ProgressBar::new(total as u64).with_message(doing);
+    let style = ProgressStyle::with_template("{msg} [{bar:30}] {pos} of {len} files, {eta} left");
+    bar.set_style(
+        style
+            .unwrap_or_else(|_| ProgressStyle::default_bar())
+            .progress_chars("=> "),
+    );
+    bar
+}
+
 impl Drop for Progress {
     fn drop(&mut self) {
-        if self.visible {
-            let _ = write!(io::stderr(), "\r\x1b[K");
-            let _ = io::stderr().flush();
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
         }
     }
 }

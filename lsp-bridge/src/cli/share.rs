@@ -9,7 +9,7 @@ use tutti_protocol::rest::CreatedProject;
 use url::Url;
 
 use super::transfer::Transfer;
-use super::workspace::{Index, Workspace, link_config, open_mirror};
+use super::workspace::{Index, Workspace, bulk_way, link_config, open_mirror};
 use super::{DEFAULT_SERVER, current_dir, identity, output, runtime, server_url, token};
 use crate::api::{Api, ApiError};
 use crate::credentials::{Access, Credentials};
@@ -49,7 +49,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         Some(pending) => resume(pending, &args, &credentials)?,
         None => create(&root, &args, &credentials)?,
     };
-    let uploaded = runtime()?.block_on(upload(&project, &access));
+    let uploaded = runtime()?.block_on(upload(&project, &access, args.json));
     let count = uploaded.context("the upload is not complete; `tutti share` goes on with it")?;
     project.finish()?;
     let created = CreatedProject {
@@ -196,7 +196,7 @@ fn directory_name(root: &Path) -> String {
 }
 
 /// Uploads everything; returns the number of files.
-async fn upload(project: &Project, access: &Access) -> anyhow::Result<usize> {
+async fn upload(project: &Project, access: &Access, quiet: bool) -> anyhow::Result<usize> {
     let me = identity::shown_name(&project.root);
     let mirror = open_mirror(project, &me)?;
     let stored = mirror.stored(&DocumentId::index())?;
@@ -204,7 +204,8 @@ async fn upload(project: &Project, access: &Access) -> anyhow::Result<usize> {
     let mut transfer = Transfer::start(link_config(project, &access.token));
     index.sync(&mut transfer).await?;
     let entries = index.entries();
-    let mut workspace = Workspace::new(mirror, index, transfer);
+    let mut workspace = Workspace::new(mirror, index, transfer, bulk_way(project, &access.token));
+    workspace.quiet = quiet;
     let mut effects = workspace.mirror.index_changed(entries)?;
     effects.extend(workspace.mirror.files_changed(&Changes::everything())?);
     workspace.carry_out(effects, "Uploading").await?;

@@ -8,10 +8,12 @@ use tutti_protocol::ids::DocumentId;
 use tutti_protocol::index::{self, FILES, FileEntry};
 use yrs::Transact;
 
+use super::bulk::{self, Bulk};
 use super::output::{self, Progress};
 use super::transfer::{Documents, Transfer};
+use crate::api::Api;
 use crate::link;
-use crate::mirror::{Effect, IndexEdit, Mirror};
+use crate::mirror::{Effect, IndexEdit, Mirror, Stored};
 use crate::project::Project;
 
 /// The project's index here, as far as it is known.
@@ -74,20 +76,28 @@ fn new_replica(state: Option<&[u8]>) -> anyhow::Result<Replica> {
     Ok(replica)
 }
 
+/// The state of a document that nobody has written to.
+const NOTHING: [u8; 2] = [0, 0];
+
 /// The directory, its index and the connection.
 pub(super) struct Workspace {
     pub(super) mirror: Mirror,
     index: Index,
     transfer: Transfer,
+    bulk: Bulk,
+    /// Whether progress is shown.
+    pub(super) quiet: bool,
 }
 
 impl Workspace {
     /// Puts them together.
-    pub(super) fn new(mirror: Mirror, index: Index, transfer: Transfer) -> Self {
+    pub(super) fn new(mirror: Mirror, index: Index, transfer: Transfer, bulk: Bulk) -> Self {
         Self {
             mirror,
             index,
             transfer,
+            bulk,
+            quiet: false,
         }
     }
 
@@ -108,9 +118,10 @@ impl Workspace {
             let mut store = MirrorDocuments {
                 mirror: &mut self.mirror,
                 rest: &mut rest,
-                progress: Progress::new(doing, documents.len()),
+                progress: Progress::new(doing, documents.len(), self.quiet),
             };
-            self.transfer.run(documents, &mut store).await?;
+            let need_a_room = self.bulk.run(documents, &mut store).await?;
+            self.transfer.run(need_a_room, &mut store).await?;
             drop(store);
             self.store_index(&mut rest)?;
         }
@@ -188,6 +199,50 @@ struct MirrorDocuments<'a> {
     progress: Progress,
 }
 
+impl bulk::Documents for MirrorDocuments<'_> {
+    fn stored(&mut self, document: &DocumentId) -> anyhow::Result<Option<Stored>> {
+        Ok(self.mirror.stored(document)?)
+    }
+
+    fn exchanged(
+        &mut self,
+        document: &DocumentId,
+        stored: Option<Stored>,
+        update: &[u8],
+    ) -> anyhow::Result<()> {
+        match stored {
+            Some(stored) if update.is_empty() => {
+                if self.mirror.confirmed(document, &stored.state)? {
+                    self.progress.step();
+                    return Ok(());
+                }
+                self.settle(document, &stored.state)
+            }
+            Some(stored) => {
+                let mut replica = new_replica(Some(&stored.state))?;
+                replica.apply(update)?;
+                Documents::done(self, document, replica)
+            }
+            // The mirror stores what it is given.
+            None if update.is_empty() => self.settle(document, &NOTHING),
+            None => self.settle(document, update),
+        }
+    }
+}
+
+impl MirrorDocuments<'_> {
+    fn settle(&mut self, document: &DocumentId, state: &[u8]) -> anyhow::Result<()> {
+        let settled = self.mirror.settle(document, state)?;
+        if settled.update.is_some() {
+            // Changed on disk while it was under way: once more.
+            self.rest.documents.insert(document.clone());
+        }
+        self.rest.add(settled.effects);
+        self.progress.step();
+        Ok(())
+    }
+}
+
 impl Documents for MirrorDocuments<'_> {
     fn load(&mut self, document: &DocumentId) -> anyhow::Result<Replica> {
         let stored = self.mirror.stored(document)?;
@@ -197,14 +252,7 @@ impl Documents for MirrorDocuments<'_> {
     fn done(&mut self, document: &DocumentId, replica: Replica) -> anyhow::Result<()> {
         let state = replica.state();
         self.mirror.persist(document, &state, false)?;
-        let settled = self.mirror.settle(document, &state)?;
-        if settled.update.is_some() {
-            // Changed on disk while it was under way: once more.
-            self.rest.documents.insert(document.clone());
-        }
-        self.rest.add(settled.effects);
-        self.progress.step();
-        Ok(())
+        self.settle(document, &state)
     }
 }
 
@@ -217,6 +265,11 @@ pub(super) fn open_mirror(project: &Project, me: &str) -> anyhow::Result<Mirror>
         project.root.display()
     );
     Ok(mirror)
+}
+
+/// The way to a project's documents in bulk.
+pub(super) fn bulk_way(project: &Project, token: &str) -> Bulk {
+    Bulk::new(Api::new(&project.server, token), project.id.clone())
 }
 
 /// Where to connect for a project.

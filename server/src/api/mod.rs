@@ -6,6 +6,7 @@
 
 mod docs;
 mod error;
+mod exchange;
 mod extract;
 mod files;
 mod links;
@@ -88,12 +89,20 @@ pub fn router(state: ApiState) -> Router {
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
 }
 
+/// Routes whose bodies are documents.
+fn large(routes: OpenApiRouter<ApiState>) -> OpenApiRouter<ApiState> {
+    routes.layer(DefaultBodyLimit::max(tutti_protocol::bulk::MAX_BODY_BYTES))
+}
+
 fn handlers() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
         .routes(routes!(projects::create, projects::list))
         .routes(routes!(projects::show, projects::delete))
         .routes(routes!(files::list))
         .routes(routes!(files::text))
+        .merge(large(
+            OpenApiRouter::new().routes(routes!(exchange::exchange)),
+        ))
         .routes(routes!(links::create, links::list))
         .routes(routes!(links::delete))
         .routes(routes!(links::join))

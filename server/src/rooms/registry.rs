@@ -1,5 +1,7 @@
 //! The registry's books. Its locks are brief and never held across an await.
 
+mod reserved;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -25,6 +27,9 @@ use crate::ws::GrantId;
 /// Compactions at a time: each holds a document in memory twice.
 const CONCURRENT_COMPACTIONS: usize = 2;
 
+/// Exchanges of many documents at a time: each holds a request's worth of them in memory.
+const CONCURRENT_EXCHANGES: u32 = 4;
+
 /// How long a withdrawn grant is remembered: longer than a join takes that was let in before.
 const REMEMBER_REVOKED: Duration = Duration::from_secs(300);
 
@@ -40,6 +45,8 @@ pub(crate) struct Registry {
     revoked: Mutex<HashMap<GrantId, Instant>>,
     loads: Semaphore,
     compactions: Semaphore,
+    /// Turns of [`super::Rooms::exchange`].
+    pub(super) bulk: Arc<Semaphore>,
     unsaved_bytes: AtomicUsize,
     resident_bytes: AtomicUsize,
 }
@@ -118,6 +125,7 @@ impl Registry {
             revoked: Mutex::default(),
             loads: Semaphore::new(limits.concurrent_loads.max(1)),
             compactions: Semaphore::new(CONCURRENT_COMPACTIONS),
+            bulk: Arc::new(Semaphore::new(CONCURRENT_EXCHANGES as usize)),
             unsaved_bytes: AtomicUsize::new(0),
             resident_bytes: AtomicUsize::new(0),
             limits,
@@ -386,6 +394,8 @@ impl Registry {
         };
         let closing = Closing::new(close::NOT_FOUND, "the project has been deleted");
         end(&handles, &closing, true).await;
+        // Those under way end first; what comes after them is refused.
+        let _no_exchange = self.bulk.acquire_many(CONCURRENT_EXCHANGES).await;
         let deleted = self.store.delete_project(project).await;
         self.slots().deleting.remove(project);
         Ok(deleted?)

@@ -1,6 +1,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::future::BoxFuture;
+use tutti_protocol::ids::DocumentId;
 use tutti_protocol::index::new_doc;
 use yrs::Text;
 
@@ -182,4 +183,118 @@ async fn loading_and_unloading_keeps_memory_bounded() {
     let grown = resident().saturating_sub(before);
     // A leaked document of this kind would be some hundred kilobytes each time.
     assert!(grown < 16 * 1024 * 1024, "grown by {grown} bytes");
+}
+
+fn document(id: &str) -> DocumentId {
+    id.parse().unwrap()
+}
+
+async fn exchange(rooms: &Rooms, asked: Vec<(&str, Have)>) -> Vec<Bytes> {
+    let asked = asked.into_iter().map(|(id, have)| (document(id), have));
+    let given = rooms
+        .exchange(&"p".parse().unwrap(), asked.collect())
+        .await
+        .unwrap();
+    given.into_iter().map(|(_, update)| update).collect()
+}
+
+fn text_of(updates: &[Bytes]) -> String {
+    let mut document = crate::document::Document::default();
+    for update in updates {
+        document
+            .apply(update, crate::document::Wanted::AsSent)
+            .unwrap();
+    }
+    let content = document.doc().get_or_insert_text("content");
+    content.get_string(&document.doc().transact())
+}
+
+#[tokio::test]
+async fn an_exchange_of_closed_documents_opens_no_room() {
+    let dir = tempfile::tempdir().unwrap();
+    let (rooms, _) = rooms(&dir, Limits::default());
+    let (a, b) = (edit("one"), edit("two"));
+    let state = |update: &Bytes| Have::State(update.clone());
+    let given = exchange(&rooms, vec![("a", state(&a)), ("b", state(&b))]).await;
+    assert_eq!(given, [Bytes::new(), Bytes::new()], "nothing is lacking");
+    let again = exchange(&rooms, vec![("a", state(&a))]).await;
+    assert_eq!(again, [Bytes::new()], "nor when it is said twice");
+    let nothing = || Have::Vector(StateVector::default());
+    let given = exchange(&rooms, vec![("a", nothing()), ("absent", nothing())]).await;
+    assert_eq!(text_of(&given[..1]), "one");
+    assert_eq!(given[1], Bytes::new());
+    for room in ["p/a", "p/b", "p/absent"] {
+        assert!(rooms.registry.resident(&name(room)).is_none(), "{room}");
+    }
+    // And a fresh server has them.
+    let other = SqliteStore::open(&dir.path().join("documents.sqlite3")).unwrap();
+    assert_eq!(
+        other.load(&name("p/b")).await.unwrap().unwrap().log.len(),
+        1
+    );
+}
+
+#[tokio::test]
+async fn an_exchange_merges_with_what_is_open_and_with_what_is_stored() {
+    let dir = tempfile::tempdir().unwrap();
+    let (rooms, _) = rooms(&dir, Limits::default());
+    let (theirs, ours) = (edit("theirs "), edit("ours "));
+    rooms.apply(&name("p/open"), theirs.clone()).await.unwrap();
+    assert!(rooms.registry.resident(&name("p/open")).is_some());
+    exchange(&rooms, vec![("closed", Have::State(theirs.clone()))]).await;
+    for id in ["open", "closed"] {
+        let given = exchange(&rooms, vec![(id, Have::State(ours.clone()))]).await;
+        let here = text_of(&[ours.clone(), given[0].clone()]);
+        let there = rooms
+            .text(&name(&format!("p/{id}")))
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(here, there);
+        assert_eq!(here.len(), "theirs ours ".len(), "{here}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_whole_state_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let (rooms, _) = rooms(&dir, Limits::default());
+    let doc = new_doc(7);
+    let content = doc.get_or_insert_text("content");
+    content.push(&mut doc.transact_mut(), "first");
+    let mut txn = doc.transact_mut();
+    content.push(&mut txn, "second");
+    let second: Bytes = txn.encode_update_v1().into();
+    for bad in [second, Bytes::from_static(b"nonsense")] {
+        let asked = vec![
+            (document("good"), Have::State(edit("x"))),
+            (document("bad"), Have::State(bad)),
+        ];
+        let error = rooms
+            .exchange(&"p".parse().unwrap(), asked)
+            .await
+            .unwrap_err();
+        assert!(matches!(error, RoomError::BadUpdate(_)), "{error}");
+        assert_eq!(rooms.text(&name("p/bad")).await.unwrap(), None);
+    }
+}
+
+/// Somebody types into a document at the very moment in which it is sent in bulk.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_exchange_races_with_an_edit() {
+    let dir = tempfile::tempdir().unwrap();
+    let (rooms, _) = rooms(&dir, Limits::default());
+    for n in 0..60 {
+        let id = format!("d{n}");
+        let room = name(&format!("p/{id}"));
+        let (one, other) = (edit("bulk "), edit("typed "));
+        let asked = vec![(document(&id), Have::State(one))];
+        let project = "p".parse().unwrap();
+        let (typed, sent) =
+            tokio::join!(rooms.apply(&room, other), rooms.exchange(&project, asked));
+        typed.unwrap();
+        sent.unwrap();
+        let shown = rooms.text(&room).await.unwrap().unwrap();
+        assert_eq!(shown.len(), "bulk typed ".len(), "{n}: {shown}");
+    }
 }

@@ -27,6 +27,10 @@ const PACKAGES: &[Package] = &[
         there: || succeeds(Command::new("git").arg("--version")),
     },
     Package {
+        name: "rsync",
+        there: || succeeds(Command::new("rsync").arg("--version")),
+    },
+    Package {
         name: "npm",
         there: || succeeds(Command::new("npm").arg("--version")),
     },
