@@ -153,10 +153,7 @@ async fn add_new(
         if let Some(state) = states.get(&room.document)
             && registry.store.load(room).await?.is_none()
         {
-            batch.push(Append {
-                room: room.clone(),
-                update: state.clone(),
-            });
+            batch.push(Append::new(room.clone(), state.clone()));
         }
     }
     let most = registry.limits.document_bytes;

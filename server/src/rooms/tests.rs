@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use futures_util::future::BoxFuture;
 use tutti_protocol::ids::DocumentId;
 use tutti_protocol::index::new_doc;
-use yrs::Text;
+use yrs::{StateVector, Text};
 
 use super::*;
 use crate::fanout::LocalFanOut;

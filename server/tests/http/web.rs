@@ -140,6 +140,7 @@ fn the_description_is_whole_and_its_page_is_our_own() {
             "get /api/projects/{project}/files/{id}/text",
             "get /api/projects/{project}/links",
             "post /api/projects",
+            "post /api/projects/{project}/exchange",
             "post /api/projects/{project}/join",
             "post /api/projects/{project}/links",
         ]
