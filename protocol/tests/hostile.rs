@@ -56,6 +56,7 @@ const PIECES: &[&str] = &[
     "t",
 ];
 
+#[expect(clippy::print_stdout, reason = "a random test tells its seed")]
 fn random() -> fastrand::Rng {
     let seed = std::env::var("SEED")
         .ok()
