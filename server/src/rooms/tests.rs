@@ -7,7 +7,7 @@ use yrs::{StateVector, Text};
 
 use super::*;
 use crate::fanout::LocalFanOut;
-use crate::store::{Append, Replacement, SqliteStore, StoredDocument};
+use crate::store::{Append, Replacement, Seen, SqliteStore, StoredDocument};
 
 fn name(room: &str) -> RoomName {
     room.parse().unwrap()
@@ -34,6 +34,13 @@ impl DocumentStore for Counting {
     ) -> BoxFuture<'a, Result<Option<StoredDocument>, StoreError>> {
         self.1.fetch_add(1, Ordering::SeqCst);
         self.0.load(room)
+    }
+    fn news<'a>(
+        &'a self,
+        room: &'a RoomName,
+        seen: &'a Seen,
+    ) -> BoxFuture<'a, Result<Option<StoredDocument>, StoreError>> {
+        self.0.news(room, seen)
     }
     fn replace<'a>(
         &'a self,

@@ -14,8 +14,8 @@ use tutti_protocol::index::new_doc;
 use yrs::{Doc, GetString, StateVector, Text, Transact};
 
 use super::compaction::compact;
-use super::{Append, DocumentStore, EntryId, Replacement, StoredDocument};
-use crate::document::Document;
+use super::{Append, DocumentStore, EntryId, Replacement, Seen, StoredDocument};
+use crate::document::{Document, Wanted};
 
 /// Opens one more handle to the same data, as another node would.
 pub trait Opener: Send + Sync {
@@ -35,6 +35,7 @@ pub async fn all(opener: &dyn Opener) {
     batches_are_kept_in_order(opener).await;
     a_replacement_takes_exactly_what_it_contains(opener).await;
     a_stale_replacement_changes_nothing(opener).await;
+    news_is_what_was_not_seen(opener).await;
     snapshots_of_any_size_survive(opener).await;
     entries_are_never_named_twice(opener).await;
     projects_are_listed_and_deleted(opener).await;
@@ -153,6 +154,50 @@ async fn a_stale_replacement_changes_nothing(opener: &dyn Opener) {
             .expect("it is refused")
     );
     assert!(store.load(&absent).await.expect("it loads").is_none());
+}
+
+async fn news_is_what_was_not_seen(opener: &dyn Opener) {
+    let (store, other) = (opener.open().await, opener.open().await);
+    let room = room("news/doc");
+    let mut seen = Seen::default();
+    let news = async |seen: &mut Seen| {
+        let news = store.news(&room, seen).await.expect("it reads");
+        let news = news.expect("it is there");
+        seen.note(&news);
+        news
+    };
+    assert!(store.news(&room, &seen).await.expect("it reads").is_none());
+    put(&*store, &room, &[b"a"]).await;
+    put(&*other, &room, &[b"b", b"c"]).await;
+    put(&*other, &"news/other".parse().expect("a name"), &[b"x"]).await;
+    assert_eq!(updates(&news(&mut seen).await), [b"a", b"b", b"c"]);
+    assert!(news(&mut seen).await.log.is_empty());
+    put(&*other, &room, &[b"d"]).await;
+    put(&*store, &room, &[b"e"]).await;
+    // Entries are found whichever of them has been seen.
+    let all = load(&*store, &room).await;
+    let mut odd = Seen::default();
+    odd.entries.extend([all.log[0].id, all.log[3].id]);
+    let unseen = store.news(&room, &odd).await.expect("it reads");
+    assert_eq!(updates(&unseen.expect("it is there")), [b"b", b"c", b"e"]);
+    assert_eq!(updates(&news(&mut seen).await), [b"d", b"e"]);
+
+    // What another snapshot took with it is news again, once.
+    let replacement = Replacement {
+        generation: 0,
+        snapshot: Bytes::from_static(b"a+d"),
+        contains: vec![all.log[0].id, all.log[3].id],
+    };
+    assert!(other.replace(&room, replacement).await.expect("it is done"));
+    put(&*other, &room, &[b"f"]).await;
+    let whole = news(&mut seen).await;
+    assert_eq!(whole.snapshot.as_deref(), Some(&b"a+d"[..]));
+    assert_eq!(updates(&whole), [b"b", b"c", b"e", b"f"]);
+    let nothing = news(&mut seen).await;
+    assert!(nothing.snapshot.is_none() && nothing.log.is_empty());
+    let mut known = Seen::default();
+    known.note(&load(&*store, &room).await);
+    assert_eq!(seen, known);
 }
 
 async fn snapshots_of_any_size_survive(opener: &dyn Opener) {
@@ -274,7 +319,10 @@ impl Author {
 }
 
 fn text(stored: &StoredDocument) -> String {
-    let document = Document::from_stored(stored).expect("what is stored is a document");
+    text_of(&Document::from_stored(stored).expect("what is stored is a document"))
+}
+
+fn text_of(document: &Document) -> String {
     let content = document.doc().get_or_insert_text("content");
     content.get_string(&document.doc().transact())
 }
@@ -431,6 +479,34 @@ async fn concurrent_nodes_lose_nothing(opener: &dyn Opener, seed: u64) {
                 let expected: Vec<usize> = acknowledged.iter().map(|n| n.load(SeqCst)).collect();
                 let stored = store.load(&room).await.expect("it loads");
                 let text = stored.as_ref().map(text).unwrap_or_default();
+                for (writer, &count) in expected.iter().enumerate() {
+                    for edit in 0..count {
+                        let mark = format!("<{writer}:{edit}>");
+                        assert_eq!(text.matches(&mark).count(), 1, "seed {seed}: {mark}");
+                    }
+                }
+            }
+        });
+    }
+    // One who follows: what it has read at any time is all that was acknowledged before.
+    {
+        let (store, room, running) = (opener.open().await, room.clone(), running.clone());
+        let acknowledged = acknowledged.clone();
+        others.spawn(async move {
+            let (mut seen, mut follower) = (Seen::default(), Document::default());
+            while running.load(SeqCst) {
+                let expected: Vec<usize> = acknowledged.iter().map(|n| n.load(SeqCst)).collect();
+                let Some(news) = store.news(&room, &seen).await.expect("it reads") else {
+                    continue;
+                };
+                seen.note(&news);
+                let log = news.log.iter().map(|entry| &entry.update);
+                for update in news.snapshot.iter().chain(log) {
+                    follower
+                        .apply(update, Wanted::AsSent)
+                        .expect("what is stored applies");
+                }
+                let text = text_of(&follower);
                 for (writer, &count) in expected.iter().enumerate() {
                     for edit in 0..count {
                         let mark = format!("<{writer}:{edit}>");

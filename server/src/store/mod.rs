@@ -11,6 +11,8 @@ mod mongodb;
 mod sqlite;
 mod write_id;
 
+use std::collections::HashSet;
+
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use thiserror::Error;
@@ -31,6 +33,21 @@ pub trait DocumentStore: Send + Sync + 'static {
     fn load<'a>(
         &'a self,
         room: &'a RoomName,
+    ) -> BoxFuture<'a, Result<Option<StoredDocument>, StoreError>>;
+
+    /// Reads what of a document is not in `seen` yet, with all that was appended before the call:
+    /// where its snapshot is another one, everything, as [`DocumentStore::load`] does; else the
+    /// log entries that `seen` does not name, and no snapshot. `None` when nothing was ever
+    /// written to it. A store that reads in several steps looks at the generation last, and reads
+    /// everything if it has changed: the entries it missed are in that snapshot.
+    ///
+    /// It is called about once a second for each document that is in use while nodes cannot hear
+    /// each other, so it must not read what has been seen. Nodes append at once, so entries are
+    /// found by their names, not by an order.
+    fn news<'a>(
+        &'a self,
+        room: &'a RoomName,
+        seen: &'a Seen,
     ) -> BoxFuture<'a, Result<Option<StoredDocument>, StoreError>>;
 
     /// Puts a snapshot in the place of the one it was made from and of exactly the log entries
@@ -102,6 +119,27 @@ pub struct LogEntry {
 /// The name of a log entry, made by the store. No order may be read from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct EntryId(pub u128);
+
+/// How much of a stored document its reader knows. Entries leave a log only by going into a new
+/// snapshot, so this holds no more names than the log has entries.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// The generation of the snapshot.
+    pub generation: u64,
+    /// The log entries after it.
+    pub entries: HashSet<EntryId>,
+}
+
+impl Seen {
+    /// Takes note of what was read: by [`DocumentStore::load`], or of the news of this.
+    pub fn note(&mut self, read: &StoredDocument) {
+        if read.generation != self.generation {
+            self.generation = read.generation;
+            self.entries.clear();
+        }
+        self.entries.extend(read.log.iter().map(|entry| entry.id));
+    }
+}
 
 /// What a compaction writes.
 #[derive(Debug, Clone)]

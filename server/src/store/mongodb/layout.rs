@@ -1,11 +1,12 @@
 //! The records, as they are stored.
 
+use std::collections::HashSet;
 use std::time::SystemTime;
 
 use mongodb::bson::{Binary, Document, doc, spec::BinarySubtype};
 use serde::{Deserialize, Serialize};
 
-use crate::store::{StoreError, WriteId};
+use crate::store::{EntryId, StoreError, WriteId};
 
 /// A document's snapshot: how many it has had, and where the newest is. A document that was never
 /// compacted has no such record.
@@ -30,6 +31,13 @@ pub(super) struct LogRecord {
     pub(super) update: Option<Binary>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) blob: Option<Blob>,
+}
+
+/// The name of a log entry, without the entry.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Named {
+    #[serde(rename = "_id")]
+    pub(super) id: Binary,
 }
 
 /// Bytes in chunks: complete once a record points to them.
@@ -61,10 +69,20 @@ pub(super) fn named(id: WriteId) -> Binary {
     binary(id.to_bytes())
 }
 
+fn write_id(name: &Binary) -> Option<WriteId> {
+    let bytes = name.bytes.as_slice().try_into().ok()?;
+    Some(WriteId::from_bytes(bytes))
+}
+
 impl LogRecord {
     pub(super) fn write_id(&self) -> Option<WriteId> {
-        let bytes = self.id.bytes.as_slice().try_into().ok()?;
-        Some(WriteId::from_bytes(bytes))
+        write_id(&self.id)
+    }
+}
+
+impl Named {
+    pub(super) fn is_in(&self, entries: &HashSet<EntryId>) -> bool {
+        write_id(&self.id).is_some_and(|id| entries.contains(&id.into()))
     }
 }
 

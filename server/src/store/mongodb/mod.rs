@@ -24,7 +24,7 @@ use mongodb::Collection;
 use mongodb::bson::{Document, doc};
 use tutti_protocol::ids::{ProjectId, RoomName};
 
-use super::{Append, DocumentSize, DocumentStore, Replacement, StoreError, StoredDocument};
+use super::{Append, DocumentSize, DocumentStore, Replacement, Seen, StoreError, StoredDocument};
 use crate::mongo::{Mongo, measured, rooms_of, schema};
 use layout::{Chunk, Head, LogRecord};
 use writer::Writer;
@@ -72,6 +72,14 @@ impl DocumentStore for MongoStore {
         room: &'a RoomName,
     ) -> BoxFuture<'a, Result<Option<StoredDocument>, StoreError>> {
         Box::pin(self.tables.load(room))
+    }
+
+    fn news<'a>(
+        &'a self,
+        room: &'a RoomName,
+        seen: &'a Seen,
+    ) -> BoxFuture<'a, Result<Option<StoredDocument>, StoreError>> {
+        Box::pin(self.tables.news(room, seen))
     }
 
     fn replace<'a>(

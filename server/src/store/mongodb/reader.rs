@@ -4,18 +4,21 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use futures_util::TryStreamExt;
-use mongodb::bson::doc;
+use mongodb::bson::{Document as Filter, doc};
 use serde::Deserialize;
 use tutti_protocol::ids::{DocumentId, ProjectId, RoomName};
 
 use super::Tables;
 use super::blobs::BlobError;
-use super::layout::{Blob, Head, LogRecord, checksum, damaged};
+use super::layout::{Blob, Head, LogRecord, Named, checksum, damaged};
 use crate::mongo::{measured, rooms_of};
-use crate::store::{DocumentSize, LogEntry, StoreError, StoredDocument};
+use crate::store::{DocumentSize, LogEntry, Seen, StoreError, StoredDocument};
 
 /// Records that the database hands over at once. Its own limit is 101, and then 16 MB.
 const RECORDS_AT_ONCE: u32 = 100_000;
+
+/// Log entries asked for by their names at once.
+const NAMES_AT_ONCE: usize = 10_000;
 
 /// Other nodes may compact a document while it is read; so often in a row they do not.
 const TRIES: usize = 10;
@@ -58,21 +61,12 @@ impl Tables {
 
     async fn try_load(&self, room: &str) -> Result<Option<StoredDocument>, Unread> {
         // The log before the snapshot; see the head of the module.
-        let records = self.log_of(room).await?;
+        let records = self.log_where(doc! { "room": room }).await?;
         let head = self.head(room).await?;
         if head.is_none() && records.is_empty() {
             return Ok(None);
         }
-        let mut log = Vec::with_capacity(records.len());
-        for record in records {
-            let id = record.write_id();
-            let id = id.ok_or_else(|| damaged(room, "an entry of its log has another name"))?;
-            let update = self.update_of(room, record).await?;
-            log.push(LogEntry {
-                id: id.into(),
-                update,
-            });
-        }
+        let log = self.entries(room, records).await?;
         let (generation, snapshot) = match head {
             None => (0, None),
             Some(head) => {
@@ -87,11 +81,83 @@ impl Tables {
         }))
     }
 
-    async fn log_of(&self, room: &str) -> Result<Vec<LogRecord>, StoreError> {
+    /// What is not in `seen` yet.
+    pub(super) async fn news(
+        &self,
+        name: &RoomName,
+        seen: &Seen,
+    ) -> Result<Option<StoredDocument>, StoreError> {
+        let room = name.to_string();
+        let names = self.names(&room).await?;
+        let (all, unseen) = (names.len(), names.into_iter());
+        let unseen: Vec<Named> = unseen.filter(|name| !name.is_in(&seen.entries)).collect();
+        let log = match self.entries_named(&room, &unseen).await {
+            Ok(log) => log,
+            // Its entry has gone into a snapshot, or is damaged; a load tells.
+            Err(Unread::Torn { .. }) => return self.load(name).await,
+            Err(Unread::Failed(error)) => return Err(error),
+        };
+        // Entries go after the snapshot that contains them has come. If none has come by now,
+        // every entry that was appended before is seen, or was read.
+        let head = self.head(&room).await?;
+        if head.is_none() && all == 0 {
+            return Ok(None);
+        }
+        let generation = head.map_or(0, |head| head.generation as u64);
+        if generation != seen.generation {
+            return self.load(name).await;
+        }
+        Ok(Some(StoredDocument {
+            generation,
+            snapshot: None,
+            log,
+        }))
+    }
+
+    /// The names of a document's log entries, in their order, without the updates.
+    async fn names(&self, room: &str) -> Result<Vec<Named>, StoreError> {
+        let names = measured("find", async {
+            let log = self.log.clone_with_type::<Named>();
+            let names = log
+                .find(doc! { "room": room })
+                .projection(doc! { "_id": 1 })
+                .sort(doc! { "_id": 1 })
+                .batch_size(RECORDS_AT_ONCE);
+            names.await?.try_collect().await
+        });
+        Ok(names.await?)
+    }
+
+    async fn entries_named(&self, room: &str, names: &[Named]) -> Result<Vec<LogEntry>, Unread> {
+        let mut log = Vec::with_capacity(names.len());
+        for names in names.chunks(NAMES_AT_ONCE) {
+            let names: Vec<_> = names.iter().map(|name| name.id.clone()).collect();
+            let named = doc! { "room": room, "_id": { "$in": names } };
+            let records = self.log_where(named).await?;
+            log.extend(self.entries(room, records).await?);
+        }
+        Ok(log)
+    }
+
+    async fn entries(&self, room: &str, records: Vec<LogRecord>) -> Result<Vec<LogEntry>, Unread> {
+        let mut log = Vec::with_capacity(records.len());
+        for record in records {
+            let id = record.write_id();
+            let id = id.ok_or_else(|| damaged(room, "an entry of its log has another name"))?;
+            let update = self.update_of(room, record).await?;
+            log.push(LogEntry {
+                id: id.into(),
+                update,
+            });
+        }
+        Ok(log)
+    }
+
+    async fn log_where(&self, filter: Filter) -> Result<Vec<LogRecord>, StoreError> {
         let records = measured("find", async {
             let records = self
                 .log
-                .find(doc! { "room": room })
+                .find(filter)
                 .sort(doc! { "_id": 1 })
                 .batch_size(RECORDS_AT_ONCE);
             records.await?.try_collect().await

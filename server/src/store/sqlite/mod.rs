@@ -16,7 +16,7 @@ use futures_util::future::BoxFuture;
 use rusqlite::{Connection, ErrorCode};
 use tutti_protocol::ids::{ProjectId, RoomName};
 
-use super::{Append, DocumentSize, DocumentStore, Replacement, StoreError, StoredDocument};
+use super::{Append, DocumentSize, DocumentStore, Replacement, Seen, StoreError, StoredDocument};
 use writer::Writer;
 
 /// The largest part of a snapshot in one row.
@@ -110,6 +110,15 @@ impl DocumentStore for SqliteStore {
     ) -> BoxFuture<'a, Result<Option<StoredDocument>, StoreError>> {
         let room = room.clone();
         Box::pin(self.read(move |connection| reader::load(connection, &room)))
+    }
+
+    fn news<'a>(
+        &'a self,
+        room: &'a RoomName,
+        seen: &'a Seen,
+    ) -> BoxFuture<'a, Result<Option<StoredDocument>, StoreError>> {
+        let (room, seen) = (room.clone(), seen.clone());
+        Box::pin(self.read(move |connection| reader::news(connection, &room, &seen)))
     }
 
     fn replace<'a>(

@@ -5,16 +5,62 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, 
 use tutti_protocol::ids::{ProjectId, RoomName};
 
 use super::{checksum, to_store_error};
-use crate::store::{DocumentSize, EntryId, LogEntry, StoreError, StoredDocument};
+use crate::store::{DocumentSize, EntryId, LogEntry, Seen, StoreError, StoredDocument};
 
 pub(super) fn load(
     connection: &Connection,
     room: &RoomName,
 ) -> Result<Option<StoredDocument>, StoreError> {
-    // One transaction, so that no compaction falls between the snapshot and the log.
-    let moment = Transaction::new_unchecked(connection, TransactionBehavior::Deferred)
+    let moment = moment(connection)?;
+    let Some((doc, generation)) = find(&moment, room)? else {
+        return Ok(None);
+    };
+    whole(&moment, room, doc, generation).map(Some)
+}
+
+/// What is not in `seen` yet.
+pub(super) fn news(
+    connection: &Connection,
+    room: &RoomName,
+    seen: &Seen,
+) -> Result<Option<StoredDocument>, StoreError> {
+    let moment = moment(connection)?;
+    let Some((doc, generation)) = find(&moment, room)? else {
+        return Ok(None);
+    };
+    if generation as u64 != seen.generation {
+        return whole(&moment, room, doc, generation).map(Some);
+    }
+    let names: Vec<i64> = moment
+        .prepare_cached("SELECT seq FROM updates WHERE doc = ?1 ORDER BY seq")
+        .and_then(|mut all| all.query_map([doc], |row| row.get(0))?.collect())
         .map_err(to_store_error)?;
-    let found: Option<(i64, i64)> = moment
+    let mut log = Vec::new();
+    for seq in names {
+        if seen.entries.contains(&EntryId(seq as u128)) {
+            continue;
+        }
+        let (bytes, expected): (Vec<u8>, u32) = moment
+            .prepare_cached("SELECT bytes, checksum FROM updates WHERE seq = ?1")
+            .and_then(|mut one| one.query_row([seq], |row| Ok((row.get(0)?, row.get(1)?))))
+            .map_err(to_store_error)?;
+        log.push(entry(room, doc, seq, bytes, expected)?);
+    }
+    Ok(Some(StoredDocument {
+        generation: seen.generation,
+        snapshot: None,
+        log,
+    }))
+}
+
+/// One transaction, so that no compaction falls between the snapshot and the log.
+fn moment(connection: &Connection) -> Result<Transaction<'_>, StoreError> {
+    Transaction::new_unchecked(connection, TransactionBehavior::Deferred).map_err(to_store_error)
+}
+
+/// A document's number and the generation of its snapshot.
+fn find(connection: &Connection, room: &RoomName) -> Result<Option<(i64, i64)>, StoreError> {
+    connection
         .prepare_cached(
             "SELECT doc, generation FROM documents WHERE project = ?1 AND document = ?2",
         )
@@ -25,15 +71,20 @@ pub(super) fn load(
             )
             .optional()
         })
-        .map_err(to_store_error)?;
-    let Some((doc, generation)) = found else {
-        return Ok(None);
-    };
-    Ok(Some(StoredDocument {
+        .map_err(to_store_error)
+}
+
+fn whole(
+    moment: &Connection,
+    room: &RoomName,
+    doc: i64,
+    generation: i64,
+) -> Result<StoredDocument, StoreError> {
+    Ok(StoredDocument {
         generation: generation as u64,
-        snapshot: snapshot(&moment, room, doc, generation)?,
-        log: log(&moment, room, doc)?,
-    }))
+        snapshot: snapshot(moment, room, doc, generation)?,
+        log: log(moment, room, doc)?,
+    })
 }
 
 /// The snapshot of a document, whole; an error when any part of it is missing.
@@ -98,19 +149,27 @@ fn log(connection: &Connection, room: &RoomName, doc: i64) -> Result<Vec<LogEntr
         })
         .map_err(to_store_error)?;
     rows.into_iter()
-        .map(|(seq, bytes, expected)| {
-            if checksum(doc, &bytes) != expected {
-                return Err(StoreError::Corrupt {
-                    room: room.to_string(),
-                    what: format!("entry {seq} of its log does not match its checksum"),
-                });
-            }
-            Ok(LogEntry {
-                id: EntryId(seq as u128),
-                update: bytes.into(),
-            })
-        })
+        .map(|(seq, bytes, expected)| entry(room, doc, seq, bytes, expected))
         .collect()
+}
+
+fn entry(
+    room: &RoomName,
+    doc: i64,
+    seq: i64,
+    bytes: Vec<u8>,
+    expected: u32,
+) -> Result<LogEntry, StoreError> {
+    if checksum(doc, &bytes) != expected {
+        return Err(StoreError::Corrupt {
+            room: room.to_string(),
+            what: format!("entry {seq} of its log does not match its checksum"),
+        });
+    }
+    Ok(LogEntry {
+        id: EntryId(seq as u128),
+        update: bytes.into(),
+    })
 }
 
 pub(super) fn documents(
