@@ -39,6 +39,10 @@ const PACKAGES: &[Package] = &[
         there: || succeeds(Command::new("python3").args(["-c", "import ensurepip, venv"])),
     },
     Package {
+        name: "redis-server",
+        there: || succeeds(Command::new("redis-server").arg("--version")),
+    },
+    Package {
         name: "debian-archive-keyring",
         there: || Path::new("/usr/share/keyrings/debian-archive-keyring.gpg").exists(),
     },
