@@ -21,6 +21,9 @@ pub struct Readiness {
     pub ready: bool,
     /// Why not; empty when ready.
     pub reasons: Vec<String>,
+    /// What is not as it should be, though people can be served all the same.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub remarks: Vec<String>,
 }
 
 /// The two routes.
@@ -51,5 +54,12 @@ async fn readyz(State((access, rooms)): State<(Access, Rooms)>) -> (StatusCode, 
     } else {
         StatusCode::SERVICE_UNAVAILABLE
     };
-    (status, Json(Readiness { ready, reasons }))
+    // Every node sees the same Redis: not to be ready for it would take all of them away.
+    let remarks = rooms.fanout_trouble().into_iter().collect();
+    let readiness = Readiness {
+        ready,
+        reasons,
+        remarks,
+    };
+    (status, Json(readiness))
 }

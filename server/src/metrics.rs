@@ -44,6 +44,11 @@ fn recorder() -> &'static PrometheusHandle {
     })
 }
 
+/// Records from now on.
+pub(crate) fn record() {
+    recorder();
+}
+
 /// Records from now on, and folds now and then; ends when the returned handle is aborted.
 pub(crate) fn start() -> tokio::task::JoinHandle<()> {
     let recorder = recorder();

@@ -2,6 +2,7 @@
 
 mod bulk;
 mod hints;
+mod others;
 mod registry;
 mod sockets;
 #[cfg(test)]
@@ -21,9 +22,9 @@ use crate::fanout::FanOut;
 use crate::limits::Limits;
 use crate::room::{Closing, Command, JoinError, NewMember, RoomHandle, SocketQueue};
 use crate::store::{DocumentSize, DocumentStore, StoreError};
-use crate::ws::GrantId;
 
 pub use bulk::Have;
+pub use others::Standing;
 pub(crate) use registry::Registry;
 pub use sockets::SocketGuard;
 
@@ -202,19 +203,14 @@ impl Rooms {
         Ok(self.registry.store.documents(project).await?)
     }
 
-    /// Closes a project's rooms, for good, and deletes its documents.
-    pub async fn delete_project(&self, project: &ProjectId) -> Result<(), RoomError> {
-        self.registry.delete_project(project).await
-    }
-
-    /// Turns out everybody who came in by this grant.
-    pub fn revoke(&self, grant: &GrantId) {
-        self.registry.revoke(grant);
-    }
-
     /// Whether saving works, and why not.
     pub fn health(&self) -> Health {
         self.registry.health()
+    }
+
+    /// Why other nodes are not heard at present, if they are not.
+    pub fn fanout_trouble(&self) -> Option<String> {
+        self.registry.fanout.trouble()
     }
 
     /// Has a socket closed when the server goes down, and waited for.

@@ -16,7 +16,7 @@ use super::storage::Storage;
 use crate::auth::admin::AdminTokenError;
 use crate::auth::{Access, DirectoryError};
 use crate::config::Settings;
-use crate::fanout::LocalFanOut;
+use crate::fanout::{FanOut, LocalFanOut, RedisFanOut, SilentFanOut};
 use crate::mongo::ConnectError;
 use crate::rooms::Rooms;
 use crate::store::StoreError;
@@ -57,6 +57,9 @@ pub enum StartError {
     /// Projects and links cannot be read.
     #[error(transparent)]
     Directory(#[from] DirectoryError),
+    /// The system gives no random bytes to name this node by.
+    #[error("this system gives no random bytes ({0}); see that /dev/urandom can be read")]
+    NoRandomness(#[from] getrandom::Error),
     /// Documents cannot be read.
     #[error("cannot use the document store {}: {cause}", path.display())]
     Store {
@@ -90,6 +93,8 @@ fn listen_advice(cause: &io::Error) -> String {
 
 /// Starts a server. It serves when this returns.
 pub async fn start(settings: Settings) -> Result<Running, StartError> {
+    // Before anything that has figures to show for itself.
+    metrics::record();
     let data_dir = DataDir::open(settings.data_dir().ok_or(StartError::NoDataDir)?)?;
     let listen = |cause| StartError::Listen {
         address: settings.listen,
@@ -103,11 +108,8 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     tracing::info!("serving {} on {addr}", storage.place);
     let admin_token = storage.admin_token;
     let access = Access::new(storage.directory, admin_token.key.clone());
-    let rooms = Rooms::new(
-        storage.documents,
-        Arc::new(LocalFanOut::new()),
-        settings.limits(),
-    );
+    let rooms = Rooms::new(storage.documents, fanout(&settings)?, settings.limits());
+    rooms.follow_others(Arc::new(access.clone()));
     let routes = routes(&settings, access, rooms.clone());
     Ok(Running::new(
         listener,
@@ -117,6 +119,16 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
         admin_token,
         data_dir,
     ))
+}
+
+/// Connects to the other nodes. A Redis that is away keeps nobody from starting.
+fn fanout(settings: &Settings) -> Result<Arc<dyn FanOut>, StartError> {
+    Ok(match (&settings.redis, &settings.mongodb) {
+        (Some(url), _) => Arc::new(RedisFanOut::start(url.clone())?),
+        // Other nodes may use the database too.
+        (None, Some(_)) => Arc::new(SilentFanOut),
+        (None, None) => Arc::new(LocalFanOut::new()),
+    })
 }
 
 fn routes(settings: &Settings, access: Access, rooms: Rooms) -> Router {

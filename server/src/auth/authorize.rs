@@ -6,6 +6,7 @@ use futures_util::future::BoxFuture;
 use tutti_protocol::ids::ProjectId;
 
 use super::access::{Access, Identity, Refusal};
+use crate::rooms::Standing;
 use crate::ws::{Authorize, Denied, Grant, GrantId};
 
 impl Authorize for Access {
@@ -15,6 +16,32 @@ impl Authorize for Access {
         token: Option<&'a str>,
     ) -> BoxFuture<'a, Result<Grant, Denied>> {
         Box::pin(async move { self.grant(project, token.unwrap_or_default()).await })
+    }
+}
+
+/// What the administrator's grants are called; they end with the process only.
+const ADMIN: &str = "admin";
+
+impl Standing for Access {
+    fn grant_stands<'a>(&'a self, grant: &'a GrantId) -> BoxFuture<'a, Result<bool, String>> {
+        Box::pin(async move {
+            if grant.as_str() == ADMIN {
+                return Ok(true);
+            }
+            let found = self.directory().credential(grant.as_str()).await;
+            found
+                .map(|credential| credential.is_some())
+                .map_err(|error| error.to_string())
+        })
+    }
+
+    fn project_stands<'a>(&'a self, project: &'a ProjectId) -> BoxFuture<'a, Result<bool, String>> {
+        Box::pin(async move {
+            let found = self.directory().project(project).await;
+            found
+                .map(|project| project.is_some())
+                .map_err(|error| error.to_string())
+        })
     }
 }
 
@@ -37,7 +64,7 @@ impl Access {
         Ok(match identity {
             Identity::Admin => Grant {
                 role,
-                grant_id: GrantId::new("admin"),
+                grant_id: GrantId::new(ADMIN),
                 expires_at: None,
             },
             Identity::Guest { link, .. } => Grant {

@@ -8,6 +8,7 @@ use axum::http::HeaderName;
 use clap::{Parser, ValueEnum};
 use url::Url;
 
+use crate::fanout::RedisUrl;
 use crate::limits::Limits;
 use crate::mongo::MongoUri;
 
@@ -38,7 +39,7 @@ pub struct Settings {
 
     /// Work together with other nodes over this Redis
     #[arg(long, value_name = "URL")]
-    pub redis: Option<String>,
+    pub redis: Option<RedisUrl>,
 
     /// Memory for documents that nobody has open at the moment, in MiB [default: 256]
     #[arg(long, value_name = "N")]

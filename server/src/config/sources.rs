@@ -35,9 +35,6 @@ pub enum ConfigError {
         /// What is wrong with it.
         reason: String,
     },
-    /// The options contradict what this build can do.
-    #[error("{0}")]
-    Unsupported(&'static str),
     /// `--help` or `--version`: not a failure, the text belongs on standard output.
     #[error("{0}")]
     Information(String),
@@ -66,15 +63,6 @@ pub fn from_sources(
         settings = Settings::default();
         apply_file(&mut settings, &path, &names)?;
         apply_env_and_flags(&mut settings, &env, &args)?;
-    }
-    supported(settings)
-}
-
-fn supported(settings: Settings) -> Result<Settings, ConfigError> {
-    if settings.redis.is_some() {
-        return Err(ConfigError::Unsupported(
-            "this build of tutti-server cannot work over Redis: leave --redis out to run one node",
-        ));
     }
     Ok(settings)
 }
@@ -161,14 +149,14 @@ fn sentence(err: &clap::Error) -> String {
     first.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// A database's URI may hold a password, which belongs in no log.
+/// A URI of MongoDB or Redis may hold a password, which belongs in no log.
 fn without_secret(text: &str, err: &clap::Error) -> String {
     match (
         err.get(ContextKind::InvalidArg),
         err.get(ContextKind::InvalidValue),
     ) {
         (Some(ContextValue::String(option)), Some(ContextValue::String(value)))
-            if option.starts_with("--mongodb") =>
+            if option.starts_with("--mongodb") || option.starts_with("--redis") =>
         {
             text.replace(&format!("'{value}'"), "")
         }

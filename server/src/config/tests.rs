@@ -215,6 +215,20 @@ fn a_databases_uri_is_checked_and_its_password_not_shown() {
 }
 
 #[test]
-fn what_this_build_cannot_do_is_refused() {
-    assert!(refusal(&["--redis", "redis://localhost"], &[]).contains("Redis"));
+fn redis_is_named_by_a_url() {
+    for (args, env) in [
+        (&["--redis", "redis://:secret@localhost:7000"][..], &[][..]),
+        (&[], &[("TUTTI_REDIS", "redis://:secret@localhost:7000")]),
+    ] {
+        let url = read(args, env).unwrap().redis.unwrap();
+        assert_eq!(url.to_string(), "localhost:7000");
+    }
+    let reason = refusal(&["--redis", "localhost"], &[]);
+    assert!(
+        reason.contains("--redis") && reason.contains("redis://"),
+        "{reason}"
+    );
+    let reason = refusal(&[], &[("TUTTI_REDIS", "http://:secret@localhost")]);
+    assert!(reason.contains("TUTTI_REDIS"), "{reason}");
+    assert!(!reason.contains("secret"), "{reason}");
 }

@@ -1,55 +1,94 @@
 //! How the nodes that hold the same room tell each other what happens in it.
 //!
-//! A fan-out may lose messages, but it knows that it did: [`Received::Gap`] makes the room ask the
-//! other nodes for what it lacks, by its state vector. Numbering what is published, to find gaps,
-//! is the implementation's business. Who may have missed what is durable reads it from the store.
+//! A fan-out may lose messages, but it knows that it did: [`Received::Missed`] makes the room ask
+//! the other node for what it lacks, by its state vector. Numbering what is published, to find
+//! gaps, is the implementation's business; comparing now and then what nobody can number is the
+//! room's (`room/exchange.rs`). What is durable can be read from the store besides.
 
 mod local;
+mod message;
+mod redis;
+mod silent;
 
-use std::sync::Arc;
-
-use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use tutti_protocol::ids::RoomName;
 
 pub use local::LocalFanOut;
+pub use message::{Digest, Message};
+pub use redis::{RedisFanOut, RedisUrl};
+pub use silent::SilentFanOut;
 
 /// Carries messages between nodes.
 pub trait FanOut: Send + Sync + 'static {
-    /// Tells the other nodes that hold `room`. It never waits; what cannot be sent shows as a
-    /// gap at the receivers.
-    fn publish(&self, room: &RoomName, message: Message);
+    /// Whether there are, or may be, other nodes on the same store. One that is alone need not
+    /// prepare messages, nor look into the store for what others wrote.
+    fn has_others(&self) -> bool;
 
-    /// What other nodes publish to `room` from now on. What this node publishes itself is left
+    /// Tells the other nodes that follow `topic`, or one of them. It never waits; what cannot be
+    /// sent shows as [`Received::Missed`] at the receivers.
+    fn publish(&self, topic: &Topic, to: Option<NodeId>, message: Message);
+
+    /// What other nodes publish to `topic` from now on. What this node publishes itself is left
     /// out.
-    fn subscribe(&self, room: &RoomName) -> Box<dyn Subscription>;
+    fn subscribe(&self, topic: &Topic) -> Box<dyn Subscription>;
+
+    /// Why nothing is carried at present, in words for the operator; `None` while it is.
+    fn trouble(&self) -> Option<String>;
+
+    /// Tells the others that this node goes, and ends.
+    fn leave(&self) -> BoxFuture<'_, ()>;
 }
 
-/// The receiving end of one room.
+/// The receiving end of one topic.
 pub trait Subscription: Send {
-    /// The next message. The future may be dropped before it is ready without losing anything.
+    /// Returns once everything that others publish from now on comes here, or once it is known
+    /// that nothing is carried at present; says which.
+    fn ready(&mut self) -> BoxFuture<'_, bool>;
+
+    /// What comes next. The future may be dropped before it is ready without losing anything.
     /// Pending for ever once the fan-out has ended.
     fn next(&mut self) -> BoxFuture<'_, Received>;
 }
 
-/// What nodes tell each other about a room.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Message {
-    /// A Yjs update, v1 encoding, without missing predecessors. Its sender stores it.
-    Update(Bytes),
-    /// An awareness update about clients of the sender.
-    Awareness(Bytes),
-    /// A text for all members.
-    Stateless(Arc<str>),
-    /// "I have this": a state vector. Nodes that have more answer with [`Message::Update`].
-    StateVector(Bytes),
+/// What nodes talk about.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Topic {
+    /// One document.
+    Room(RoomName),
+    /// Projects and links.
+    Server,
+}
+
+/// One run of one server process; another one after each start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NodeId(pub u64);
+
+impl NodeId {
+    /// A new one.
+    ///
+    /// # Errors
+    /// The system gives no random bytes.
+    pub fn random() -> Result<Self, getrandom::Error> {
+        // 0 stands for "everybody" where a node is named.
+        getrandom::u64().map(|id| Self(id.max(1)))
+    }
 }
 
 /// What a subscription yields.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Received {
     /// A message of another node.
-    Message(Message),
-    /// Something was lost.
-    Gap,
+    Message(NodeId, Message),
+    /// Something of this node was lost, or may have been.
+    Missed(NodeId),
+    /// This node has gone; who was connected to it is not there any more.
+    Left(NodeId),
+    /// This node gives no sign of life any more. It may have died, or be cut off and go on
+    /// storing what its members write.
+    Lost(NodeId),
+    /// Nothing is carried any more.
+    Away,
+    /// From here on everything is carried; anything may have been missed before. The first thing
+    /// that a subscription yields is this or [`Received::Away`].
+    Back,
 }

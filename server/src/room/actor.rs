@@ -3,20 +3,21 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tutti_protocol::awareness;
 use tutti_protocol::close;
 use tutti_protocol::ids::RoomName;
 
+use super::exchange::Schedule;
+use super::follow::{Follow, News};
 use super::log::LogSize;
 use super::members::Member;
 use super::presence::Presence;
 use super::saver::{SaveEvent, Saver, Waiter};
-use super::{Closing, Command, JoinError, MemberId, RoomHandle};
+use super::{Closing, Command, JoinError, MemberId, Others, RoomHandle};
 use crate::document::{Document, Wanted};
-use crate::fanout::{Message, Received};
+use crate::fanout::{Digest, Message, Subscription, Topic};
 use crate::rooms::{Registry, RoomError};
 use crate::store::StoredDocument;
 use crate::store::compaction::Compacted;
@@ -36,7 +37,10 @@ const REBUILD_PAUSE: Duration = Duration::from_millis(500);
 pub(super) struct Room {
     pub(super) registry: Arc<Registry>,
     pub(super) name: RoomName,
+    pub(super) topic: Topic,
     pub(super) document: Document,
+    /// What the document contains, once it has been asked for.
+    pub(super) digest: Option<Digest>,
     pub(super) presence: Presence,
     pub(super) members: BTreeMap<MemberId, Member>,
     pub(super) saver: Saver,
@@ -45,6 +49,11 @@ pub(super) struct Room {
     pub(super) written: bool,
     /// Whether other nodes have told of updates, whose durability this one does not know of.
     pub(super) heard_from_others: bool,
+    /// Whether the document was read after other nodes could be heard, and not looked at since.
+    pub(super) is_fresh: bool,
+    pub(super) schedule: Schedule,
+    pub(super) follow: Follow,
+    pub(super) news: mpsc::Sender<News>,
     /// Integrating an update failed; the document has to be built again.
     pub(super) spoilt: bool,
     pub(super) handle: RoomHandle,
@@ -62,27 +71,49 @@ pub(super) struct Room {
     ended: bool,
 }
 
+/// What a room begins with.
+pub(super) struct Opened<'a> {
+    pub(super) document: Document,
+    pub(super) stored: Option<&'a StoredDocument>,
+    pub(super) others: Others,
+}
+
+/// What the tasks and nodes that a room has set going tell it.
+struct Events {
+    saved: mpsc::Receiver<SaveEvent>,
+    compactions: mpsc::Receiver<Option<Compacted>>,
+    news: mpsc::Receiver<News>,
+    others: Box<dyn Subscription>,
+}
+
 pub(super) fn spawn(
     registry: Arc<Registry>,
     name: RoomName,
-    document: Document,
-    stored: Option<&StoredDocument>,
+    opened: Opened<'_>,
     handle: RoomHandle,
     commands: mpsc::Receiver<Command>,
 ) {
     let (save_events, saved) = mpsc::channel(2);
     let (compacted, compactions) = mpsc::channel(1);
+    let (news, found) = mpsc::channel(1);
+    let stored = opened.stored;
     let room = Room {
         log: stored.map(LogSize::of).unwrap_or_default(),
         written: stored.is_some(),
+        follow: Follow::after(stored),
+        topic: Topic::Room(name.clone()),
         registry,
         name,
-        document,
+        document: opened.document,
+        digest: None,
         presence: Presence::default(),
         members: BTreeMap::new(),
         saver: Saver::default(),
         save_events,
         heard_from_others: false,
+        is_fresh: opened.others.before_load,
+        schedule: Schedule::default(),
+        news,
         spoilt: false,
         handle,
         compacting: None,
@@ -93,27 +124,29 @@ pub(super) fn spawn(
         ended: false,
     };
     room.show();
-    tokio::spawn(room.run(commands, saved, compactions));
+    let events = Events {
+        saved,
+        compactions,
+        news: found,
+        others: opened.others.subscription,
+    };
+    tokio::spawn(room.run(commands, events));
 }
 
 impl Room {
-    async fn run(
-        mut self,
-        mut commands: mpsc::Receiver<Command>,
-        mut saved: mpsc::Receiver<SaveEvent>,
-        mut compactions: mpsc::Receiver<Option<Compacted>>,
-    ) {
-        let mut others = self.registry.fanout.subscribe(&self.name);
-        self.ask_others();
+    async fn run(mut self, mut commands: mpsc::Receiver<Command>, mut events: Events) {
         let mut tick = tokio::time::interval_at(tokio::time::Instant::now() + TICK, TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut batch = Vec::with_capacity(COMMANDS_AT_ONCE);
         while !self.ended {
             tokio::select! {
                 biased;
-                Some(event) = saved.recv() => self.on_save_event(event),
-                Some(compacted) = compactions.recv() => self.on_compacted(compacted),
-                received = others.next() => self.on_received(received),
+                Some(event) = events.saved.recv() => self.on_save_event(event),
+                Some(compacted) = events.compactions.recv() => self.on_compacted(compacted),
+                Some(news) = events.news.recv() => self.on_news(news),
+                received = events.others.next() => self.on_received(received),
+                () = until(self.schedule.due().map(Into::into)) => self.on_compare(),
+                () = until(self.follow.due()) => self.on_follow(),
                 _ = tick.tick(), if !self.members.is_empty() || !self.idle => self.on_tick(),
                 count = commands.recv_many(&mut batch, COMMANDS_AT_ONCE) => {
                     // The room holds a sender itself, so there is always a next command.
@@ -180,6 +213,10 @@ impl Room {
                 |member| member.grant.grant_id == grant,
                 &Closing::new(close::FORBIDDEN, "this link has been withdrawn"),
             ),
+            Command::Grants(answer) => {
+                let grants = self.members.values().map(|member| &member.grant.grant_id);
+                let _ = answer.send(grants.cloned().collect());
+            }
             Command::Unload => self.unload_at = Some(tokio::time::Instant::now()),
             Command::End { closing, delete } => self.end(&closing, delete),
         }
@@ -245,24 +282,7 @@ impl Room {
             Waiter::Flush(answer) => {
                 let _ = answer.send(());
             }
-        }
-    }
-
-    fn on_received(&mut self, received: Received) {
-        match received {
-            Received::Gap => self.ask_others(),
-            Received::Message(Message::Update(update)) => self.hear_update_elsewhere(&update),
-            Received::Message(Message::StateVector(vector)) => self.answer_elsewhere(&vector),
-            Received::Message(Message::Stateless(text)) => self.tell_text(&text),
-            Received::Message(Message::Awareness(update)) => {
-                if let Ok(entries) = awareness::decode(&update) {
-                    let limits = &self.registry.limits;
-                    let relay = self
-                        .presence
-                        .hear_elsewhere(entries, Instant::now(), limits);
-                    self.tell_awareness(&relay, false);
-                }
-            }
+            Waiter::Announce => self.publish(Message::Stored),
         }
     }
 
@@ -304,7 +324,8 @@ impl Room {
                 }
                 self.document = document;
                 self.spoilt = false;
-                self.ask_others();
+                self.note_change();
+                self.ask(None);
             }
             Err(error) => {
                 tracing::error!(room = %self.name, %error, "a spoilt document cannot be built again");
@@ -342,16 +363,6 @@ impl Room {
             Err(error) => {
                 let _ = answer.send(Err(error));
             }
-        }
-    }
-
-    /// Tells the other nodes what this one has, so that they send what it lacks.
-    fn ask_others(&self) {
-        let vector = self.document.state_vector();
-        self.publish(Message::StateVector(vector.into()));
-        let own = self.presence.own();
-        if !own.is_empty() {
-            self.publish(Message::Awareness(awareness::encode(&own).into()));
         }
     }
 }

@@ -12,7 +12,7 @@ use tutti_protocol::ids::DocumentId;
 use super::actor::{Room, not_saved};
 use super::framing::Shared;
 use super::{Closing, Framing, JoinError, MemberId, NewMember, Outbox};
-use crate::fanout::Message;
+use crate::fanout::{Message, NodeId};
 use crate::ws::Grant;
 
 /// Step1s without an answer that are remembered.
@@ -82,7 +82,7 @@ impl Room {
         }
         if *framing == Framing::Yws {
             // Hocuspocus clients are asked when they ask.
-            self.ask(&mut member, true);
+            self.ask_member(&mut member, true);
         }
         let states = self.presence.all();
         if !states.is_empty() {
@@ -100,7 +100,11 @@ impl Room {
             member.outbox.push_kept(frame);
         }
         self.members.insert(member.outbox.member(), member);
-        self.idle = false;
+        if std::mem::take(&mut self.idle) {
+            // Nobody looked after it meanwhile.
+            self.follow_store();
+            self.note_change();
+        }
         self.registry.room_in_use(&self.name, &self.handle);
         Ok(())
     }
@@ -117,6 +121,7 @@ impl Room {
     /// Once nobody is in the room and everything is saved, it may be unloaded.
     pub(super) fn tell_idle(&mut self) {
         if self.members.is_empty() && self.saver.is_clean() {
+            self.compare_before_rest();
             self.show();
             self.idle = true;
             self.registry.room_idle(&self.name, &self.handle);
@@ -186,6 +191,10 @@ impl Room {
     }
 
     pub(super) fn publish(&self, message: Message) {
-        self.registry.fanout.publish(&self.name, message);
+        self.publish_to(None, message);
+    }
+
+    pub(super) fn publish_to(&self, to: Option<NodeId>, message: Message) {
+        self.registry.fanout.publish(&self.topic, to, message);
     }
 }

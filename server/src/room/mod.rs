@@ -4,6 +4,8 @@
 //! The room never waits for a socket: what it has to say goes into each member's [`Outbox`].
 
 mod actor;
+mod exchange;
+mod follow;
 mod framing;
 mod log;
 mod members;
@@ -27,6 +29,7 @@ pub use outbox::{Outbox, Take};
 pub use socket_queue::{Closing, SocketQueue, Wake};
 
 use crate::document::Document;
+use crate::fanout::Subscription;
 use crate::rooms::{Registry, RoomError};
 use crate::store::StoredDocument;
 use crate::ws::{Grant, GrantId};
@@ -111,6 +114,8 @@ pub enum Command {
     Changed(Arc<[DocumentId]>),
     /// Who came in by this grant has to go.
     Revoke(GrantId),
+    /// By which grants its members came in.
+    Grants(oneshot::Sender<Vec<GrantId>>),
     /// Leaves memory, unless somebody is in it or something is not saved.
     Unload,
     /// Everybody has to go, and the room too; what is not saved is dropped where `delete` is set.
@@ -177,12 +182,20 @@ impl RoomHandle {
     }
 }
 
+/// What the other nodes say about a room.
+pub(crate) struct Others {
+    pub(crate) subscription: Box<dyn Subscription>,
+    /// Whether it held before the document was read.
+    pub(crate) before_load: bool,
+}
+
 /// Starts the task of a room whose document has been loaded; `stored` says how it is stored.
 pub(crate) fn start(
     registry: Arc<Registry>,
     name: RoomName,
     document: Document,
     stored: Option<&StoredDocument>,
+    others: Others,
 ) -> RoomHandle {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     let (mailbox, commands) = mpsc::channel(MAILBOX);
@@ -191,6 +204,11 @@ pub(crate) fn start(
         mailbox,
         stats: Arc::default(),
     };
-    actor::spawn(registry, name, document, stored, handle.clone(), commands);
+    let opened = actor::Opened {
+        document,
+        stored,
+        others,
+    };
+    actor::spawn(registry, name, opened, handle.clone(), commands);
     handle
 }

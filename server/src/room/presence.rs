@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use tutti_protocol::awareness::AwarenessEntry;
 
 use super::MemberId;
+use crate::fanout::NodeId;
 use crate::limits::Limits;
 
 /// How long a removed client's clock is remembered.
@@ -26,7 +27,7 @@ const MAX_CLOCK: u64 = u32::MAX as u64 - 1_000;
 enum Owner {
     Member(MemberId),
     /// A client of another node.
-    Elsewhere,
+    Elsewhere(NodeId),
 }
 
 struct Shown {
@@ -57,6 +58,8 @@ pub(super) struct Heard {
     pub(super) relay: Vec<AwarenessEntry>,
     /// The owner of a state that somebody else claims.
     pub(super) probe: Option<MemberId>,
+    /// The same where another node has the client.
+    pub(super) probe_elsewhere: Option<(NodeId, u64)>,
     /// States that were not taken for a cap or for being no state.
     pub(super) refused: usize,
 }
@@ -90,8 +93,11 @@ impl Presence {
                 }
                 Some(shown) => {
                     if owned == 0 && !entry.is_removal() && entry.clock >= shown.entry.clock {
-                        if let Owner::Member(owner) = shown.owner {
-                            heard.probe = Some(owner);
+                        match shown.owner {
+                            Owner::Member(owner) => heard.probe = Some(owner),
+                            Owner::Elsewhere(node) => {
+                                heard.probe_elsewhere = Some((node, entry.client));
+                            }
                         }
                         self.claims.insert(entry.client, (member, entry));
                     }
@@ -125,9 +131,11 @@ impl Presence {
         heard
     }
 
-    /// Takes in what another node says about its clients.
+    /// Takes in what another node says about its clients. A client that has gone over to another
+    /// node is that one's as soon as its clock moves on there.
     pub(super) fn hear_elsewhere(
         &mut self,
+        node: NodeId,
         entries: Vec<AwarenessEntry>,
         now: Instant,
         limits: &Limits,
@@ -136,15 +144,20 @@ impl Presence {
         for entry in entries {
             let known = self.shown.get(&entry.client);
             let takes = match known {
-                Some(shown) => {
-                    shown.owner == Owner::Elsewhere
-                        && (entry.clock > shown.entry.clock
-                            || (entry.is_removal() && entry.clock == shown.entry.clock))
-                }
+                Some(shown) => match shown.owner {
+                    Owner::Member(_) => false,
+                    Owner::Elsewhere(owner) if owner == node => {
+                        entry.clock > shown.entry.clock
+                            || (entry.is_removal() && entry.clock == shown.entry.clock)
+                    }
+                    Owner::Elsewhere(_) => !entry.is_removal() && entry.clock > shown.entry.clock,
+                },
                 None => !entry.is_removal(),
             };
-            if takes && is_state(&entry) && self.bytes <= limits.awareness_room_bytes {
-                self.set(entry.clone(), Owner::Elsewhere, now);
+            let fits = entry.state.len() <= limits.awareness_state_bytes
+                && self.bytes + entry.state.len() <= limits.awareness_room_bytes;
+            if takes && is_state(&entry) && fits {
+                self.set(entry.clone(), Owner::Elsewhere(node), now);
                 relay.push(entry);
             }
         }
@@ -189,6 +202,11 @@ impl Presence {
         self.remove(now, |shown| shown.owner == Owner::Member(member))
     }
 
+    /// Removes the clients of another node that has gone.
+    pub(super) fn left_elsewhere(&mut self, node: NodeId, now: Instant) -> Vec<AwarenessEntry> {
+        self.remove(now, |shown| shown.owner == Owner::Elsewhere(node))
+    }
+
     /// Removes what has not been renewed for too long.
     pub(super) fn expire(&mut self, now: Instant, timeout: Duration) -> Vec<AwarenessEntry> {
         self.removed
@@ -223,6 +241,14 @@ impl Presence {
         relay
     }
 
+    /// The member that shows itself as this client.
+    pub(super) fn owner(&self, client: u64) -> Option<MemberId> {
+        match self.shown.get(&client)?.owner {
+            Owner::Member(member) => Some(member),
+            Owner::Elsewhere(_) => None,
+        }
+    }
+
     /// Everybody's state.
     pub(super) fn all(&self) -> Vec<AwarenessEntry> {
         self.entries(|_| true)
@@ -230,7 +256,7 @@ impl Presence {
 
     /// The states of this node's own clients.
     pub(super) fn own(&self) -> Vec<AwarenessEntry> {
-        self.entries(|shown| shown.owner != Owner::Elsewhere)
+        self.entries(|shown| matches!(shown.owner, Owner::Member(_)))
     }
 
     fn entries(&self, which: impl Fn(&Shown) -> bool) -> Vec<AwarenessEntry> {
@@ -253,6 +279,7 @@ fn is_state(entry: &AwarenessEntry) -> bool {
 mod tests {
     use super::*;
 
+    const NODE: NodeId = NodeId(1);
     const ADA: MemberId = MemberId(1);
     const BO: MemberId = MemberId(2);
 
@@ -400,15 +427,38 @@ mod tests {
         let there = entry(7, 1, "{}");
         let relay = room
             .presence
-            .hear_elsewhere(vec![there.clone()], now, &limits);
+            .hear_elsewhere(NODE, vec![there.clone()], now, &limits);
         assert_eq!(relay, [there]);
         assert!(room.presence.own().is_empty());
         room.says(ADA, 0, 0, &[entry(1, 1, "{}")]);
         let forged = vec![entry(1, 2, "null")];
         assert!(
             room.presence
-                .hear_elsewhere(forged, now, &limits)
+                .hear_elsewhere(NODE, forged, now, &limits)
                 .is_empty()
         );
+    }
+
+    #[test]
+    fn a_nodes_clients_go_with_it_unless_they_have_gone_over() {
+        let mut room = Room::new();
+        let (now, limits) = (room.at(0), room.limits.clone());
+        let other = NodeId(2);
+        let mut hear = |node, entry| {
+            let presence = &mut room.presence;
+            presence
+                .hear_elsewhere(node, vec![entry], now, &limits)
+                .len()
+        };
+        assert_eq!(hear(NODE, entry(7, 1, "{}")), 1);
+        assert_eq!(hear(NODE, entry(8, 1, "{}")), 1);
+        // Another node may not end it, nor repeat it; but the client may be there now.
+        assert_eq!(hear(other, entry(7, 1, "null")), 0);
+        assert_eq!(hear(other, entry(7, 1, "{}")), 0);
+        assert_eq!(hear(other, entry(7, 2, "{}")), 1);
+        assert_eq!(hear(NODE, entry(7, 1, "null")), 0);
+        let gone = room.presence.left_elsewhere(NODE, now);
+        assert_eq!(gone, [entry(8, 1, "null")]);
+        assert_eq!(room.presence.all(), [entry(7, 2, "{}")]);
     }
 }

@@ -42,6 +42,8 @@ pub(super) enum Waiter {
     Caller(oneshot::Sender<Result<(), RoomError>>),
     /// Another part of the server, which is only told.
     Flush(oneshot::Sender<()>),
+    /// Other nodes, which are told to look into the store.
+    Announce,
 }
 
 #[derive(Default)]

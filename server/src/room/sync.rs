@@ -13,9 +13,9 @@ use super::members::Member;
 use super::saver::Waiter;
 use super::{ClientMessage, Closing, Framing, MemberId};
 use crate::document::{ApplyError, Change, Wanted};
-use crate::fanout::Message;
+use crate::fanout::{Message, NodeId};
 use crate::rooms::RoomError;
-use crate::update::{EMPTY, read_state_vector, scan};
+use crate::update::{EMPTY, scan};
 
 /// Sent where a document would outgrow its cap: in the range that stops stock clients, since
 /// coming back with the same edits cannot help. HTTP's 413 says the same.
@@ -123,13 +123,15 @@ impl Room {
         };
         if let Some(integrated) = &change.integrated {
             self.tell_update(integrated, from.filter(|_| !change.released));
-            self.publish(Message::Update(integrated.clone()));
             self.registry.document_changed(&self.name);
         }
         if let Some(update) = to_store {
             self.written = true;
             self.registry.unsaved_more(update.len());
             self.saver.accept(update);
+        }
+        if let Some(integrated) = &change.integrated {
+            self.publish_edit(integrated.clone());
         }
         Ok(change)
     }
@@ -186,7 +188,7 @@ impl Room {
     }
 
     /// Sends a member a Step1.
-    pub(super) fn ask(&self, member: &mut Member, acknowledged: bool) {
+    pub(super) fn ask_member(&self, member: &mut Member, acknowledged: bool) {
         let vector = self.document.state_vector();
         let frame = member.outbox.framing().sync(SyncMessage::Step1(&vector));
         member.note_asked(acknowledged);
@@ -201,7 +203,7 @@ impl Room {
         // Once only: who does not have it will not have it the next time either.
         if !member.asked_missing {
             member.asked_missing = true;
-            self.ask(&mut member, false);
+            self.ask_member(&mut member, false);
         }
         self.members.insert(from, member);
     }
@@ -282,36 +284,58 @@ impl Room {
         if let Some(owner) = heard.probe.and_then(|owner| self.members.get(&owner)) {
             owner.outbox.socket().probe();
         }
+        if let Some((node, client)) = heard.probe_elsewhere {
+            self.publish_to(Some(node), Message::Probe(client));
+        }
         self.tell_awareness(&heard.relay, true);
     }
 
-    pub(super) fn hear_update_elsewhere(&mut self, update: &Bytes) {
-        match self.document.apply(update, Wanted::OnlyNew) {
+    /// Takes in what another node has, or has stored.
+    pub(super) fn integrate_elsewhere(&mut self, update: &Bytes, wanted: Wanted) -> Integrated {
+        let mut integrated = Integrated::default();
+        if self.document.held_bytes() > self.registry.limits.held_bytes {
+            // It comes again by an exchange, once what it waits for is there.
+            metrics::counter!("tutti_rejected_updates_total").increment(1);
+            return integrated;
+        }
+        match self.document.apply(update, wanted) {
             Ok(change) => {
-                self.heard_from_others = true;
-                self.written = true;
-                if let Some(integrated) = &change.integrated {
-                    self.tell_update(integrated, None);
-                    self.registry.document_changed(&self.name);
+                integrated.held = change.held;
+                integrated.news = change.integrated.is_some();
+                if integrated.held || integrated.news {
+                    self.heard_from_others = true;
+                    self.written = true;
+                }
+                if let Some(update) = &change.integrated {
+                    self.note_change();
+                    self.tell_update(update, None);
+                    self.registry.changed_by_others(&self.name);
                 }
             }
             Err(error) => {
+                metrics::counter!("tutti_rejected_updates_total").increment(1);
                 self.broken(error);
             }
         }
+        integrated
     }
 
-    pub(super) fn answer_elsewhere(&mut self, vector: &[u8]) {
-        let Ok(vector) = read_state_vector(vector) else {
-            return;
+    pub(super) fn hear_awareness_elsewhere(&mut self, from: NodeId, update: &Bytes) {
+        let Ok(entries) = awareness::decode(update) else {
+            return metrics::counter!("tutti_rejected_awareness_total").increment(1);
         };
-        let lacks = self.document.diff(&vector);
-        if lacks[..] != *EMPTY {
-            self.publish(Message::Update(lacks.into()));
-        }
-        let states = self.presence.own();
-        if !states.is_empty() {
-            self.publish(Message::Awareness(awareness::encode(&states).into()));
-        }
+        let limits = &self.registry.limits;
+        let now = std::time::Instant::now();
+        let relay = self.presence.hear_elsewhere(from, entries, now, limits);
+        self.tell_awareness(&relay, false);
     }
+}
+
+/// What came of an update that is not from a member.
+#[derive(Debug, Default)]
+pub(super) struct Integrated {
+    /// Whether it changed the document.
+    pub(super) news: bool,
+    /// Whether a part of it has to wait for predecessors.
+    pub(super) held: bool,
 }

@@ -1,5 +1,6 @@
 //! The registry's books. Its locks are brief and never held across an await.
 
+mod figures;
 mod reserved;
 
 use std::collections::{HashMap, HashSet};
@@ -17,11 +18,11 @@ use super::hints::Hints;
 use super::sockets::Sockets;
 use super::{Health, RoomError};
 use crate::document::Document;
-use crate::fanout::FanOut;
+use crate::fanout::{FanOut, Topic};
 use crate::limits::Limits;
-use crate::room::{self, Closing, Command, RoomHandle};
+use crate::room::{self, Closing, Command, Others, RoomHandle};
 use crate::store::compaction::{self, Compacted};
-use crate::store::{DocumentStore, StoreError, StoredDocument};
+use crate::store::{DocumentStore, Seen, StoreError, StoredDocument};
 use crate::ws::GrantId;
 
 /// Compactions at a time: each holds a document in memory twice.
@@ -29,6 +30,9 @@ const CONCURRENT_COMPACTIONS: usize = 2;
 
 /// Exchanges of many documents at a time: each holds a request's worth of them in memory.
 const CONCURRENT_EXCHANGES: u32 = 4;
+
+/// How long a room waits for what others say before it is read. It opens in any case.
+const SUBSCRIBE_PATIENCE: Duration = Duration::from_secs(1);
 
 /// How long a withdrawn grant is remembered: longer than a join takes that was let in before.
 const REMEMBER_REVOKED: Duration = Duration::from_secs(300);
@@ -44,6 +48,7 @@ pub(crate) struct Registry {
     failing: Mutex<HashMap<RoomName, String>>,
     revoked: Mutex<HashMap<GrantId, Instant>>,
     loads: Semaphore,
+    looks: Semaphore,
     compactions: Semaphore,
     /// Turns of [`super::Rooms::exchange`].
     pub(super) bulk: Arc<Semaphore>,
@@ -124,6 +129,7 @@ impl Registry {
             failing: Mutex::default(),
             revoked: Mutex::default(),
             loads: Semaphore::new(limits.concurrent_loads.max(1)),
+            looks: Semaphore::new(limits.concurrent_loads.max(1)),
             compactions: Semaphore::new(CONCURRENT_COMPACTIONS),
             bulk: Arc::new(Semaphore::new(CONCURRENT_EXCHANGES as usize)),
             unsaved_bytes: AtomicUsize::new(0),
@@ -167,6 +173,13 @@ impl Registry {
     }
 
     async fn open_from_store(self: Arc<Self>, name: RoomName) {
+        // Heard first and read then, so that nothing falls between.
+        let mut subscription = self.fanout.subscribe(&Topic::Room(name.clone()));
+        let heard = tokio::time::timeout(SUBSCRIBE_PATIENCE, subscription.ready()).await;
+        let others = Others {
+            subscription,
+            before_load: heard.unwrap_or(false),
+        };
         let loaded = self.load(&name).await;
         let (waiting, opened) = {
             let mut slots = self.slots();
@@ -178,6 +191,7 @@ impl Registry {
                     name.clone(),
                     document,
                     stored.as_ref(),
+                    others,
                 )),
             };
             let before = match &opened {
@@ -197,6 +211,20 @@ impl Registry {
             let _ = answer.send(opened.clone());
         }
         self.evict();
+    }
+
+    /// Reads what of a document is not in `seen`.
+    pub(crate) async fn news(
+        &self,
+        name: &RoomName,
+        seen: &Seen,
+    ) -> Result<Option<StoredDocument>, StoreError> {
+        let _turn = self
+            .looks
+            .acquire()
+            .await
+            .map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        self.store.news(name, seen).await
     }
 
     /// Reads and builds a document; nothing stored gives a new one.
@@ -359,6 +387,7 @@ impl Registry {
         self.revoked().contains_key(grant)
     }
 
+    /// Turns out whoever came in by this grant, on this node.
     pub(super) fn revoke(&self, grant: &GrantId) {
         {
             // Remembered, for a join that was let in just before and has not come in yet.
@@ -376,7 +405,8 @@ impl Registry {
         });
     }
 
-    pub(super) async fn delete_project(&self, project: &ProjectId) -> Result<(), RoomError> {
+    /// Closes a project's rooms on this node, for good. They open no more until `deleted`.
+    pub(super) async fn close_project(&self, project: &ProjectId) {
         let handles: Vec<RoomHandle> = {
             let mut slots = self.slots();
             slots.deleting.insert(project.clone());
@@ -395,12 +425,22 @@ impl Registry {
         let closing = Closing::new(close::NOT_FOUND, "the project has been deleted");
         end(&handles, &closing, true).await;
         // Those under way end first; what comes after them is refused.
-        let _no_exchange = self.bulk.acquire_many(CONCURRENT_EXCHANGES).await;
-        let deleted = self.store.delete_project(project).await;
-        self.slots().deleting.remove(project);
-        Ok(deleted?)
+        drop(self.bulk.acquire_many(CONCURRENT_EXCHANGES).await);
     }
 
+    /// A project that was closed is no more being deleted.
+    pub(super) fn deleted(&self, project: &ProjectId) {
+        self.slots().deleting.remove(project);
+    }
+
+    /// The projects that have open rooms, and the rooms.
+    pub(super) fn open_projects(&self) -> (HashSet<ProjectId>, Vec<RoomHandle>) {
+        let slots = self.slots();
+        let projects = slots.rooms.keys().map(|name| name.project.clone());
+        (projects.collect(), slots.open_handles())
+    }
+
+    /// Saves everything and ends; see [`super::Rooms::shutdown`].
     pub(super) async fn shutdown(&self) -> Result<(), RoomError> {
         let handles = {
             let mut slots = self.slots();
@@ -425,6 +465,7 @@ impl Registry {
         // Then what came in meanwhile.
         let closing = Closing::new(close::RESTART, "the server is restarting");
         let ended = tokio::time::timeout(timeout, end(&handles, &closing, false)).await;
+        self.fanout.leave().await;
         if flushed.is_err() || ended.is_err() {
             let why = self.health().not_saving;
             return Err(RoomError::Store(StoreError::Unavailable(
@@ -432,42 +473,6 @@ impl Registry {
             )));
         }
         Ok(())
-    }
-
-    /// Shows the figures of all rooms together.
-    pub(super) fn show(&self) {
-        let (handles, in_use) = {
-            let slots = self.slots();
-            let in_use: usize = slots.in_use.values().map(HashSet::len).sum();
-            (slots.open_handles(), in_use)
-        };
-        let resident = self.resident_bytes.load(Ordering::Relaxed);
-        let mut members = 0;
-        let mut oldest = 0;
-        for handle in &handles {
-            let stats = handle.stats();
-            members += stats.members.load(Ordering::Relaxed);
-            let since = stats.unsaved_since_ms.load(Ordering::Relaxed);
-            if since > 0 && (oldest == 0 || since < oldest) {
-                oldest = since;
-            }
-        }
-        let unsaved_seconds = match oldest {
-            0 => 0.0,
-            since => self
-                .started
-                .elapsed()
-                .saturating_sub(Duration::from_millis(since - 1))
-                .as_secs_f64(),
-        };
-        metrics::gauge!("tutti_rooms_resident").set(handles.len() as f64);
-        metrics::gauge!("tutti_rooms_in_use").set(in_use as f64);
-        metrics::gauge!("tutti_resident_bytes").set(resident as f64);
-        metrics::gauge!("tutti_members").set(members as f64);
-        metrics::gauge!("tutti_sockets").set(self.sockets.count() as f64);
-        metrics::gauge!("tutti_unsaved_bytes").set(self.unsaved_bytes() as f64);
-        metrics::gauge!("tutti_unsaved_seconds").set(unsaved_seconds);
-        metrics::gauge!("tutti_failing_rooms").set(self.failing().len() as f64);
     }
 
     #[cfg(test)]

@@ -299,7 +299,7 @@ fn wrong_usage() {
         (&["--listen", "here"][..], "--listen"),
         (&["--wat"], "--wat"),
         (&["--mongodb", "localhost:27017"], "mongodb://HOST"),
-        (&["--redis", "redis://localhost"], "Redis"),
+        (&["--redis", "localhost"], "redis://"),
         (&["--config", "/nowhere/tutti.toml"], "/nowhere/tutti.toml"),
         (&["--log-filter", "a=b=c"], "--log-filter"),
     ] {
@@ -311,6 +311,39 @@ fn wrong_usage() {
         !dir.path().join("admin-token").exists(),
         "nothing is touched"
     );
+}
+
+/// A Redis that is away keeps nobody from working; `/readyz` and the log say so.
+#[test]
+fn a_redis_that_is_away_is_said() {
+    let dir = tempfile::tempdir().unwrap();
+    // Nobody listens on a port that has just been let go.
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = free.local_addr().unwrap();
+    drop(free);
+    let url = format!("redis://:secret@{address}");
+    let mut command = program(&["--listen", "127.0.0.1:0"], dir.path());
+    command.env("TUTTI_REDIS", url);
+    let mut server = Program::start(command);
+    let mut line = String::new();
+    server.stdout.read_line(&mut line).unwrap();
+    let serves = line.trim().strip_prefix("listening on ").unwrap();
+    let mut stderr = BufReader::new(server.child.stderr.take().unwrap()).lines();
+    let said = stderr
+        .find(|line| line.as_ref().unwrap().contains("Redis"))
+        .unwrap()
+        .unwrap();
+    assert!(said.contains(&address.to_string()), "{said}");
+    assert!(!said.contains("secret"), "{said}");
+    let mut ready = ureq::get(format!("{serves}/readyz")).call().unwrap();
+    let ready: serde_json::Value = ready.body_mut().read_json().unwrap();
+    assert_eq!(ready["ready"], true);
+    let remark = ready["remarks"][0].as_str().unwrap();
+    assert!(remark.contains("Redis") && remark.contains(&address.to_string()));
+    assert!(!remark.contains("secret"), "{remark}");
+    let mut figures = ureq::get(format!("{serves}/metrics")).call().unwrap();
+    let figures = figures.body_mut().read_to_string().unwrap();
+    assert!(figures.contains("tutti_fanout_connected 0"), "{figures}");
 }
 
 #[test]

@@ -1,0 +1,120 @@
+//! Which other nodes are there, by their signs of life.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use super::super::NodeId;
+
+/// Between a node's signs of life.
+pub(super) const BEAT: Duration = Duration::from_secs(1);
+
+/// A node that gives no sign for this long is taken for dead.
+pub(super) const DEAD_AFTER: Duration = Duration::from_secs(10);
+
+/// How long a dead node is remembered, to be welcomed back.
+const REMEMBER_DEAD: Duration = Duration::from_secs(600);
+
+/// More nodes than anybody runs; whoever makes up more is not counted.
+const MOST_NODES: usize = 1_024;
+
+/// The other nodes.
+#[derive(Debug, Default)]
+pub(super) struct Nodes {
+    alive: HashMap<NodeId, Instant>,
+    dead: HashMap<NodeId, Instant>,
+    last_look: Option<Instant>,
+}
+
+impl Nodes {
+    /// A sign of life; says whether the node had been taken for dead.
+    pub(super) fn heard(&mut self, node: NodeId, now: Instant) -> bool {
+        if self.alive.len() < MOST_NODES || self.alive.contains_key(&node) {
+            self.alive.insert(node, now);
+        }
+        self.dead.remove(&node).is_some()
+    }
+
+    /// A node has said goodbye; says whether it was known.
+    pub(super) fn left(&mut self, node: NodeId) -> bool {
+        self.dead.remove(&node);
+        self.alive.remove(&node).is_some()
+    }
+
+    /// The nodes that have died since the last look; look about once a [`BEAT`].
+    pub(super) fn died(&mut self, now: Instant) -> Vec<NodeId> {
+        let late = self
+            .last_look
+            .replace(now)
+            .is_some_and(|last| now.duration_since(last) > BEAT * 3);
+        if late {
+            // It was this node that stood still; what the others said meanwhile is still to be
+            // read.
+            self.all_alive(now);
+        }
+        let dead: Vec<NodeId> = self
+            .alive
+            .iter()
+            .filter(|(_, heard)| now.duration_since(**heard) > DEAD_AFTER)
+            .map(|(&node, _)| node)
+            .collect();
+        for node in &dead {
+            self.alive.remove(node);
+            if self.dead.len() < MOST_NODES {
+                self.dead.insert(*node, now);
+            }
+        }
+        self.dead
+            .retain(|_, died| now.duration_since(*died) < REMEMBER_DEAD);
+        dead
+    }
+
+    /// Nobody could be heard for a while: everybody gets a new start.
+    pub(super) fn all_alive(&mut self, now: Instant) {
+        for heard in self.alive.values_mut() {
+            *heard = now;
+        }
+        self.last_look = Some(now);
+    }
+
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.alive.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ONE: NodeId = NodeId(1);
+
+    fn look_until(nodes: &mut Nodes, start: Instant, from: u64, to: u64) -> Vec<(u64, NodeId)> {
+        let mut died = Vec::new();
+        for second in from..=to {
+            let at = start + Duration::from_secs(second);
+            died.extend(nodes.died(at).into_iter().map(|node| (second, node)));
+        }
+        died
+    }
+
+    #[test]
+    fn a_silent_node_dies_and_may_come_back() {
+        let (mut nodes, start) = (Nodes::default(), Instant::now());
+        assert!(!nodes.heard(ONE, start));
+        assert_eq!(look_until(&mut nodes, start, 1, 30), [(11, ONE)]);
+        assert_eq!(nodes.count(), 0);
+        assert!(nodes.heard(ONE, start + Duration::from_secs(31)));
+        assert_eq!(nodes.count(), 1);
+        assert!(nodes.left(ONE) && !nodes.left(ONE));
+        assert_eq!(look_until(&mut nodes, start, 31, 60), []);
+    }
+
+    #[test]
+    fn who_stood_still_itself_buries_nobody() {
+        let (mut nodes, start) = (Nodes::default(), Instant::now());
+        nodes.heard(ONE, start);
+        assert_eq!(look_until(&mut nodes, start, 1, 2), []);
+        assert_eq!(look_until(&mut nodes, start, 60, 69), []);
+        assert_eq!(look_until(&mut nodes, start, 70, 90), [(71, ONE)]);
+    }
+}

@@ -1,0 +1,185 @@
+//! Following the store's log: what other nodes have stored and the fan-out did not bring.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use tutti_protocol::ids::DocumentId;
+
+use super::actor::Room;
+use super::exchange::random;
+use crate::document::Wanted;
+use crate::store::{Seen, StoreError, StoredDocument};
+
+/// Between two looks into the store while nothing is carried, at the least and at the most. With
+/// the time that storing takes, an edit is on the other nodes within two seconds.
+const LOOK_AFTER: Duration = Duration::from_millis(600);
+const LOOK_BEFORE: Duration = Duration::from_millis(1_200);
+
+/// While a node is lost that may only be cut off: for how long, and how often.
+const WHILE_LOST: Duration = Duration::from_secs(600);
+const LOOK_WHILE_LOST: Duration = Duration::from_secs(2);
+
+/// Between two looks for other reasons.
+const LOOK_AGAIN: Duration = Duration::from_millis(300);
+
+/// What a look has found.
+pub(super) struct News {
+    seen: Seen,
+    found: Result<Option<StoredDocument>, StoreError>,
+    /// In an index, how much is stored of each document of the project.
+    sizes: Option<Sizes>,
+}
+
+type Sizes = HashMap<DocumentId, u64>;
+
+/// How far the store has been read.
+#[derive(Default)]
+pub(super) struct Follow {
+    /// None while a look is under way.
+    seen: Option<Seen>,
+    /// Whether nothing is carried, so that there is always a next look.
+    is_needed: bool,
+    /// Until when a lost node may go on writing.
+    lost_until: Option<tokio::time::Instant>,
+    due: Option<tokio::time::Instant>,
+    /// In an index: as of the last look, while hints are not carried.
+    sizes: Option<Sizes>,
+}
+
+impl Follow {
+    /// A document that has been read, or that there is nothing stored of.
+    pub(super) fn after(stored: Option<&StoredDocument>) -> Self {
+        let mut seen = Seen::default();
+        if let Some(stored) = stored {
+            seen.note(stored);
+        }
+        Self {
+            seen: Some(seen),
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn due(&self) -> Option<tokio::time::Instant> {
+        // With a look under way, the next waits for its end.
+        self.due.filter(|_| self.seen.is_some())
+    }
+
+    fn look_in(&mut self, pause: Duration) {
+        let at = tokio::time::Instant::now() + pause;
+        self.due = Some(self.due.map_or(at, |due| due.min(at)));
+    }
+
+    /// Plans the next look where there has to be one.
+    fn look_regularly(&mut self) {
+        let now = tokio::time::Instant::now();
+        if self.is_needed {
+            let span = LOOK_BEFORE - LOOK_AFTER;
+            self.look_in(LOOK_AFTER + span.mul_f64(random()));
+        } else if self.lost_until.is_some_and(|until| now < until) {
+            self.look_in(LOOK_WHILE_LOST.mul_f64(0.75 + random() / 2.0));
+        } else {
+            self.lost_until = None;
+        }
+    }
+}
+
+impl Room {
+    /// Looks into the store once, soon.
+    pub(super) fn follow_store(&mut self) {
+        if self.registry.fanout.has_others() {
+            self.follow
+                .look_in(LOOK_AGAIN.mul_f64(0.2 + 0.8 * random()));
+        }
+    }
+
+    /// Looks into the store again and again.
+    pub(super) fn follow_until_back(&mut self) {
+        self.is_fresh = false;
+        self.follow.is_needed = true;
+        self.follow.look_regularly();
+    }
+
+    /// Looks again and again, but not for ever: a node that died writes nothing any more.
+    pub(super) fn follow_for_a_while(&mut self) {
+        self.follow.lost_until = Some(tokio::time::Instant::now() + WHILE_LOST);
+        self.follow.look_regularly();
+    }
+
+    pub(super) fn follow_no_more(&mut self) {
+        self.follow.is_needed = false;
+        self.follow.sizes = None;
+    }
+
+    /// The time for a look has come.
+    pub(super) fn on_follow(&mut self) {
+        self.follow.due = None;
+        // Who comes into a room that nobody is in has it looked up then.
+        if self.members.is_empty() && self.idle {
+            return;
+        }
+        let Some(seen) = self.follow.seen.take() else {
+            return;
+        };
+        let (registry, name, news) = (self.registry.clone(), self.name.clone(), self.news.clone());
+        let asks_sizes = self.follow.is_needed && self.name.document.is_index();
+        tokio::spawn(async move {
+            let found = registry.news(&name, &seen).await;
+            let sizes = match asks_sizes {
+                true => registry.store.documents(&name.project).await.ok(),
+                false => None,
+            };
+            let sizes = sizes.map(|sizes| {
+                let sizes = sizes.into_iter();
+                sizes.map(|size| (size.document, size.bytes)).collect()
+            });
+            // The room may have been unloaded meanwhile.
+            let _ = news.send(News { seen, found, sizes }).await;
+        });
+    }
+
+    pub(super) fn on_news(&mut self, news: News) {
+        let News {
+            mut seen,
+            found,
+            sizes,
+        } = news;
+        match found {
+            Ok(None) => {}
+            Ok(Some(stored)) => {
+                let mut any = false;
+                let log = stored.log.iter().map(|entry| &entry.update);
+                for update in stored.snapshot.iter().chain(log) {
+                    any |= self.integrate_elsewhere(update, Wanted::OnlyNew).news;
+                }
+                if any {
+                    metrics::counter!("tutti_fanout_from_store_total").increment(1);
+                }
+                seen.note(&stored);
+            }
+            Err(error) => {
+                tracing::debug!(room = %self.name, %error, "the store cannot be followed");
+                self.follow.look_in(LOOK_BEFORE);
+            }
+        }
+        if let Some(sizes) = sizes.filter(|_| self.follow.is_needed) {
+            self.hint_at_growth(sizes);
+        }
+        self.follow.seen = Some(seen);
+        self.follow.look_regularly();
+    }
+
+    /// Tells the members of an index which documents other nodes have written to, as far as the
+    /// store shows. A compaction looks like an edit, which only makes somebody look in vain.
+    fn hint_at_growth(&mut self, sizes: Sizes) {
+        if let Some(before) = &self.follow.sizes {
+            let changed: Vec<DocumentId> = sizes
+                .iter()
+                .filter(|(document, bytes)| before.get(*document) != Some(*bytes))
+                .filter(|(document, _)| !document.is_index())
+                .map(|(document, _)| document.clone())
+                .collect();
+            self.tell_changed(&changed);
+        }
+        self.follow.sizes = Some(sizes);
+    }
+}
