@@ -1,0 +1,109 @@
+//! What delivering an edit costs the server: people who type in rooms, on one node or on several
+//! over a Redis, and the processor time that the nodes take for each update they deliver.
+//!
+//! `cargo run --release -p tutti-bench --bin load -- --nodes 2`
+#![allow(clippy::print_stdout)] // The figures are what this is for.
+
+mod clients;
+mod node;
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use clap::Parser;
+
+use node::{Node, Redis};
+
+/// How much is typed, and where.
+#[derive(Debug, Clone, Parser)]
+struct Args {
+    /// Server processes; more than one work over a Redis that is started for it.
+    #[arg(long, default_value_t = 1)]
+    nodes: usize,
+    /// Documents that people are in.
+    #[arg(long, default_value_t = 20)]
+    rooms: usize,
+    /// People in each of them, spread over the nodes.
+    #[arg(long, default_value_t = 10)]
+    clients: usize,
+    /// Keys a second of each.
+    #[arg(long, default_value_t = 20)]
+    keys: u32,
+    /// How long.
+    #[arg(long, default_value_t = 15)]
+    seconds: u64,
+    /// For the processes that this one starts.
+    #[arg(long, hide = true)]
+    serve: Option<String>,
+    /// The same.
+    #[arg(long, hide = true)]
+    redis: Option<String>,
+}
+
+fn main() -> Result<()> {
+    let args = Args::parse();
+    let runtime = tokio::runtime::Runtime::new()?;
+    match &args.serve {
+        Some(dir) => runtime.block_on(node::serve(dir, args.redis.as_deref())),
+        None => runtime.block_on(measure(&args)),
+    }
+}
+
+async fn measure(args: &Args) -> Result<()> {
+    ensure!(args.nodes > 0, "there must be a node");
+    let dir = tempfile::tempdir()?;
+    let redis = match args.nodes {
+        1 => None,
+        _ => Some(Redis::start()?),
+    };
+    let url = redis.as_ref().map(Redis::url);
+    let nodes = (0..args.nodes)
+        .map(|_| Node::start(dir.path(), url.as_deref()))
+        .collect::<Result<Vec<Node>>>()?;
+    // Nodes know each other by signs of life, once a second.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+
+    let addresses: Vec<_> = nodes.iter().map(Node::addr).collect();
+    let crowd = clients::Crowd::join(&addresses, args.rooms, args.clients).await?;
+    let before = used(&nodes)?;
+    let redis_before = redis.as_ref().map(Redis::used).transpose()?;
+    let typed = crowd.type_for(args.keys, args.seconds).await?;
+    let after = used(&nodes)?;
+    let took = after.saturating_sub(before);
+
+    let expected = typed.sent * (args.clients as u64 - 1);
+    println!(
+        "{} nodes, {} rooms, {} people each, {} keys a second, {} s",
+        args.nodes, args.rooms, args.clients, args.keys, args.seconds
+    );
+    println!("updates typed           {:>10}", typed.sent);
+    println!(
+        "updates delivered       {:>10} of {expected}",
+        typed.delivered
+    );
+    println!(
+        "processor time          {:>10.2} s in all nodes",
+        took.as_secs_f64()
+    );
+    println!(
+        "for each delivered one  {:>10.1} µs",
+        took.as_secs_f64() * 1e6 / typed.delivered as f64
+    );
+    println!(
+        "median and 99 % latency {:>7.1} ms {:>7.1} ms",
+        typed.median_ms, typed.p99_ms
+    );
+    if let (Some(redis), Some(before)) = (&redis, redis_before) {
+        let redis = redis.used()?.saturating_sub(before);
+        println!("Redis beside them       {:>10.2} s", redis.as_secs_f64());
+    }
+    Ok(())
+}
+
+fn used(nodes: &[Node]) -> Result<Duration> {
+    nodes
+        .iter()
+        .map(Node::used)
+        .sum::<Result<Duration>>()
+        .context("the system does not tell how much processor time a node took")
+}

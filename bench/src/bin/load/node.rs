@@ -1,0 +1,161 @@
+//! The processes that are measured.
+
+use std::io::{BufRead, BufReader};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use futures_util::future::BoxFuture;
+use tutti_protocol::ids::ProjectId;
+use tutti_protocol::role::Role;
+use tutti_server::fanout::{FanOut, LocalFanOut, RedisFanOut};
+use tutti_server::limits::Limits;
+use tutti_server::rooms::Rooms;
+use tutti_server::store::SqliteStore;
+use tutti_server::ws::{self, Authorize, Denied, Grant, GrantId, WsState};
+
+/// A node. It ends when this is dropped.
+pub(crate) struct Node {
+    process: Child,
+    addr: SocketAddr,
+}
+
+impl Node {
+    pub(crate) fn start(dir: &Path, redis: Option<&str>) -> Result<Self> {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.arg("--serve").arg(dir).stdout(Stdio::piped());
+        if let Some(url) = redis {
+            command.args(["--redis", url]);
+        }
+        let mut process = command.spawn()?;
+        let output = process.stdout.take().context("no output")?;
+        let mut line = String::new();
+        BufReader::new(output).read_line(&mut line)?;
+        let addr = line.trim().parse().context("the node does not start")?;
+        Ok(Self { process, addr })
+    }
+
+    pub(crate) fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// The processor time it has taken so far.
+    pub(crate) fn used(&self) -> Result<Duration> {
+        used(self.process.id())
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        end(&mut self.process);
+    }
+}
+
+/// A Redis of this run's own.
+pub(crate) struct Redis {
+    process: Child,
+    port: u16,
+}
+
+impl Redis {
+    pub(crate) fn start() -> Result<Self> {
+        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
+            .local_addr()?
+            .port();
+        let process = Command::new("redis-server")
+            .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
+            .args(["--save", "", "--appendonly", "no"])
+            .stdout(Stdio::null())
+            .spawn()
+            .context("redis-server does not run here; `cargo xtask setup` installs it")?;
+        let redis = Self { process, port };
+        for _ in 0..200 {
+            if TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok() {
+                return Ok(redis);
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        bail!("redis-server does not start");
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    pub(crate) fn used(&self) -> Result<Duration> {
+        used(self.process.id())
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        end(&mut self.process);
+    }
+}
+
+fn end(process: &mut Child) {
+    // One that has ended already is what we want.
+    let _ = process.kill();
+    let _ = process.wait();
+}
+
+/// The processor time of a process, by Linux's `/proc`.
+fn used(process: u32) -> Result<Duration> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat"))?;
+    let (_, fields) = stat.rsplit_once(')').context("not as expected")?;
+    let ticks = fields
+        .split_whitespace()
+        .skip(11)
+        .take(2)
+        .map(str::parse::<u64>)
+        .sum::<Result<u64, _>>()?;
+    // USER_HZ is 100 on every Linux that Rust runs on.
+    Ok(Duration::from_millis(ticks * 10))
+}
+
+/// Lets everybody in.
+struct Everybody;
+
+impl Authorize for Everybody {
+    fn authorize<'a>(
+        &'a self,
+        _: &'a ProjectId,
+        _: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<Grant, Denied>> {
+        Box::pin(std::future::ready(Ok(Grant {
+            role: Role::Editor,
+            grant_id: GrantId::new("everybody"),
+            expires_at: None,
+        })))
+    }
+}
+
+/// Is a node: on the store of a directory that others may share.
+pub(crate) async fn serve(dir: &str, redis: Option<&str>) -> Result<()> {
+    let store = SqliteStore::open(&Path::new(dir).join("documents.db"))?;
+    let fanout: Arc<dyn FanOut> = match redis {
+        Some(url) => Arc::new(RedisFanOut::start(
+            url.parse().map_err(anyhow::Error::msg)?,
+        )?),
+        None => Arc::new(LocalFanOut::new()),
+    };
+    let router = ws::router(WsState {
+        rooms: Rooms::new(Arc::new(store), fanout, Limits::default()),
+        authorize: Arc::new(Everybody),
+    });
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    println!("{}", listener.local_addr()?);
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(
+        axum::serve::ListenerExt::tap_io(listener, |stream| {
+            // As the server itself does.
+            let _ = stream.set_nodelay(true);
+        }),
+        service,
+    )
+    .await?;
+    Ok(())
+}
