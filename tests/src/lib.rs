@@ -7,6 +7,7 @@
 //! | module | stands for |
 //! | --- | --- |
 //! | [`server`] | a `tutti-server` process, to be killed and started again |
+//! | [`redis`] | a `redis-server` process, likewise |
 //! | [`cable`] | the way to the server, which can be cut |
 //! | [`cli`] | `tutti share`, `join`, `status` … |
 //! | [`rest`] | the server's REST interface |
@@ -31,6 +32,7 @@ pub mod editor;
 pub mod node;
 pub mod project;
 pub mod readme;
+pub mod redis;
 pub mod rest;
 pub mod scene;
 pub mod seat;
