@@ -2,7 +2,8 @@
 //!
 //! The rules are those of git: the file nearest to a path decides, the last matching line in it
 //! wins, and what lies in an ignored directory is ignored. A `.tuttiignore` is stronger than a
-//! `.gitignore` beside it.
+//! `.gitignore` beside it. Weakest of all is what every editor's own files are kept out by: a line
+//! such as `!*~` lets them in.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -15,6 +16,10 @@ use super::tree::{Found, Tree};
 
 /// The files that hold rules, the stronger first.
 const RULE_FILES: [&str; 2] = [".tuttiignore", ".gitignore"];
+
+/// What editors leave beside a file while it is being edited: Emacs' auto-saves, locks and backups,
+/// and Vim's swap files and the file with which it tries whether it may write.
+const EDITORS_OWN: [&str; 5] = [r"\#*\#", r".\#*", "*~", ".*.sw?", "4913"];
 
 /// The rules, read as they are needed and kept until [`Ignores::forget`].
 #[derive(Debug)]
@@ -136,6 +141,11 @@ fn outer_rules(root: &Path) -> Vec<Gitignore> {
     let mut builder = GitignoreBuilder::new(root);
     if let Some(path) = ignore::gitignore::gitconfig_excludes_path() {
         builder.add(path);
+    }
+    rules.extend(builder.build());
+    let mut builder = GitignoreBuilder::new(root);
+    for line in EDITORS_OWN {
+        builder.add_line(None, line).expect("a rule as git has it");
     }
     rules.extend(builder.build());
     rules

@@ -312,3 +312,26 @@ fn what_a_killed_bridge_was_writing_is_taken_away() {
     let kept: Vec<String> = ada.recovered().into_values().collect();
     assert_eq!(kept, ["somebody's\n"]);
 }
+
+#[test]
+fn what_editors_leave_beside_a_file_is_not_shared() {
+    let mut hub = Hub::new();
+    let own = [
+        "#a.txt#",
+        ".#a.txt",
+        "a.txt~",
+        ".a.txt.swp",
+        "4913",
+        "b/#c#",
+    ];
+    let mut ada = Here::with(&[("a.txt", b"1\n")]);
+    for name in own {
+        ada.write(name, "unsaved\n");
+    }
+    ada.sync(&mut hub);
+    assert_eq!(hub.entries().len(), 1);
+    ada.write(".tuttiignore", "!*~\n");
+    ada.sync(&mut hub);
+    assert_eq!(hub.text("a.txt~"), "unsaved\n");
+    assert_eq!(hub.entries().len(), 3);
+}
