@@ -24,6 +24,7 @@ impl Project {
                 self.mirror_ready(owner, index, changes);
             }
             News::Failed(error) => {
+                self.disk_ended = true;
                 self.now_ready();
                 self.progress.end("not connected");
                 self.tell_once(Severity::Error, &error.to_string());
@@ -45,6 +46,18 @@ impl Project {
             }
             News::Trouble(error) => self.tell_once(Severity::Warning, &error.to_string()),
         }
+    }
+
+    /// An error of Tutti's own has ended the mirror. Whoever could not open it has told so already.
+    pub(super) fn without_disk(&mut self) {
+        self.now_ready();
+        self.progress.end("not connected");
+        self.tell_once(
+            Severity::Error,
+            "Tutti has stopped to look after this directory because of an error of its own: what \
+             others write does not reach your files, and new files are not shared; restart the \
+             language server, and please report what its log says",
+        );
     }
 
     fn mirror_ready(&mut self, owner: bool, index: Option<Stored>, changes: Option<DiskChanges>) {

@@ -67,6 +67,7 @@ pub(super) struct Project {
     link_ended: bool,
     pub(super) disk: Disk,
     disk_news: mpsc::Receiver<News>,
+    pub(super) disk_ended: bool,
     pub(super) disk_changes: Option<DiskChanges>,
     pub(super) owner: bool,
     /// Where the journals of open documents are kept.
@@ -116,6 +117,8 @@ pub(super) struct Project {
 pub(super) enum Input {
     Link(link::Event),
     Disk(Box<News>),
+    /// The mirror has ended, and nobody had asked for that.
+    DiskEnded,
     Changes(Changes),
     Due,
 }
@@ -155,6 +158,7 @@ impl Project {
             link_ended: false,
             disk,
             disk_news,
+            disk_ended: false,
             disk_changes: None,
             owner: false,
             journals: None,
@@ -197,7 +201,13 @@ impl Project {
                     None => self.link_ended = true,
                 },
                 () = self.clock.sleep_until(due) => return Input::Due,
-                Some(news) = self.disk_news.recv() => return Input::Disk(Box::new(news)),
+                news = self.disk_news.recv(), if !self.disk_ended => match news {
+                    Some(news) => return Input::Disk(Box::new(news)),
+                    None => {
+                        self.disk_ended = true;
+                        return Input::DiskEnded;
+                    }
+                },
                 changes = changed(&mut self.disk_changes) => return Input::Changes(changes),
             }
         }
@@ -208,6 +218,7 @@ impl Project {
         match input {
             Input::Link(event) => self.link_event(event),
             Input::Disk(news) => self.disk_news(*news),
+            Input::DiskEnded => self.without_disk(),
             Input::Changes(changes) => self.disk.give(Task::FilesChanged(changes)),
             Input::Due => self.time_passed(),
         }
