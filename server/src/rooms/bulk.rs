@@ -14,6 +14,7 @@ use yrs::{ReadTxn, StateVector, Transact};
 
 use super::{Registry, RoomError, Rooms};
 use crate::document::{Document, Wanted};
+use crate::fanout::{Message, Topic};
 use crate::store::{Append, StoreError};
 use crate::update::EMPTY;
 
@@ -174,6 +175,13 @@ async fn add_new(
     let new: HashSet<DocumentId> = new.collect();
     if !batch.is_empty() {
         registry.store.append(batch).await?;
+    }
+    // Another node may have such a document open already, and empty.
+    if registry.fanout.has_others() {
+        for document in &new {
+            let topic = Topic::Room(room(document));
+            registry.fanout.publish(&topic, None, Message::Stored);
+        }
     }
     Ok(new)
 }

@@ -3,6 +3,8 @@
 use std::time::{Duration, Instant};
 
 use tutti_server::limits::Limits;
+use tutti_server::rooms::Have;
+use yrs::{ReadTxn, Text, Transact};
 
 use crate::client::{Client, doc, state};
 use crate::redis_server::{Kind, RedisServer};
@@ -137,4 +139,26 @@ async fn what_anybody_else_writes_to_redis_is_passed_over() {
     ada.until_saved().await;
     let mut bo = Client::yws(&one, "p/d", EDITOR, doc()).await;
     bo.until_text("mine still").await;
+}
+
+/// What is written in bulk, past the rooms, reaches who has such a document open on another node.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_node_takes_in_in_bulk_reaches_the_others() {
+    let (redis, shared) = (RedisServer::start(Kind::Single), Shared::new());
+    let one = Server::start(shared.path(), &redis.url(), Limits::default()).await;
+    let two = Server::start(shared.path(), &redis.url(), Limits::default()).await;
+    one.until_connected().await;
+    two.until_connected().await;
+    let mut bo = Client::yws(&two, "p/d", EDITOR, doc()).await;
+    bo.until_synced().await;
+    let whole = {
+        let doc = doc();
+        let content = doc.get_or_insert_text("content");
+        content.push(&mut doc.transact_mut(), "in bulk");
+        doc.transact().encode_diff_v1(&yrs::StateVector::default())
+    };
+    let asked = vec![("d".parse().unwrap(), Have::State(whole.into()))];
+    let project = "p".parse().unwrap();
+    one.rooms().exchange(&project, asked).await.unwrap();
+    bo.until_text("in bulk").await;
 }
