@@ -4,45 +4,35 @@
 //! processes write one file. When it has ended, the owner takes in what the server has not
 //! confirmed.
 
-use std::fs::{File, TryLockError};
 use std::io;
 
 use cap_fs_ext::DirExt;
-use cap_std::fs::{Dir, OpenOptions};
+use cap_std::fs::Dir;
 use tutti_protocol::ids::DocumentId;
 
+use super::claim::Claim;
 use super::effect::Effect;
 use super::state::{Record, StateStore};
 use super::{Mirror, MirrorError, doing};
 
 /// The directory of the guests, in `.tutti`.
 pub(super) const GUESTS: &str = "guests";
-const LOCK_FILE: &str = "lock";
 
 /// A guest's own replicas.
 #[derive(Debug)]
 pub(super) struct GuestStore {
     store: StateStore,
     /// Tells the owner that this guest lives.
-    _lock: File,
+    _claim: Claim,
 }
 
 impl GuestStore {
     pub(super) fn new(guests: &Dir) -> io::Result<Self> {
-        loop {
-            let name = format!("{:016x}", fastrand::u64(..));
-            guests.create_dir(&name)?;
-            let dir = guests.open_dir_nofollow(&name)?;
-            let lock = open_lock(&dir)?;
-            lock.lock()?;
-            // An owner that was just starting may have taken it for a store left behind.
-            if guests.symlink_metadata(&name).is_ok() {
-                return Ok(Self {
-                    store: StateStore::beneath(dir),
-                    _lock: lock,
-                });
-            }
-        }
+        let (dir, claim) = Claim::new_in(guests)?;
+        Ok(Self {
+            store: StateStore::beneath(dir),
+            _claim: claim,
+        })
     }
 
     pub(super) fn load(&self, document: &DocumentId) -> io::Result<Option<Record>> {
@@ -64,12 +54,6 @@ impl GuestStore {
     }
 }
 
-fn open_lock(dir: &Dir) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.write(true).create(true);
-    Ok(dir.open_with(LOCK_FILE, &options)?.into_std())
-}
-
 impl Mirror {
     /// Takes in what guests that have ended left unconfirmed.
     pub(super) fn take_in_guests(&mut self) -> Result<(), MirrorError> {
@@ -78,14 +62,10 @@ impl Mirror {
             let Ok(dir) = self.guests.open_dir_nofollow(&name) else {
                 continue;
             };
-            let lock = doing("locking a guest's store", open_lock(&dir))?;
-            match lock.try_lock() {
-                Ok(()) => {}
-                Err(TryLockError::WouldBlock) => continue,
-                Err(TryLockError::Error(error)) => {
-                    return doing("locking a guest's store", Err(error));
-                }
-            }
+            let claim = doing("locking a guest's store", Claim::to_left(&dir))?;
+            let Some(_claim) = claim else {
+                continue;
+            };
             self.take_in(&StateStore::beneath(dir))?;
             let removed = self.guests.remove_dir_all(&name);
             doing("removing a guest's store", removed)?;
@@ -103,10 +83,7 @@ impl Mirror {
             let Ok(dir) = self.guests.open_dir_nofollow(&name) else {
                 continue;
             };
-            let Ok(lock) = open_lock(&dir) else {
-                continue;
-            };
-            let lives = matches!(lock.try_lock(), Err(TryLockError::WouldBlock));
+            let lives = matches!(Claim::to_left(&dir), Ok(None));
             if lives && StateStore::beneath(dir).is_marked_open(document) {
                 return Ok(true);
             }

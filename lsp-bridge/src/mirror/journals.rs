@@ -9,7 +9,7 @@
 //! bytes of its SHA-256. One that was cut ends before the first entry that does not add up.
 
 use std::collections::HashMap;
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::io::{self, Write};
 use std::time::{Duration, SystemTime};
 
@@ -18,12 +18,12 @@ use cap_std::fs::{Dir, OpenOptions};
 use tutti_engine::Left;
 use tutti_protocol::ids::DocumentId;
 
+use super::claim::Claim;
 use super::merge::new_client_id;
 use super::state::{document_of, hash, stem};
 use super::tree::{Private, read_small, write_atomically};
 
 const JOURNALS: &str = "journals";
-const LOCK_FILE: &str = "lock";
 const SUFFIX: &str = ".journal";
 const MAGIC: &[u8] = b"tutti journal 1\n";
 /// Of an entry: its length, and as many bytes of its hash.
@@ -39,7 +39,7 @@ const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 pub struct Journals {
     dir: Dir,
     /// Tells the other bridges that this one lives.
-    _lock: File,
+    _claim: Claim,
 }
 
 /// The journal of one document, while its editor shows it.
@@ -62,17 +62,8 @@ impl Journals {
     pub(super) fn open(private: &Private) -> io::Result<(Self, LeftBehind)> {
         let all = private.subdirectory(JOURNALS)?;
         let left = LeftBehind::read(&all)?;
-        loop {
-            let name = format!("{:016x}", fastrand::u64(..));
-            all.create_dir(&name)?;
-            let dir = all.open_dir_nofollow(&name)?;
-            let lock = open_lock(&dir)?;
-            lock.lock()?;
-            // Another bridge that was just starting may have taken it for one left behind.
-            if all.symlink_metadata(&name).is_ok() {
-                return Ok((Self { dir, _lock: lock }, left));
-            }
-        }
+        let (dir, claim) = Claim::new_in(&all)?;
+        Ok((Self { dir, _claim: claim }, left))
     }
 
     /// Begins the journal of a document, in the place of an earlier one.
@@ -120,12 +111,9 @@ impl LeftBehind {
             let Ok(dir) = all.open_dir_nofollow(entry.file_name()) else {
                 continue;
             };
-            let lock = open_lock(&dir)?;
-            match lock.try_lock() {
-                Ok(()) => {}
-                Err(TryLockError::WouldBlock) => continue,
-                Err(TryLockError::Error(error)) => return Err(error),
-            }
+            let Some(_claim) = Claim::to_left(&dir)? else {
+                continue;
+            };
             let (documents, is_old) = contents(&dir)?;
             if documents.is_empty() || is_old {
                 all.remove_dir_all(entry.file_name())?;
@@ -173,12 +161,6 @@ fn contents(dir: &Dir) -> io::Result<(Vec<DocumentId>, bool)> {
     }
     let age = SystemTime::now().duration_since(newest);
     Ok((documents, age.is_ok_and(|age| age > KEPT)))
-}
-
-fn open_lock(dir: &Dir) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).follow(FollowSymlinks::No);
-    Ok(dir.open_with(LOCK_FILE, &options)?.into_std())
 }
 
 fn journal_name(document: &DocumentId) -> String {
