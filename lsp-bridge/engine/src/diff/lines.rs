@@ -1,6 +1,6 @@
 //! What stands in the place of changed lines: which new line is which old one, changed.
 
-use super::{CHARACTER_DIFF_LIMIT, by_characters};
+use super::{CHARACTER_DIFF_LIMIT, by_characters, chars};
 use crate::patch::{Patch, Splice};
 
 /// How many pairs of lines are compared at most.
@@ -29,10 +29,6 @@ pub(super) fn by_pairs(old: &[&str], new: &[&str], offset: usize, patch: &mut Pa
         }
         (next_old, next_new) = (old_line + 1, new_line + 1);
     }
-}
-
-fn chars(lines: &[&str]) -> usize {
-    lines.iter().map(|line| line.chars().count()).sum()
 }
 
 /// The lines that are one, in ascending order: those that together have most in common.

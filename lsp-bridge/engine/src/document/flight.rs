@@ -237,8 +237,7 @@ impl Document {
     pub(super) fn skipped(&mut self, now: Millis, effects: &mut Vec<Effect>) {
         let version = self.version;
         let is_done = |flight: &Flight| flight.accepted && flight.version == version;
-        let checks = !(self.dialect.version_0_is_unchecked && version == 0);
-        if !checks && self.flight.as_ref().is_some_and(is_done) {
+        if self.dialect.does_all(version) && self.flight.as_ref().is_some_and(is_done) {
             return self.found_deaf(effects);
         }
         if let Some(flight) = self.drop_flight() {
