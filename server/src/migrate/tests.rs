@@ -206,18 +206,19 @@ async fn an_interrupted_copy_goes_on_and_is_served_by_nobody_meanwhile() {
     let dropped = {
         let (from, to) = (from.clone(), to.clone());
         let (told, mut tell) = tokio::sync::mpsc::unbounded_channel();
+        let (abort, aborted) = std::sync::mpsc::channel::<()>();
         let copying = tokio::spawn(async move {
             migrate(&from, &to, move |line| {
                 let _ = told.send(line.to_owned());
                 // It is ended here, between two steps.
-                tokio::task::block_in_place(|| {
-                    std::thread::sleep(std::time::Duration::from_millis(50))
-                });
+                let ended = tokio::task::block_in_place(|| aborted.recv());
+                assert!(ended.is_err(), "nothing is sent");
             })
             .await
         });
         assert_eq!(tell.recv().await.unwrap(), "alpha ♪: 4 documents");
         copying.abort();
+        drop(abort);
         copying.await
     };
     assert!(dropped.unwrap_err().is_cancelled());

@@ -63,13 +63,8 @@ async fn two() -> Two {
 async fn a_lost_message_is_missed_when_the_next_one_comes() {
     let mut two = two().await;
     for round in 0..5 {
-        let before = two.proxy.swallowed();
-        two.proxy.swallow(1_000);
-        two.ada.push(&format!("[lost {round}]")).await;
-        while two.proxy.swallowed() == before {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-        two.proxy.swallow(0);
+        let lost = format!("[lost {round}]");
+        two.proxy.swallow_what(two.ada.push(&lost)).await;
         let began = Instant::now();
         two.ada.push(&format!("[next {round}]")).await;
         two.bo.until_text(&two.ada.text()).await;
@@ -83,13 +78,7 @@ async fn a_lost_message_is_missed_when_the_next_one_comes() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lost_message_is_found_though_nothing_follows_it() {
     let mut two = two().await;
-    let before = two.proxy.swallowed();
-    two.proxy.swallow(1_000);
-    two.ada.push("[lost]").await;
-    while two.proxy.swallowed() == before {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
-    two.proxy.swallow(0);
+    two.proxy.swallow_what(two.ada.push("[lost]")).await;
     let began = Instant::now();
     two.bo.until_text(&two.ada.text()).await;
     let took = began.elapsed();

@@ -1,12 +1,14 @@
 //! A wire between a node and Redis that can be cut, that swallows messages and is slow.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+
+use crate::client::PATIENCE;
 
 pub(crate) struct Proxy {
     pub(crate) port: u16,
@@ -18,7 +20,7 @@ struct Wire {
     to: u16,
     /// Of 1,000 messages, how many are swallowed.
     swallows: AtomicU32,
-    swallowed: AtomicUsize,
+    swallowed: watch::Sender<usize>,
     /// The most that a message is kept back, in milliseconds.
     delay_ms: AtomicU32,
     is_cut: AtomicBool,
@@ -33,7 +35,7 @@ impl Proxy {
         let wire = Arc::new(Wire {
             to,
             swallows: AtomicU32::new(0),
-            swallowed: AtomicUsize::new(0),
+            swallowed: watch::channel(0).0,
             delay_ms: AtomicU32::new(0),
             is_cut: AtomicBool::new(false),
             cuts: watch::channel(0).0,
@@ -63,8 +65,20 @@ impl Proxy {
         self.wire.delay_ms.store(most_ms, Ordering::SeqCst);
     }
 
+    /// How many messages have not arrived.
     pub(crate) fn swallowed(&self) -> usize {
-        self.wire.swallowed.load(Ordering::SeqCst)
+        *self.wire.swallowed.borrow()
+    }
+
+    /// Swallows all messages until one has come that was on its way or is sent by `send`.
+    pub(crate) async fn swallow_what<T>(&self, send: impl Future<Output = T>) -> T {
+        let mut swallowed = self.wire.swallowed.subscribe();
+        self.swallow(1_000);
+        let sent = send.await;
+        let waited = tokio::time::timeout(PATIENCE, swallowed.changed()).await;
+        waited.expect("a message comes").expect("the proxy lives");
+        self.swallow(0);
+        sent
     }
 
     /// Ends the connections; new ones come to nothing until [`Proxy::mend`].
@@ -119,7 +133,7 @@ impl Wire {
                 let swallows = is_message(&value)
                     && random.u32(..1_000) < self.swallows.load(Ordering::SeqCst);
                 if swallows {
-                    self.swallowed.fetch_add(1, Ordering::SeqCst);
+                    self.swallowed.send_modify(|swallowed| *swallowed += 1);
                 } else {
                     out.extend(value);
                 }
