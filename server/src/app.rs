@@ -1,6 +1,7 @@
 //! Puts the parts together and runs them until they are told to stop.
 
 pub(crate) mod data_dir;
+mod linger;
 mod serve;
 mod start;
 pub(crate) mod storage;

@@ -17,6 +17,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 
+use super::linger::Linger;
 use crate::api;
 
 /// How long a request may take until its answer begins. Sockets are requests that end at once.
@@ -87,7 +88,7 @@ async fn converse(stream: TcpStream, peer: SocketAddr, mut serving: Serving) {
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(serving.head_timeout)
-        .serve_connection(TokioIo::new(stream), service)
+        .serve_connection(TokioIo::new(Linger::new(stream)), service)
         .with_upgrades();
     let mut connection = pin!(connection);
     let ended = tokio::select! {
