@@ -38,8 +38,13 @@ impl Person {
 
     /// Runs it, and checks that it fails with one sentence, which is returned.
     fn fails(&self, dir: &Path, words: &[&str]) -> String {
+        self.fails_with(1, dir, words)
+    }
+
+    /// The same with this exit code.
+    fn fails_with(&self, code: i32, dir: &Path, words: &[&str]) -> String {
         let output = self.tutti(dir, words);
-        assert_eq!(output.status.code(), Some(1), "{words:?} {output:?}");
+        assert_eq!(output.status.code(), Some(code), "{words:?} {output:?}");
         assert!(output.stdout.is_empty(), "{words:?} {output:?}");
         let said = String::from_utf8(output.stderr).unwrap();
         assert_eq!(said.lines().count(), 1, "{words:?} {said}");
@@ -73,10 +78,6 @@ fn each_mistake_is_one_sentence_that_says_what_to_do() {
         ),
         (&["leave"], &["no project found"]),
         (&["link", "--role", "editor"], &["no project found"]),
-        (
-            &["join", "hello"],
-            &["not a Tutti link", "/p/PROJECT#TOKEN"],
-        ),
         (&["join", &link], &["no Tutti server answers", &nowhere]),
         (&["share", "missing"], &["missing cannot be shared"]),
         (
@@ -93,6 +94,10 @@ fn each_mistake_is_one_sentence_that_says_what_to_do() {
         for part in *parts {
             assert!(said.contains(part), "{words:?} says: {said}");
         }
+    }
+    let said = person.fails_with(2, dir.path(), &["join", "hello"]);
+    for part in ["not a Tutti link", "/p/PROJECT#TOKEN"] {
+        assert!(said.contains(part), "{said}");
     }
     let said = person.fails(dir.path(), &["join", &link]);
     assert!(!said.contains("--server"), "join has no such flag: {said}");

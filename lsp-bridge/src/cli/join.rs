@@ -259,7 +259,7 @@ async fn write(
     entries: BTreeMap<DocumentId, FileEntry>,
     condition: Condition,
 ) -> anyhow::Result<()> {
-    let effects = workspace.mirror.index_changed(entries)?;
+    let effects = workspace.mirror.index_changed(entries, true)?;
     workspace.carry_out(effects, "Downloading").await?;
     if condition == Condition::Merged {
         let effects = workspace.mirror.files_changed(&Changes::everything())?;

@@ -18,6 +18,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use tutti_protocol::link::LinkError;
 use url::Url;
 
 pub use identity::shown_name;
@@ -25,6 +26,9 @@ pub use output::sentence;
 
 /// Where a server is looked for when none is named.
 const DEFAULT_SERVER: &str = "http://127.0.0.1:4400";
+
+/// The exit code for words that make no sense; clap has the same.
+const WRONG_USAGE: u8 = 2;
 
 /// Edit the same code together, each in the editor that they already use.
 #[derive(Debug, Parser)]
@@ -68,7 +72,10 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(error) if error.is::<output::NotRead>() => ExitCode::SUCCESS,
         Err(error) => {
             output::error(&error);
-            ExitCode::FAILURE
+            match error.is::<LinkError>() {
+                true => ExitCode::from(WRONG_USAGE),
+                false => ExitCode::FAILURE,
+            }
         }
     }
 }

@@ -33,10 +33,11 @@ pub(super) fn run() -> anyhow::Result<()> {
         ),
     };
     let id = &project.id;
+    let server = project.server.as_str().trim_end_matches('/');
     let name = name.map_or(id.to_string(), |name| format!("{name} ({id})"));
     output::line(format_args!("Project    {name}"))?;
     output::line(format_args!("Directory  {}", project.root.display()))?;
-    output::line(format_args!("Server     {}: {connection}", project.server))?;
+    output::line(format_args!("Server     {server}  {connection}"))?;
     lines(&survey(&project.root)?, role)
         .into_iter()
         .try_for_each(output::line)
