@@ -83,6 +83,18 @@ pub fn refine(old: &Rope, patch: &Patch) -> Patch {
     whole_line_ends(old, out)
 }
 
+/// One replacement from where the two texts begin to differ to where they end to: of texts that have
+/// nothing to do with each other, what they have in common in between means nothing.
+pub fn replacement(old: &Rope, new: &Rope) -> Patch {
+    let (prefix, suffix) = common_ends(old, new);
+    let splice = Splice {
+        at: prefix,
+        delete: old.len_chars() - suffix - prefix,
+        insert: new.slice(prefix..new.len_chars() - suffix).to_string(),
+    };
+    whole_line_ends(old, Patch::from(splice))
+}
+
 /// How many characters both texts share at the start, and, of what is left, at the end.
 fn common_ends(old: &Rope, new: &Rope) -> (usize, usize) {
     let shorter = old.len_bytes().min(new.len_bytes());

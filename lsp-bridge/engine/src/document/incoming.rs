@@ -6,7 +6,7 @@ use super::alignment::Alignment;
 use super::changes::{EARLY_MS, Replayed, replay};
 use super::flight::Flight;
 use super::{Document, Effect, Millis, ends_with_newline, same_text};
-use crate::diff::diff;
+use crate::diff::{diff, diff_lines};
 use crate::explain::{Expected, Explanation, explain};
 use crate::patch::{Patch, Side, Splice};
 use crate::position::Change;
@@ -214,7 +214,7 @@ impl Document {
         if same_text(&self.shown, self.view(), self.keeps_newline()) {
             return;
         }
-        let typed = diff(self.view(), &self.shown);
+        let typed = diff_lines(self.view(), &self.shown);
         self.write(&typed, effects);
         self.alignment = Alignment::Same;
     }

@@ -14,10 +14,12 @@ use crate::replica::{BadUpdate, Mark, Replica, bad, read_marks, write_marks};
 const FLIGHT_AS_BEFORE: u8 = 0;
 const FLIGHT_IS: u8 = 1;
 
-/// Which edit was under way when the journal was written last.
+/// What the journal says, as it was written last.
 #[derive(Debug, Default)]
 pub(super) struct Journaled {
     flight: Option<EditId>,
+    /// The editor shows a text that is not made of the document; see `Document::is_foreign`.
+    is_foreign: bool,
 }
 
 /// What a journal ends with.
@@ -26,7 +28,7 @@ pub struct Left {
     /// All that the bridge had of the document: an update in v1 encoding.
     pub state: Vec<u8>,
     /// What the editor may have shown, each for [`Document::open`]'s `base`: without the edit that
-    /// was under way, and with it.
+    /// was under way, and with it. Nothing if it showed a text that is not made of the document.
     pub shown: Vec<Vec<u8>>,
 }
 
@@ -37,10 +39,7 @@ impl Document {
     pub fn begin_journal(&mut self) -> Vec<u8> {
         self.journaled = Journaled::default();
         let start = self.main.begin_journal();
-        let mut bytes = Vec::new();
-        bytes.write_buf(start);
-        self.write_flight(&mut bytes);
-        bytes
+        self.entry(start)
     }
 
     /// What has happened since the last entry: to be written before anyone hears of it. Nothing if
@@ -48,13 +47,21 @@ impl Document {
     pub fn journal_entry(&mut self) -> Option<Vec<u8>> {
         let news = self.main.news();
         let flight = self.flight.as_ref().map(|flight| flight.id);
-        if news.is_none() && self.journaled.flight == flight {
+        let as_before =
+            self.journaled.flight == flight && self.journaled.is_foreign == self.is_foreign;
+        if news.is_none() && as_before {
             return None;
         }
+        Some(self.entry(news.unwrap_or_default()))
+    }
+
+    fn entry(&mut self, news: Vec<u8>) -> Vec<u8> {
         let mut bytes = Vec::new();
-        bytes.write_buf(news.unwrap_or_default());
+        bytes.write_buf(news);
         self.write_flight(&mut bytes);
-        Some(bytes)
+        self.journaled.is_foreign = self.is_foreign;
+        bytes.write_u8(u8::from(self.is_foreign));
+        bytes
     }
 
     fn write_flight(&mut self, bytes: &mut Vec<u8>) {
@@ -85,6 +92,7 @@ impl Left {
         let mut replica = Replica::from_journal(client_id, begun)?;
         let mut flight = Vec::new();
         read_flight(&mut start, &mut flight)?;
+        let mut is_foreign = start.read_u8().map_err(bad)? != 0;
         for entry in entries {
             let mut entry = Cursor::new(entry);
             let news = entry.read_buf().map_err(bad)?;
@@ -92,11 +100,15 @@ impl Left {
                 replica.follow(news)?;
             }
             read_flight(&mut entry, &mut flight)?;
+            is_foreign = entry.read_u8().map_err(bad)? != 0;
         }
-        let mut shown = vec![replica.shown_state()];
-        if !flight.is_empty() {
-            replica.land(&flight);
+        let mut shown = Vec::new();
+        if !is_foreign {
             shown.push(replica.shown_state());
+            if !flight.is_empty() {
+                replica.land(&flight);
+                shown.push(replica.shown_state());
+            }
         }
         Ok(Self {
             state: replica.state(),

@@ -208,6 +208,9 @@ pub struct Document {
     held: Held,
     told: bool,
     history: History,
+    /// Opened with a text of which nobody knows what it was made of, and that text is shown still:
+    /// what differs from the view is not what the person has changed.
+    is_foreign: bool,
     journaled: Journaled,
 }
 
@@ -270,6 +273,7 @@ impl Document {
             held: Held::default(),
             told: false,
             history: History::new(opened.user),
+            is_foreign: !has_base,
             journaled: Journaled::default(),
         };
         if has_base && !document.alignment.is_same() {

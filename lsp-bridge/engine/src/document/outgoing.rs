@@ -6,7 +6,7 @@ use super::alignment::Alignment;
 use super::changes::EARLY_MS;
 use super::flight::Flight;
 use super::{Document, EditId, Effect, Millis, ends_with_newline, same_text};
-use crate::diff::{diff, refine};
+use crate::diff::{diff, refine, replacement};
 use crate::patch::{Patch, Splice};
 use crate::position::{Range, TextEdit, position};
 use crate::replica::{Mark, Step};
@@ -14,6 +14,7 @@ use crate::replica::{Mark, Step};
 impl Document {
     /// Asks the editor for what it lacks, if nothing is under way, and for a tick when one is due.
     pub(super) fn synchronise(&mut self, now: Millis, effects: &mut Vec<Effect>) {
+        self.is_foreign &= !self.alignment.is_same();
         let is_free = self.flight.is_none() && !self.is_deaf;
         if is_free && self.early.is_empty() && self.retry.not_before.is_none() {
             self.send_edit(now, effects);
@@ -46,6 +47,9 @@ impl Document {
             self.way_to_main(ahead)
         } else if same_text(&self.shown, self.main.rope(), self.keeps_newline()) {
             (Patch::default(), all_marks(ahead))
+        } else if self.is_foreign {
+            let patch = replacement(&self.shown, self.view());
+            (self.reachable(patch, self.view()), Vec::new())
         } else {
             let patch = self.alignment.repair(&self.shown, self.view());
             let patch = refine(&self.shown, &patch);
