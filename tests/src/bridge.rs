@@ -41,6 +41,8 @@ impl Running {
         let mut child = tools::command(tools::binaries()?.join("tutti"), person.home())?
             .arg("lsp")
             .env("TUTTI_NAME", person.name())
+            // How much it tells is for whoever looks at a failure.
+            .envs(std::env::var_os("TUTTI_LOG").map(|level| ("TUTTI_LOG", level)))
             .current_dir(dir)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -99,14 +101,17 @@ impl Bridge {
         Ok(bridge)
     }
 
-    /// The editor opens a file.
+    /// The editor opens a file, or begins one.
     ///
     /// # Errors
     /// When it cannot be read, or the bridge has ended.
     pub fn show(&mut self, file: &str) -> Result<()> {
         let path = self.dir.join(file);
         self.uri = format!("file://{}", path.display());
-        self.text = fs::read_to_string(path)?;
+        self.text = match fs::read_to_string(path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+            read => read?,
+        };
         self.version += 1;
         self.did_open()
     }

@@ -206,7 +206,7 @@ async fn upload(project: &Project, access: &Access, quiet: bool) -> anyhow::Resu
     let entries = index.entries();
     let mut workspace = Workspace::new(mirror, index, transfer, bulk_way(project, &access.token));
     workspace.quiet = quiet;
-    let mut effects = workspace.mirror.index_changed(entries)?;
+    let mut effects = workspace.mirror.index_changed(entries, true)?;
     effects.extend(workspace.mirror.files_changed(&Changes::everything())?);
     workspace.carry_out(effects, "Uploading").await?;
     workspace.tell_left_alone();

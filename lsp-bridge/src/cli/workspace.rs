@@ -130,7 +130,7 @@ impl Workspace {
         self.mirror.persist(&DocumentId::index(), &state, false)?;
         // What others have added meanwhile is left to the editor's bridge.
         let entries = self.index.entries();
-        rest.add(self.mirror.index_changed(entries)?);
+        rest.add(self.mirror.index_changed(entries, true)?);
         Ok(())
     }
 

@@ -9,7 +9,7 @@ use super::state::{Base, BaseFile, Record, hash};
 use super::tree::Found;
 use super::{HeldOpen, Mirror, MirrorError, Role, doing, text};
 
-/// What an editor has written, see [`Mirror::editor_saved`].
+/// What an editor has written or read, see [`Mirror::editor_saved`].
 #[derive(Debug, Clone)]
 pub struct EditorSaved {
     /// Where. The path is the editor's: a file that was renamed while it is open is written where
@@ -50,9 +50,18 @@ impl Mirror {
     }
 
     /// A file that an editor has opened is the editor's until [`Mirror::closed`].
-    pub fn opened(&mut self, document: &DocumentId) -> Result<(), MirrorError> {
+    /// `path` is where the editor has it.
+    pub fn opened(
+        &mut self,
+        document: &DocumentId,
+        path: Option<&ProjectPath>,
+    ) -> Result<Vec<Effect>, MirrorError> {
         self.open.insert(document.clone());
-        self.mark_open(document, true)
+        self.mark_open(document, true)?;
+        match path {
+            Some(path) if self.is_owner() => self.take_back(document, path),
+            _ => Ok(Vec::new()),
+        }
     }
 
     fn mark_open(&self, document: &DocumentId, open: bool) -> Result<(), MirrorError> {
@@ -78,7 +87,7 @@ impl Mirror {
             }
             // Renamed or removed while it was open: that is made up for now.
             Some(entries) => {
-                let mut effects = self.index_changed(entries)?;
+                let mut effects = self.index_changed(entries, self.is_current)?;
                 let sync = Effect::Sync(document.clone());
                 if self.shown.contains(document) && !effects.contains(&sync) {
                     effects.push(sync);
@@ -86,6 +95,23 @@ impl Mirror {
                 Ok(effects)
             }
             None => Ok(Vec::new()),
+        }
+    }
+
+    /// The editor has opened a file. If that holds what the editor shows, it is known from now on what
+    /// it was made of.
+    pub fn editor_read(
+        &mut self,
+        document: &DocumentId,
+        read: EditorSaved,
+    ) -> Result<(), MirrorError> {
+        let Found::File(file) = self.tree.read(&read.path) else {
+            return Ok(());
+        };
+        let text = self.text_of(document, &read.shown)?;
+        match text::parse(file.bytes, None) {
+            Some(file) if file.text == text => self.editor_saved(document, read),
+            _ => Ok(()),
         }
     }
 
@@ -105,6 +131,7 @@ impl Mirror {
             state,
             unsaved,
         } = saved;
+        self.left_behind.file_is_known(document);
         let record = self.grown(document, &state, unsaved)?;
         if !self.is_owner() || self.path_of(document).is_none() {
             return self.save(document, &record, record.unsaved);

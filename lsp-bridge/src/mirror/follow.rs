@@ -20,11 +20,15 @@ struct Move {
 }
 
 impl Mirror {
-    /// Takes over the index as it is now. Only ever call it with an index that was loaded in full:
-    /// what is not in it is deleted here (a file that was changed here is kept aside first).
+    /// Takes over the index as it is now. Only ever call it with an index that was loaded in full.
+    ///
+    /// What a `current` one does not list, as the server has it, is deleted here (a file that was
+    /// changed here is kept aside first), and what it has elsewhere is moved. A stored one may be
+    /// older than what is known here of a file, and does neither.
     pub fn index_changed(
         &mut self,
         entries: BTreeMap<DocumentId, FileEntry>,
+        current: bool,
     ) -> Result<Vec<Effect>, MirrorError> {
         self.shown = Places::of(&entries);
         self.refused
@@ -35,8 +39,12 @@ impl Mirror {
             return Ok(effects);
         }
         self.note_listed()?;
-        self.remove_unlisted(&mut effects)?;
-        self.make_moves(&mut effects)?;
+        self.is_current = current;
+        self.make_again()?;
+        if current {
+            self.remove_unlisted(&mut effects)?;
+            self.make_moves(&mut effects)?;
+        }
         self.sync_changed(&mut effects)?;
         self.look_at_namesakes(&mut effects)?;
         Ok(effects)
@@ -115,17 +123,45 @@ impl Mirror {
         Ok(())
     }
 
-    fn remove_unlisted(&mut self, effects: &mut Vec<Effect>) -> Result<(), MirrorError> {
+    /// The documents that the index does not list and that are no new ones of this bridge.
+    fn unlisted(&mut self) -> Result<Vec<DocumentId>, MirrorError> {
         let unlisted = self.known.keys().filter(|document| {
             !document.is_index()
                 && !self.shown.contains(document)
                 && !self.announced.contains(document)
                 && !self.open.contains(document)
         });
+        let mut closed = Vec::new();
         for document in unlisted.cloned().collect::<Vec<_>>() {
-            if self.is_open(&document)? {
-                continue;
+            if !self.is_open(&document)? {
+                closed.push(document);
             }
+        }
+        Ok(closed)
+    }
+
+    /// Of a new file whose bridge ended before the index was known to list it, the next look makes
+    /// the same document: the server may have it by now.
+    fn make_again(&mut self) -> Result<(), MirrorError> {
+        for document in self.unlisted()? {
+            let Some(record) = self.load(&document)? else {
+                continue;
+            };
+            let made_here = record.base.as_ref().filter(|base| !base.file.listed);
+            let path = made_here.map(|base| base.file.path.clone());
+            if let Some(path) = path
+                && let Found::File(_) = self.tree.read(&path)
+            {
+                self.unplace(&document);
+                self.known.remove(&document);
+                self.deleted.insert(path, (document, record));
+            }
+        }
+        Ok(())
+    }
+
+    fn remove_unlisted(&mut self, effects: &mut Vec<Effect>) -> Result<(), MirrorError> {
+        for document in self.unlisted()? {
             if let Some(record) = self.load(&document)? {
                 self.remove_file(&document, &record, effects)?;
             }
@@ -145,7 +181,7 @@ impl Mirror {
         let Some(base) = &record.base else {
             return Ok(());
         };
-        // Made here, and the bridge ended before the index knew: the next look finds a new file.
+        // Made here, and gone before the index knew.
         if !base.file.listed {
             return Ok(());
         }
@@ -174,7 +210,7 @@ impl Mirror {
             let mut blocked = Vec::new();
             for step in moves {
                 match self.tree.rename(&step.from, &step.to) {
-                    Ok(Outcome::Done) => self.moved(&step)?,
+                    Ok(Outcome::Done) => self.moved(&step.document, &step.to)?,
                     Ok(Outcome::Changed) => blocked.push(step),
                     Err(reason) => {
                         self.refuse(&step.document, step.to.as_str(), reason);
@@ -186,7 +222,8 @@ impl Mirror {
             {
                 // In each other's way, or in the way of a file that is not shared: this one is
                 // taken away here and written anew there.
-                self.abandon(&step, effects)?;
+                let reason = "someone else renamed the file while you changed it";
+                self.abandon(&step.document, &step.from, reason, effects)?;
             }
             moves = blocked;
         }
@@ -213,35 +250,42 @@ impl Mirror {
         Ok(moves)
     }
 
-    fn moved(&mut self, step: &Move) -> Result<(), MirrorError> {
-        let Some(mut record) = self.load(&step.document)? else {
+    /// The document's file stands somewhere else now.
+    pub(super) fn moved(
+        &mut self,
+        document: &DocumentId,
+        to: &ProjectPath,
+    ) -> Result<(), MirrorError> {
+        let Some(mut record) = self.load(document)? else {
             return Ok(());
         };
         if let Some(base) = &mut record.base {
-            base.file.path = step.to.clone();
+            base.file.path = to.clone();
         }
-        self.save(&step.document, &record, false)
+        self.save(document, &record, false)
     }
 
-    fn abandon(&mut self, step: &Move, effects: &mut Vec<Effect>) -> Result<(), MirrorError> {
-        let Some(mut record) = self.load(&step.document)? else {
+    /// Takes a document's file away, to be written anew; what only it holds is kept for this reason.
+    pub(super) fn abandon(
+        &mut self,
+        document: &DocumentId,
+        path: &ProjectPath,
+        reason: &'static str,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), MirrorError> {
+        let Some(mut record) = self.load(document)? else {
             return Ok(());
         };
-        if let (Some(base), Found::File(file)) = (&record.base, self.tree.read(&step.from)) {
+        if let (Some(base), Found::File(file)) = (&record.base, self.tree.read(path)) {
             if hash(&file.bytes) != base.file.hash {
-                let reason = "someone else renamed the file while you changed it";
-                effects.push(Effect::Tell(self.keep_aside(
-                    &step.from,
-                    &file.bytes,
-                    reason,
-                )?));
+                effects.push(Effect::Tell(self.keep_aside(path, &file.bytes, reason)?));
             }
-            if let Err(reason) = self.tree.remove(&step.from, &file.bytes) {
-                self.left_alone.insert(step.from.to_string(), reason);
+            if let Err(reason) = self.tree.remove(path, &file.bytes) {
+                self.left_alone.insert(path.to_string(), reason);
             }
         }
         record.base = None;
-        self.save(&step.document, &record, false)
+        self.save(document, &record, false)
     }
 
     /// The documents whose files are not as the index has them, with their places.

@@ -6,9 +6,10 @@
 //! from the editor as well.
 //!
 //! A journal is a line that names the format and its entries, each behind its length and the first
-//! bytes of its SHA-256. One that was cut ends before the first entry that does not add up.
+//! bytes of its SHA-256. One that was cut ends before the first entry that does not add up. The first
+//! is the path under which the editor shows the document, which the project may call otherwise.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs::File;
 use std::io::{self, Write};
 use std::time::{Duration, SystemTime};
@@ -17,6 +18,7 @@ use cap_fs_ext::{DirExt, FollowSymlinks, OpenOptionsFollowExt};
 use cap_std::fs::{Dir, OpenOptions};
 use tutti_engine::Left;
 use tutti_protocol::ids::DocumentId;
+use tutti_protocol::path::ProjectPath;
 
 use super::claim::Claim;
 use super::merge::new_client_id;
@@ -25,7 +27,7 @@ use super::tree::{Private, read_small, write_atomically};
 
 const JOURNALS: &str = "journals";
 const SUFFIX: &str = ".journal";
-const MAGIC: &[u8] = b"tutti journal 1\n";
+const MAGIC: &[u8] = b"tutti journal 2\n";
 /// Of an entry: its length, and as many bytes of its hash.
 const LENGTH_BYTES: usize = 4;
 const CHECK_BYTES: usize = 8;
@@ -54,7 +56,13 @@ pub struct Journal {
 #[derive(Debug, Default)]
 pub(super) struct LeftBehind {
     dirs: HashMap<DocumentId, Vec<Dir>>,
+    shown_at: ShownAt,
+    /// Documents whose files have not been looked at since.
+    unseen: HashSet<DocumentId>,
 }
+
+/// The documents that editors have shown, by the path under which they did.
+pub type ShownAt = HashMap<ProjectPath, BTreeSet<DocumentId>>;
 
 impl Journals {
     /// A new directory beneath `.tutti/journals`, and what the others there have left. Those that
@@ -66,10 +74,16 @@ impl Journals {
         Ok((Self { dir, _claim: claim }, left))
     }
 
-    /// Begins the journal of a document, in the place of an earlier one.
-    pub fn begin(&self, document: &DocumentId, start: &[u8]) -> io::Result<Journal> {
+    /// Begins the journal of a document that is shown under `path`, in the place of an earlier one.
+    pub fn begin(
+        &self,
+        document: &DocumentId,
+        path: &ProjectPath,
+        start: &[u8],
+    ) -> io::Result<Journal> {
         let name = journal_name(document);
-        let bytes = [MAGIC, &encode(start)].concat();
+        let path = path.as_str().as_bytes();
+        let bytes = [MAGIC, &encode(path), &encode(start)].concat();
         write_atomically(&self.dir, &name, &bytes, false)?;
         let mut options = OpenOptions::new();
         options.append(true).follow(FollowSymlinks::No);
@@ -120,6 +134,11 @@ impl LeftBehind {
                 continue;
             }
             for document in documents {
+                if let Some(path) = path(&dir, &document) {
+                    let shown = left.shown_at.entry(path).or_default();
+                    shown.insert(document.clone());
+                }
+                left.unseen.insert(document.clone());
                 left.dirs
                     .entry(document)
                     .or_default()
@@ -129,10 +148,28 @@ impl LeftBehind {
         Ok(left)
     }
 
+    /// Under which paths documents were shown.
+    pub(super) fn shown_at(&self) -> &ShownAt {
+        &self.shown_at
+    }
+
     /// What the journals of a document end with.
     pub(super) fn of(&self, document: &DocumentId) -> Vec<Left> {
         let dirs = self.dirs.get(document).into_iter().flatten();
         dirs.filter_map(|dir| read(dir, document)).collect()
+    }
+
+    /// What an editor may have made a document's file out of while no bridge ran.
+    pub(super) fn beside_file(&self, document: &DocumentId) -> Vec<Left> {
+        match self.unseen.contains(document) {
+            true => self.of(document),
+            false => Vec::new(),
+        }
+    }
+
+    /// What the file holds is known: what is written from now on is made of that.
+    pub(super) fn file_is_known(&mut self, document: &DocumentId) {
+        self.unseen.remove(document);
     }
 
     /// An editor has come back to what one of them ends with, or to something newer: none is needed
@@ -186,21 +223,33 @@ fn decode(mut bytes: &[u8]) -> Vec<&[u8]> {
     entries
 }
 
-fn read(dir: &Dir, document: &DocumentId) -> Option<Left> {
-    let bytes = match read_small(dir, &journal_name(document)) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
-        Err(error) => {
-            tracing::warn!(%document, %error, "a journal cannot be read");
-            return None;
-        }
-    };
+/// The path that a journal names.
+fn path(dir: &Dir, document: &DocumentId) -> Option<ProjectPath> {
+    let bytes = bytes(dir, document)?;
     let entries = decode(bytes.strip_prefix(MAGIC)?);
+    std::str::from_utf8(entries.first()?).ok()?.parse().ok()
+}
+
+fn read(dir: &Dir, document: &DocumentId) -> Option<Left> {
+    let bytes = bytes(dir, document)?;
+    let entries = decode(bytes.strip_prefix(MAGIC)?);
+    let (_path, entries) = entries.split_first()?;
     let (start, entries) = entries.split_first()?;
     match Left::read(new_client_id(), start, entries.iter().copied()) {
         Ok(left) => Some(left),
         Err(error) => {
             tracing::warn!(%document, %error, "a journal makes no sense");
+            None
+        }
+    }
+}
+
+fn bytes(dir: &Dir, document: &DocumentId) -> Option<Vec<u8>> {
+    match read_small(dir, &journal_name(document)) {
+        Ok(bytes) => Some(bytes),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => {
+            tracing::warn!(%document, %error, "a journal cannot be read");
             None
         }
     }

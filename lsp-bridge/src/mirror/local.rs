@@ -388,6 +388,7 @@ impl Mirror {
         if let Some(base) = &mut record.base {
             base.file.listed = false;
         }
+        tracing::debug!(%document, path = %file.path, "a file is new");
         self.announced.insert(document.clone());
         self.save(&document, &record, false)?;
         let entry = FileEntry {

@@ -220,6 +220,10 @@ fn rest(splice: &Splice, theirs: &Patch, likeness: Likeness) -> Option<(usize, S
             let shorter = ours.len().min(theirs.len());
             let ends = std::iter::zip(ours.iter().rev(), theirs.iter().rev());
             let tail = ends.take(shorter - head).take_while(same).count();
+            let (head, tail) = match head + tail < shorter {
+                true => whole_lines(&ours, &theirs, head, tail),
+                false => (head, tail),
+            };
             let is_one = likeness.are_one(&ours, &theirs, head, tail);
             let at = (other.at as isize + shift) as usize + head;
             return is_one.then(|| (at, ours[head..ours.len() - tail].iter().collect()));
@@ -227,6 +231,22 @@ fn rest(splice: &Splice, theirs: &Patch, likeness: Likeness) -> Option<(usize, S
         shift += chars(&other.insert).len() as isize - other.delete as isize;
     }
     None
+}
+
+/// Of what two insertions of whole lines share at their ends, the whole lines: that others begin alike
+/// means nothing.
+fn whole_lines(ours: &[char], theirs: &[char], head: usize, tail: usize) -> (usize, usize) {
+    if !ours.ends_with(&['\n']) || !theirs.ends_with(&['\n']) {
+        return (head, tail);
+    }
+    let is_end = |c: &char| *c == '\n';
+    let head = ours[..head].iter().rposition(is_end).map_or(0, |at| at + 1);
+    let begins = ours.len() - tail;
+    if begins > 0 && ours[begins - 1] == '\n' && theirs[theirs.len() - tail - 1] == '\n' {
+        return (head, tail);
+    }
+    let skipped = ours[begins..].iter().position(is_end);
+    (head, skipped.map_or(0, |at| tail - at - 1))
 }
 
 fn chars(text: &str) -> Vec<char> {
@@ -300,6 +320,12 @@ mod tests {
             ("a\n", "aOWN\n", "aOWTYPEDN\n", "aOWTYPEDN\n"),
             ("a\n", "aOWNLATER\n", "aOWNTYPED\n", "aOWNTYPEDLATER\n"),
             ("a\n", "L\naOWN\n", "aOWN\nX\n", "L\naOWN\nX\n"),
+            (
+                "a\nz\n",
+                "a\nsent\n13 of Ada\nz\n",
+                "a\nsent\n13 of Bob\n10 of Bob\nz\n",
+                "a\nsent\n13 of Bob\n10 of Bob\n13 of Ada\nz\n",
+            ),
         ] {
             let replica = |text: &str| {
                 let mut replica = Replica::new(new_client_id());

@@ -11,7 +11,7 @@
 //! start      Mirror::open(root, me)          the owner follows files, a guest only stores replicas
 //!            stored(index), stored(doc)      the replicas of last time, for work offline
 //!            unsaved()                       documents that the server has not confirmed
-//! index      index_changed(entries)          after the first sync and each change, own ones too
+//! index      index_changed(entries, current) after the first sync and each change, own ones too
 //! hint       settle(doc, state)              after syncing a closed document
 //!            settle_offline(doc, state)      the same without a connection
 //! disk       watch(), files_changed(changes) as DiskChanges::next() tells; and once
@@ -43,8 +43,10 @@ mod leavings;
 mod local;
 mod lock;
 mod merge;
+mod nearest;
 mod places;
 mod recent;
+mod renamed;
 mod replicas;
 mod settle;
 mod state;
@@ -74,11 +76,13 @@ use guest::GuestStore;
 pub use held::HeldOpen;
 use ignores::Ignores;
 use journals::LeftBehind;
-pub use journals::{Journal, Journals};
+pub use journals::{Journal, Journals, ShownAt};
 use lock::Lock;
 pub(crate) use merge::{both, take_once, what_is_new};
+pub(crate) use nearest::nearest;
 use places::Places;
 use recent::Recent;
+pub use renamed::Candidates;
 use replicas::Known;
 pub use replicas::Stored;
 use state::{Record, StateStore};
@@ -142,6 +146,8 @@ pub struct Mirror {
     at: HashMap<ProjectPath, DocumentId>,
     /// The index as last told; `None` before the first time.
     entries: Option<BTreeMap<DocumentId, FileEntry>>,
+    /// It is as the server has it, see [`Mirror::index_changed`].
+    is_current: bool,
     shown: Places,
     /// New documents of this bridge that the index has not been seen to list yet.
     announced: HashSet<DocumentId>,
@@ -158,7 +164,8 @@ pub struct Mirror {
     /// Documents whose files were seen to be missing: whether they were deleted is decided with the
     /// documents as the server has them.
     vanished: HashSet<DocumentId>,
-    /// Documents whose files were deleted here: a file that comes back is the same document.
+    /// Documents whose files were deleted here, or made here and never known to be listed: a file that
+    /// is found there is the same document.
     deleted: HashMap<ProjectPath, (DocumentId, Record)>,
 }
 
@@ -197,6 +204,7 @@ impl Mirror {
             known: HashMap::new(),
             at: HashMap::new(),
             entries: None,
+            is_current: false,
             shown: Places::default(),
             announced: HashSet::new(),
             open: HashSet::new(),

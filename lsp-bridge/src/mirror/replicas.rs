@@ -193,7 +193,7 @@ impl Mirror {
         doing("forgetting a document", self.store.forget(document))
     }
 
-    fn unplace(&mut self, document: &DocumentId) {
+    pub(super) fn unplace(&mut self, document: &DocumentId) {
         let known = self.known.get(document);
         if let Some(file) = known.and_then(|known| known.file.as_ref())
             && self.at.get(&file.path) == Some(document)

@@ -2,12 +2,14 @@
 
 use std::time::{Duration, SystemTime};
 
+use ropey::Rope;
 use tutti_engine::Replica;
 use tutti_protocol::ids::DocumentId;
 use tutti_protocol::index::{Eol, FileEntry};
 use tutti_protocol::path::ProjectPath;
 
 use super::effect::{Effect, IndexEdit, Notice, Settled};
+use super::nearest::nearest;
 use super::state::{Base, BaseFile, Record, hash};
 use super::text::{TextFile, parse, render};
 use super::tree::{Expected, Found, LeftAlone, MAX_FILE_BYTES, Outcome, RawFile};
@@ -130,6 +132,9 @@ impl Mirror {
             }
         };
         *main = subject.main.state();
+        if outcome == Outcome::Done {
+            self.left_behind.file_is_known(document);
+        }
         Ok(outcome)
     }
 
@@ -155,6 +160,13 @@ impl Mirror {
         // Someone else's file must neither replace a file that is private here nor make it shared.
         if self.ignores.is_ignored(&self.tree, &path) {
             self.refuse(document, path.as_str(), LeftAlone::Ignored);
+            return Ok(None);
+        }
+        // It will be moved away when it is closed, and this one written then.
+        if let Some(other) = self.at.get(&path).filter(|at| *at != document).cloned()
+            && self.is_open(&other)?
+        {
+            self.refuse(document, path.as_str(), LeftAlone::Occupied);
             return Ok(None);
         }
         Ok(Some((path, entry)))
@@ -249,8 +261,11 @@ impl Mirror {
         let read = self
             .recent
             .read_by(subject.document, &known, &local.text, written);
-        let read = read.as_ref().unwrap_or(&base.state);
-        let merged = merge::merge_disk(read, &subject.main.state(), &local.text);
+        let read = match read {
+            Some(state) => state,
+            None => self.made_of(subject.document, base.state.clone(), &local.text),
+        };
+        let merged = merge::merge_disk(&read, &subject.main.state(), &local.text);
         let merged = merged.map_err(|source| MirrorError::BadState {
             document: subject.document.clone(),
             source,
@@ -275,6 +290,15 @@ impl Mirror {
             return Ok(base);
         }
         Ok(base)
+    }
+
+    /// The state that a text was made out of: that of the file, or, if it is nearer, what an editor
+    /// showed when its bridge ended. It went on without one, and may have saved since.
+    fn made_of(&self, document: &DocumentId, base: Vec<u8>, text: &str) -> Vec<u8> {
+        let left = self.left_behind.beside_file(document);
+        let text = Rope::from(text);
+        let nearest = nearest(Some(&base), &left, |_| text.clone());
+        nearest.map_or(base.clone(), |near| near.state.to_vec())
     }
 
     /// Makes the file hold the document's text, if it still holds what `expected` says.

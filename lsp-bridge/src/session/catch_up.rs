@@ -65,8 +65,7 @@ impl Project {
         self.loading.remove(&document);
         if let Some(opening) = self.opening.get_mut(&document) {
             opening.base = Some(base.clone());
-            let shown = left.into_iter().flat_map(|left| left.shown);
-            opening.left = shown.collect();
+            opening.left = left;
         }
         if !self.rooms.contains_key(&document) {
             let was_unsaved = stored.as_ref().map(|stored| stored.unsaved);

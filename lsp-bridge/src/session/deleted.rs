@@ -18,7 +18,7 @@ impl Project {
             .collect()
     }
 
-    fn is_shown(&self, document: &DocumentId) -> bool {
+    pub(super) fn is_shown(&self, document: &DocumentId) -> bool {
         let room = self.rooms.get(document);
         self.opening.contains_key(document) || room.is_some_and(|room| room.open().is_some())
     }

@@ -11,16 +11,23 @@ use tokio::sync::mpsc;
 use tutti_engine::Left;
 use tutti_protocol::ids::DocumentId;
 use tutti_protocol::index::FileEntry;
+use tutti_protocol::path::ProjectPath;
 
 use crate::mirror::{
-    Changes, DiskChanges, EditorSaved, Effect, HeldOpen, Journals, Mirror, MirrorError, Settled,
-    Stored,
+    Candidates, Changes, DiskChanges, EditorSaved, Effect, HeldOpen, Journals, Mirror, MirrorError,
+    Settled, ShownAt, Stored,
 };
 
 /// Something for the mirror to do; see the methods of [`Mirror`].
 pub(super) enum Task {
     Load(DocumentId),
-    IndexChanged(BTreeMap<DocumentId, FileEntry>),
+    /// Which document the editor shows under a name.
+    Choose(String, Candidates),
+    IndexChanged {
+        entries: BTreeMap<DocumentId, FileEntry>,
+        /// It is as the server has it.
+        current: bool,
+    },
     FilesChanged(Changes),
     Settle {
         document: DocumentId,
@@ -28,11 +35,13 @@ pub(super) enum Task {
         /// Whether the server and this replica have all of each other.
         level: bool,
     },
-    Opened(DocumentId),
+    /// The editor has opened a document, under this name.
+    Opened(DocumentId, Option<ProjectPath>),
     Closed(DocumentId),
     /// The editor has come back to what a journal ends with.
     CameBack(DocumentId),
     EditorSaved(DocumentId, EditorSaved),
+    EditorRead(DocumentId, EditorSaved),
     Persist {
         document: DocumentId,
         state: Vec<u8>,
@@ -55,6 +64,7 @@ pub(super) enum News {
         index: Option<Stored>,
         changes: Option<DiskChanges>,
         journals: Arc<Journals>,
+        shown_at: ShownAt,
     },
     /// The mirror cannot be opened.
     Failed(MirrorError),
@@ -65,6 +75,8 @@ pub(super) enum News {
         base: Option<Vec<u8>>,
         left: Vec<Left>,
     },
+    /// The answer to [`Task::Choose`].
+    Chosen(String, Option<DocumentId>),
     /// The answer to [`Task::Settle`].
     Settled(DocumentId, Settled),
     /// What the mirror wants besides.
@@ -116,7 +128,7 @@ impl Disk {
     /// Gives the mirror something to do.
     pub(super) fn give(&self, task: Task) {
         match &task {
-            Task::Opened(document) => self.open.hold(document),
+            Task::Opened(document, _) => self.open.hold(document),
             Task::Closed(document) => self.open.release(document),
             _ => {}
         }
@@ -156,6 +168,7 @@ fn ready(mirror: &mut Mirror) -> Result<News, MirrorError> {
         index,
         changes: watch(mirror)?,
         journals: mirror.keep_journals()?,
+        shown_at: mirror.shown_at().clone(),
     })
 }
 
@@ -178,7 +191,7 @@ fn perform(mirror: &mut Mirror, task: Task) -> Result<Option<News>, MirrorError>
                 left,
             }));
         }
-        Task::IndexChanged(entries) => mirror.index_changed(entries)?,
+        Task::IndexChanged { entries, current } => mirror.index_changed(entries, current)?,
         Task::FilesChanged(changes) => mirror.files_changed(&changes)?,
         Task::Settle {
             document,
@@ -191,10 +204,11 @@ fn perform(mirror: &mut Mirror, task: Task) -> Result<Option<News>, MirrorError>
             };
             return Ok(Some(News::Settled(document, settled)));
         }
-        Task::Opened(document) => {
-            mirror.opened(&document)?;
-            return Ok(None);
+        Task::Choose(uri, candidates) => {
+            let document = mirror.choose(&candidates)?;
+            return Ok(Some(News::Chosen(uri, document)));
         }
+        Task::Opened(document, path) => mirror.opened(&document, path.as_ref())?,
         Task::Closed(document) => mirror.closed(&document)?,
         Task::CameBack(document) => {
             mirror.came_back(&document);
@@ -202,6 +216,10 @@ fn perform(mirror: &mut Mirror, task: Task) -> Result<Option<News>, MirrorError>
         }
         Task::EditorSaved(document, saved) => {
             mirror.editor_saved(&document, saved)?;
+            return Ok(None);
+        }
+        Task::EditorRead(document, read) => {
+            mirror.editor_read(&document, read)?;
             return Ok(None);
         }
         Task::Persist {

@@ -19,8 +19,9 @@ impl Project {
                 index,
                 changes,
                 journals,
+                shown_at,
             } => {
-                self.keep_journals(journals);
+                self.keep_journals(journals, shown_at);
                 self.mirror_ready(owner, index, changes);
             }
             News::Failed(error) => {
@@ -35,6 +36,7 @@ impl Project {
                 base,
                 left,
             } => self.loaded(document, stored, base, left),
+            News::Chosen(uri, document) => self.chosen(uri, document),
             News::Settled(document, settled) => self.settled(&document, settled),
             News::Effects(effects) => self.mirror_effects(effects),
             News::TookOver(changes) => {
@@ -64,10 +66,11 @@ impl Project {
         self.owner = owner;
         self.disk_changes = changes;
         self.neighbours_at = Some(self.clock.after(NEIGHBOURS_MS));
+        let mut is_listed = false;
         if let Some(stored) = index {
             self.index_saved = Saved::stored(stored.unsaved);
             match self.index.apply(&stored.state) {
-                Ok(()) => self.index_refreshed(),
+                Ok(()) => is_listed = self.index.refresh(),
                 Err(error) => tracing::error!(error, "the stored index is damaged"),
             }
         }
@@ -75,16 +78,28 @@ impl Project {
             document: DocumentId::index(),
             state_vector: self.index.state_vector(),
         });
+        // Which files are the editor's the mirror hears before it moves any.
         self.now_ready();
+        if is_listed {
+            self.index_to_mirror();
+        }
     }
 
     pub(super) fn mirror_effects(&mut self, effects: Vec<Effect>) {
+        let mut is_listed = false;
         for effect in effects {
             match effect {
-                Effect::Index(edit) => self.edit_index(&edit),
+                Effect::Index(edit) => {
+                    self.edit_index(&edit);
+                    is_listed = true;
+                }
                 Effect::Sync(document) => self.enqueue(document),
                 Effect::Tell(notice) => self.tell_once(Severity::Warning, &notice.to_string()),
             }
+        }
+        // The next bridge must not know less of the index than the mirror has stored of files.
+        if is_listed {
+            self.store_index();
         }
     }
 
@@ -113,11 +128,14 @@ impl Project {
     /// Tells the mirror the index: never one that has not come from the server or the disk.
     pub(super) fn index_to_mirror(&mut self) {
         let stored_only = !self.index_synced && self.index.entries().is_empty();
-        if stored_only {
+        self.index_waits = self.is_in_doubt();
+        if stored_only || self.index_waits {
             return;
         }
-        self.disk
-            .give(Task::IndexChanged(self.index.entries().clone()));
+        self.disk.give(Task::IndexChanged {
+            entries: self.index.entries().clone(),
+            current: self.index_synced,
+        });
         if !std::mem::replace(&mut self.mirror_has_index, true) && self.owner {
             self.disk.give(Task::FilesChanged(Changes::everything()));
         }

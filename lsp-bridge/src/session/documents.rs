@@ -28,8 +28,10 @@ pub(super) enum Place {
 
 /// An open file that is no document (yet): new, or ignored.
 pub(super) struct Unlisted {
-    path: ProjectPath,
-    tracked: Tracked,
+    pub(super) path: ProjectPath,
+    pub(super) tracked: Tracked,
+    /// The mirror has been asked whether the editor shows a document there all the same.
+    pub(super) in_doubt: bool,
 }
 
 /// How long a closed document waits for the editor to open it again (a reload from disk) before
@@ -73,20 +75,40 @@ impl Project {
         if self.places.contains_key(&uri) {
             self.closed(&uri);
         }
-        match self.place(&uri) {
-            Place::Foreign => {
-                tracing::debug!(uri, "not of this project");
-                self.places.insert(uri, Place::Foreign);
-            }
-            Place::Unlisted(path) => {
+        let Some(path) = self.path_named(&uri) else {
+            tracing::debug!(uri, "not of this project");
+            self.places.insert(uri, Place::Foreign);
+            return;
+        };
+        if self.may_be_another(&path) {
+            return self.choose(uri, path, tracked);
+        }
+        match self.index.document_at(&path) {
+            Some(document) => self.begin_open(document.clone(), uri, tracked),
+            None => {
                 self.disk
                     .give(Task::FilesChanged(Changes::of([path.as_str()])));
-                self.places
-                    .insert(uri.clone(), Place::Unlisted(path.clone()));
-                self.unlisted.insert(uri, Unlisted { path, tracked });
+                self.unlisted(uri, path, tracked, false);
             }
-            Place::Document(document) => self.begin_open(document, uri, tracked),
         }
+    }
+
+    /// Keeps what the editor reports of a file that is no document yet, or not known to be one.
+    pub(super) fn unlisted(
+        &mut self,
+        uri: String,
+        path: ProjectPath,
+        tracked: Tracked,
+        in_doubt: bool,
+    ) {
+        self.places
+            .insert(uri.clone(), Place::Unlisted(path.clone()));
+        let unlisted = Unlisted {
+            path,
+            tracked,
+            in_doubt,
+        };
+        self.unlisted.insert(uri, unlisted);
     }
 
     /// The document that the editor calls `uri`.
@@ -94,17 +116,6 @@ impl Project {
         match self.places.get(uri)? {
             Place::Document(document) => Some(document.clone()),
             _ => None,
-        }
-    }
-
-    /// What a name stands for, by its path.
-    fn place(&self, uri: &str) -> Place {
-        let Some(path) = file_path(uri).and_then(|path| self.project_path(&path)) else {
-            return Place::Foreign;
-        };
-        match self.index.document_at(&path) {
-            Some(document) => Place::Document(document.clone()),
-            None => Place::Unlisted(path),
         }
     }
 
@@ -128,7 +139,7 @@ impl Project {
     }
 
     /// Waits for what is needed to show the document, and remembers what happens meanwhile.
-    fn begin_open(&mut self, document: DocumentId, uri: String, tracked: Tracked) {
+    pub(super) fn begin_open(&mut self, document: DocumentId, uri: String, tracked: Tracked) {
         let Some((text, version, reports)) = tracked.into_reports() else {
             return;
         };
@@ -155,9 +166,15 @@ impl Project {
         }
         self.places
             .insert(uri.clone(), Place::Document(document.clone()));
+        tracing::debug!(uri, %document, "opened");
+        // The next bridge must know a document that an editor may still show.
+        if self.index_store_at.is_some() {
+            self.store_index();
+        }
+        let path = self.path_named(&uri);
         let opening = Opening::new(uri, text, version, reports);
         self.opening.insert(document.clone(), opening);
-        self.disk.give(Task::Opened(document.clone()));
+        self.disk.give(Task::Opened(document.clone(), path));
         self.loading.insert(document.clone());
         self.disk.give(Task::Load(document));
     }
@@ -214,11 +231,15 @@ impl Project {
                 None => self.document_saved(&document, save.text),
             },
             Some(Place::Unlisted(path)) => {
+                let mut in_doubt = false;
                 if let Some(unlisted) = self.unlisted.get_mut(&uri) {
                     unlisted.tracked.saved(save.text, &self.abilities);
+                    in_doubt = unlisted.in_doubt;
                 }
-                self.disk
-                    .give(Task::FilesChanged(Changes::of([path.as_str()])));
+                if !in_doubt {
+                    self.disk
+                        .give(Task::FilesChanged(Changes::of([path.as_str()])));
+                }
             }
             Some(Place::Foreign) | None => {}
         }
@@ -236,30 +257,34 @@ impl Project {
         };
         let effects = open.document.handle(Event::Saved { text }, now);
         self.perform(document, effects);
-        self.store_saved(document);
+        if let Some(saved) = self.as_in_editor(document) {
+            self.disk.give(Task::EditorSaved(document.clone(), saved));
+        }
     }
 
-    /// Stores what the editor has written, with the replica that it came from.
-    fn store_saved(&mut self, document: &DocumentId) {
-        let Some(Held::Open(open)) = self.rooms.get(document).map(|room| &room.held) else {
-            return;
-        };
-        // The name that the editor has for it may be older than the project's.
-        let Some(path) = file_path(&open.uri).and_then(|path| self.project_path(&path)) else {
-            return;
-        };
-        let shown = open.document.shown_state();
-        let Some(room) = self.rooms.get_mut(document) else {
-            return;
-        };
+    /// Under which path the editor shows a document: its name there may be older than the project's.
+    pub(super) fn path_in_editor(&self, document: &DocumentId) -> Option<ProjectPath> {
+        let open = self.rooms.get(document)?.open()?;
+        self.path_named(&open.uri)
+    }
+
+    /// The path within the project that a name stands for.
+    pub(super) fn path_named(&self, uri: &str) -> Option<ProjectPath> {
+        file_path(uri).and_then(|path| self.project_path(&path))
+    }
+
+    /// What the editor shows, with the replica that it came from, as what its file holds by now.
+    pub(super) fn as_in_editor(&mut self, document: &DocumentId) -> Option<EditorSaved> {
+        let path = self.path_in_editor(document)?;
+        let room = self.rooms.get_mut(document)?;
+        let shown = room.open()?.document.shown_state();
         let (state, unsaved) = room.store_now();
-        let saved = EditorSaved {
+        Some(EditorSaved {
             path,
             shown,
             state,
             unsaved,
-        };
-        self.disk.give(Task::EditorSaved(document.clone(), saved));
+        })
     }
 
     fn closed(&mut self, uri: &str) {
@@ -314,7 +339,7 @@ impl Project {
         let listed: Vec<_> = self
             .unlisted
             .iter()
-            .filter(|(_, unlisted)| unlisted.tracked.is_known())
+            .filter(|(_, unlisted)| unlisted.tracked.is_known() && !unlisted.in_doubt)
             .filter_map(|(uri, unlisted)| {
                 let document = self.index.document_at(&unlisted.path)?;
                 Some((uri.clone(), document.clone()))

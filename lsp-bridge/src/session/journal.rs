@@ -8,13 +8,19 @@ use tutti_protocol::ids::DocumentId;
 use super::project::Project;
 use super::room::Open;
 use crate::lsp::Severity;
-use crate::mirror::Journals;
+use crate::mirror::{Journals, ShownAt};
 
 impl Project {
     /// A document has been opened: from now on its journal is kept.
     pub(super) fn begin_journal(&mut self, document: &DocumentId) {
+        let Some(path) = self.path_in_editor(document) else {
+            return;
+        };
+        let shown = self.shown_at.entry(path.clone()).or_default();
+        shown.insert(document.clone());
         self.with_journal(document, |journals, open| {
-            open.journal = Some(journals.begin(document, &open.document.begin_journal())?);
+            let start = open.document.begin_journal();
+            open.journal = Some(journals.begin(document, &path, &start)?);
             Ok(())
         });
     }
@@ -22,19 +28,20 @@ impl Project {
     /// Something has happened to a document. That is written before anyone hears of it: on this
     /// task, since it takes microseconds, and nothing may overtake it.
     pub(super) fn write_journal(&mut self, document: &DocumentId) {
-        self.with_journal(document, |journals, open| {
+        let mut is_long = false;
+        self.with_journal(document, |_, open| {
             let Some(entry) = open.document.journal_entry() else {
                 return Ok(());
             };
-            let Some(journal) = &mut open.journal else {
-                return Ok(());
-            };
-            journal.add(&entry)?;
-            if journal.is_long() {
-                open.journal = Some(journals.begin(document, &open.document.begin_journal())?);
+            if let Some(journal) = &mut open.journal {
+                journal.add(&entry)?;
+                is_long = journal.is_long();
             }
             Ok(())
         });
+        if is_long {
+            self.begin_journal(document);
+        }
     }
 
     fn with_journal(
@@ -60,8 +67,9 @@ impl Project {
         }
     }
 
-    /// The mirror has told where journals are kept.
-    pub(super) fn keep_journals(&mut self, journals: Arc<Journals>) {
+    /// The mirror has told where journals are kept, and which files others before have left open.
+    pub(super) fn keep_journals(&mut self, journals: Arc<Journals>, shown_at: ShownAt) {
         self.journals = Some(journals);
+        self.shown_at = shown_at;
     }
 }

@@ -17,6 +17,7 @@ mod deleted;
 mod disk;
 mod disk_news;
 mod documents;
+mod doubt;
 mod effects;
 mod guess;
 mod index;

@@ -1,15 +1,14 @@
 //! Documents that an editor has just opened, until the engine has them.
 
 use ropey::Rope;
-use tutti_engine::diff::diff;
-use tutti_engine::{Change, Document, Effect, Event, Millis, Opened, Replica};
+use tutti_engine::{Change, Document, Effect, Event, Left, Millis, Opened, Replica};
 use tutti_protocol::ids::DocumentId;
 use tutti_protocol::index::Eol;
 
 use super::disk::Task;
 use super::project::{Connection, Project, new_client_id};
 use super::room::{Closed, Held, Open, Step};
-use crate::mirror::what_is_new;
+use crate::mirror::{nearest, what_is_new};
 
 /// How long a text that nothing here accounts for waits for what the server has of it.
 const PATIENCE_MS: u64 = 3_000;
@@ -26,7 +25,7 @@ pub(super) struct Opening {
     /// The state that the file on disk came from, once the mirror has told.
     pub(super) base: Option<Option<Vec<u8>>>,
     /// What an editor may have shown of it when its bridge ended.
-    pub(super) left: Vec<Vec<u8>>,
+    pub(super) left: Vec<Left>,
     /// The editor has closed it already. What it reported counts all the same.
     pub(super) gone: bool,
     patience: Patience,
@@ -104,10 +103,13 @@ impl Project {
             .filter(|(other, _)| other == document)
             .map(|(_, state)| state.as_slice());
         let newest = opening.base.as_ref().and_then(|base| base.as_deref());
-        let left = opening.left.iter().map(Vec::as_slice);
-        let picked = pick_base(newest, left, overwritten, text);
+        let picked = pick_base(newest, &opening.left, overwritten, text);
         let is_known = shows(room.replica()) || picked.is_known;
         let (mut base, is_left) = (picked.base, picked.is_left);
+        if base.is_none() && opening.text.is_empty() {
+            // A file of the project that is not on this disk yet: the editor made a new one of it.
+            base = Some(Replica::new(new_client_id()));
+        }
         let is_synced = room.synced;
         let mut new = None;
         if !is_known {
@@ -144,7 +146,11 @@ impl Project {
             eol_crlf,
             user: new_client_id(),
         };
+        let is_made_of = base.is_some() || is_known;
         let mut effects = self.show(document, opening.uri, base, opened);
+        if is_made_of && let Some(read) = self.as_in_editor(document) {
+            self.disk.give(Task::EditorRead(document.clone(), read));
+        }
         if is_left {
             self.disk.give(Task::CameBack(document.clone()));
         }
@@ -277,43 +283,33 @@ struct Picked {
 /// mirror says of the file; else that, or, if it is nearer, what an editor showed when its bridge
 /// ended.
 fn pick_base<'a>(
-    newest: Option<&'a [u8]>,
-    left: impl Iterator<Item = &'a [u8]>,
+    newest: Option<&[u8]>,
+    left: &[Left],
     overwritten: impl Iterator<Item = &'a [u8]>,
     text: impl Fn(&Replica) -> Rope,
 ) -> Picked {
-    let mut picked = Picked {
-        base: None,
-        is_known: false,
-        is_left: false,
-    };
-    let mut least = usize::MAX;
-    let nearer = newest.map(|state| (state, false));
-    let nearer = nearer.into_iter().chain(left.map(|state| (state, true)));
-    for (state, is_left) in nearer {
-        let Ok(base) = Replica::from_state(new_client_id(), state) else {
-            continue;
-        };
-        let cost = diff(base.rope(), &text(&base)).cost();
-        if cost < least {
-            least = cost;
-            picked = Picked {
-                base: Some(base),
-                is_known: is_left || cost == 0,
-                is_left,
-            };
-        }
-    }
-    if least > 0 {
+    let nearest = nearest(newest, left, &text);
+    if nearest.as_ref().is_none_or(|near| near.cost > 0) {
         let replica = |state: &[u8]| Replica::from_state(new_client_id(), state).ok();
         let shows = |replica: &Replica| *replica.rope() == text(replica);
         if let Some(base) = overwritten.filter_map(replica).find(shows) {
-            picked = Picked {
+            return Picked {
                 base: Some(base),
                 is_known: true,
                 is_left: false,
             };
         }
     }
-    picked
+    match nearest {
+        Some(near) => Picked {
+            is_known: near.is_left || near.cost == 0,
+            is_left: near.is_left,
+            base: Some(near.replica),
+        },
+        None => Picked {
+            base: None,
+            is_known: false,
+            is_left: false,
+        },
+    }
 }

@@ -28,7 +28,7 @@ use super::room::Room;
 use super::saved::Saved;
 use crate::link::{self, Command};
 use crate::lsp::{Abilities, Client};
-use crate::mirror::{Changes, DiskChanges, Journals};
+use crate::mirror::{Changes, DiskChanges, Journals, ShownAt};
 
 /// What is needed to take part in a project.
 pub(crate) struct Setup {
@@ -72,6 +72,10 @@ pub(super) struct Project {
     pub(super) owner: bool,
     /// Where the journals of open documents are kept.
     pub(super) journals: Option<Arc<Journals>>,
+    /// Under which names the editor has shown documents, or may show them since before.
+    pub(super) shown_at: ShownAt,
+    /// The mirror is to be told of the index when it is known what the editor shows.
+    pub(super) index_waits: bool,
     /// The mirror has been opened and the stored index loaded, or neither will ever be.
     pub(super) ready: bool,
     /// What the editor told before that.
@@ -162,6 +166,8 @@ impl Project {
             disk_changes: None,
             owner: false,
             journals: None,
+            shown_at: ShownAt::new(),
+            index_waits: false,
             ready: false,
             early: Vec::new(),
             connection: Connection::Unknown,

@@ -103,7 +103,7 @@ impl Project {
         });
     }
 
-    fn store_index(&mut self) {
+    pub(super) fn store_index(&mut self) {
         self.index_store_at = None;
         self.disk.give(Task::Persist {
             document: DocumentId::index(),

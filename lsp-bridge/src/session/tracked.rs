@@ -114,6 +114,11 @@ impl Tracked {
         self.known.is_some()
     }
 
+    /// The text as it was opened or saved last.
+    pub(super) fn text(&self) -> Option<&str> {
+        self.known.as_ref().map(|known| known.text.as_str())
+    }
+
     /// A text, its version, and what was reported since.
     pub(super) fn into_reports(self) -> Option<(String, i32, Vec<Report>)> {
         let known = self.known?;

@@ -43,7 +43,7 @@ fn unconfirmed_edits_of_a_deleted_file_are_kept_aside() {
     let mut ada = ada.restart(|_| ());
     assert_eq!(ada.mirror.unsaved().len(), 1);
     hub.remove("a.txt");
-    let effects = ada.mirror.index_changed(hub.entries()).unwrap();
+    let effects = ada.mirror.index_changed(hub.entries(), true).unwrap();
     ada.carry_out(effects, &mut hub);
     assert!(!ada.has("a.txt"));
     assert_eq!(ada.recovered()["a.txt"], "1\noffline\n");
@@ -91,7 +91,7 @@ fn a_file_that_is_missing_at_the_start_deletes_nothing_that_others_wrote() {
     });
     hub.edit("a.txt", "1\ntheirs\n");
     // The files are looked at before anything has come from the server.
-    ada.mirror.index_changed(hub.entries()).unwrap();
+    ada.mirror.index_changed(hub.entries(), true).unwrap();
     let effects = ada.mirror.files_changed(&Changes::everything()).unwrap();
     let asked = |id: &DocumentId| effects.contains(&Effect::Sync(id.clone()));
     assert!(effects.len() == 2 && asked(&a) && asked(&b), "{effects:?}");
@@ -115,7 +115,7 @@ fn a_file_that_is_moved_while_it_is_open_is_renamed() {
     let mut ada = Here::with(&[("a.txt", b"1\n")]);
     ada.sync(&mut hub);
     let id = hub.id("a.txt");
-    ada.mirror.opened(&id).unwrap();
+    ada.mirror.opened(&id, None).unwrap();
     hub.edit("a.txt", "1\ntheirs\n");
     fs::rename(ada.path("a.txt"), ada.path("moved.txt")).unwrap();
     ada.sync(&mut hub);
@@ -135,7 +135,7 @@ fn an_editor_that_puts_the_old_text_aside_to_save_renames_nothing() {
     let mut ada = Here::with(&[("a.txt", b"1\n")]);
     ada.sync(&mut hub);
     let id = hub.id("a.txt");
-    ada.mirror.opened(&id).unwrap();
+    ada.mirror.opened(&id, None).unwrap();
     fs::rename(ada.path("a.txt"), ada.path("a.txt~")).unwrap();
     ada.sync(&mut hub);
     assert_eq!(hub.id("a.txt"), id);
@@ -165,8 +165,8 @@ fn an_open_file_is_the_editors() {
     let mut ada = Here::with(&[("a.txt", b"1\n"), ("b.txt", b"1\n")]);
     ada.sync(&mut hub);
     let (a, b) = (hub.id("a.txt"), hub.id("b.txt"));
-    ada.mirror.opened(&a).unwrap();
-    ada.mirror.opened(&b).unwrap();
+    ada.mirror.opened(&a, None).unwrap();
+    ada.mirror.opened(&b, None).unwrap();
     hub.edit("a.txt", "1\n2\n");
     hub.remove("b.txt");
     ada.sync(&mut hub);
@@ -210,7 +210,7 @@ fn what_an_editor_saved_without_a_server_outlives_every_end() {
     let mut ada = Here::with(&[("a.txt", b"1\n")]);
     ada.sync(&mut hub);
     let id = hub.id("a.txt");
-    ada.mirror.opened(&id).unwrap();
+    ada.mirror.opened(&id, None).unwrap();
     let mut typed = hub.document(&id).fork(7);
     typed.edit("1\ntyped\n");
     ada.write("a.txt", "1\ntyped\n");
@@ -260,7 +260,7 @@ fn a_file_that_is_renamed_while_it_is_open_stays_one_file() {
         let mut ada = Here::with(&[("d.txt", b"1\n")]);
         ada.sync(&mut hub);
         let id = hub.id("d.txt");
-        ada.mirror.opened(&id).unwrap();
+        ada.mirror.opened(&id, None).unwrap();
         hub.rename("d.txt", "d2.txt");
         ada.sync(&mut hub);
         // The editor goes on to write the name that it opened.
@@ -291,7 +291,7 @@ fn a_file_that_others_rename_while_it_is_open_is_not_called_changed() {
     let mut ada = Here::with(&[("a.md", b"1\n"), ("b.md", b"b\n")]);
     ada.sync(&mut hub);
     let id = hub.id("a.md");
-    ada.mirror.opened(&id).unwrap();
+    ada.mirror.opened(&id, None).unwrap();
     hub.rename("a.md", "z.md");
     ada.sync(&mut hub);
     let store_index = |ada: &mut Here, hub: &Hub| {
@@ -413,7 +413,7 @@ fn a_new_file_that_the_index_never_heard_of_stays() {
     // The bridge asks for the entry; an index without it comes in first, then everything ends.
     let effects = ada.mirror.files_changed(&Changes::everything()).unwrap();
     assert!(matches!(effects[..], [Effect::Index(_), Effect::Sync(_)]));
-    ada.mirror.index_changed(hub.entries()).unwrap();
+    ada.mirror.index_changed(hub.entries(), true).unwrap();
     assert_eq!(ada.read("new.txt"), "new\n");
     let mut ada = ada.restart(|_| ());
     ada.sync(&mut hub);

@@ -37,9 +37,9 @@ fn a_hundred_thousand_entries() {
         .collect();
     let mut ada = Here::with(&[("mine.txt", b"mine\n")]);
     let start = Instant::now();
-    let effects = ada.mirror.index_changed(entries.clone()).unwrap();
+    let effects = ada.mirror.index_changed(entries.clone(), true).unwrap();
     assert_eq!(effects.len(), 10_000, "those of one name, with suffixes");
-    let again = ada.mirror.index_changed(entries).unwrap();
+    let again = ada.mirror.index_changed(entries, true).unwrap();
     assert_eq!(again.len(), 10_000);
     let effects = ada.mirror.files_changed(&Changes::everything()).unwrap();
     assert!(

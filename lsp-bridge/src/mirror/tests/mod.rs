@@ -180,13 +180,13 @@ impl Here {
 
     /// Takes over what others did, then passes on what was done here.
     fn sync(&mut self, hub: &mut Hub) {
-        let effects = self.mirror.index_changed(hub.entries()).unwrap();
+        let effects = self.mirror.index_changed(hub.entries(), true).unwrap();
         self.carry_out(effects, hub);
         let documents: Vec<DocumentId> = self.mirror.documents().cloned().collect();
         self.carry_out(documents.into_iter().map(Effect::Sync).collect(), hub);
         let effects = self.mirror.files_changed(&Changes::everything()).unwrap();
         self.carry_out(effects, hub);
-        let effects = self.mirror.index_changed(hub.entries()).unwrap();
+        let effects = self.mirror.index_changed(hub.entries(), true).unwrap();
         self.carry_out(effects, hub);
     }
 

@@ -26,7 +26,7 @@ fn every_file_arrives_byte_for_byte() {
     // Nothing moves any more.
     for here in [&mut ada, &mut bob] {
         let entries = hub.entries();
-        assert_eq!(here.mirror.index_changed(entries).unwrap(), []);
+        assert_eq!(here.mirror.index_changed(entries, true).unwrap(), []);
         let everything = Changes::everything();
         assert_eq!(here.mirror.files_changed(&everything).unwrap(), []);
     }

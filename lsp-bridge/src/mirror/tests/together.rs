@@ -12,11 +12,11 @@ fn a_guest_writes_no_files_and_loses_nothing() {
     assert!(ada.mirror.is_owner() && !guest.is_owner());
     assert!(!guest.take_over().unwrap());
     assert!(guest.stored(&id).unwrap().is_some());
-    assert_eq!(guest.index_changed(BTreeMap::new()).unwrap(), []);
+    assert_eq!(guest.index_changed(BTreeMap::new(), true).unwrap(), []);
     assert!(ada.has("a.txt"));
 
     // Open in the guest's editor: not the owner's to touch.
-    guest.opened(&id).unwrap();
+    guest.opened(&id, None).unwrap();
     ada.write("a.txt", "1\ntyped\n");
     let changes = Changes::of(["a.txt"]);
     assert_eq!(ada.mirror.files_changed(&changes).unwrap(), []);

@@ -87,6 +87,9 @@ pub enum LeftAlone {
     /// Where file systems fold case or form, its name is that of another file of the project.
     #[error("its name differs from {0} only in case or in how its characters are encoded")]
     Namesake(ProjectPath),
+    /// Another file of the project stands there, which others have renamed while it is open here.
+    #[error("another file is open under that name here: close that one")]
+    Occupied,
     /// In a project that one may only read.
     #[error("you may only read this project")]
     ReadOnly,

@@ -34,6 +34,7 @@ async fn behind(hub: &Hub, shared: &str, file: &str) -> Arc<tempfile::TempDir> {
         ada.open("a").await;
         let typed = shared.strip_prefix("one").unwrap().trim_end();
         ada.type_at("a", 0, 3, typed).await;
+        eventually(|| hub.texts() == [shared]).await;
         ada.save("a").await;
         assert!(ada.quit().await.0);
     }

@@ -1,0 +1,57 @@
+//! Which of the states that a text may have been made out of it was made out of.
+
+use ropey::Rope;
+use tutti_engine::diff::diff_lines;
+use tutti_engine::{Left, Replica};
+
+use super::merge::new_client_id;
+
+/// A state, and how far a text is from it.
+pub(crate) struct Nearest<'a> {
+    pub(crate) state: &'a [u8],
+    pub(crate) replica: Replica,
+    /// How many characters differ.
+    pub(crate) cost: usize,
+    /// It is what an editor showed when its bridge ended.
+    pub(crate) is_left: bool,
+    deleted: usize,
+}
+
+impl<'a> Nearest<'a> {
+    /// `None` for bytes that are no state.
+    fn of(state: &'a [u8], is_left: bool, text: &impl Fn(&Replica) -> Rope) -> Option<Self> {
+        let replica = Replica::from_state(new_client_id(), state).ok()?;
+        let way = diff_lines(replica.rope(), &text(&replica));
+        Some(Self {
+            state,
+            cost: way.cost(),
+            deleted: way.splices().iter().map(|splice| splice.delete).sum(),
+            replica,
+            is_left,
+        })
+    }
+}
+
+/// The nearest to `text`, which is asked for as it would be if it was made of a replica: what was
+/// last written to the file or read from it, or, if it is nearer, what a journal ends with.
+pub(crate) fn nearest<'a>(
+    base: Option<&'a [u8]>,
+    left: &'a [Left],
+    text: impl Fn(&Replica) -> Rope,
+) -> Option<Nearest<'a>> {
+    let mut nearest = base.and_then(|state| Nearest::of(state, false, &text));
+    for left in left {
+        let shown = left.shown.iter();
+        let shown = shown.filter_map(|state| Nearest::of(state, true, &text));
+        // An edit was under way, and the editor has taken it in or not. If it has, its letters are
+        // there: a text that would have to have lost them, even to others that look much like them,
+        // was made without.
+        let shown = shown.min_by_key(|near| (near.deleted, near.cost));
+        if let Some(shown) = shown
+            && nearest.as_ref().is_none_or(|near| shown.cost < near.cost)
+        {
+            nearest = Some(shown);
+        }
+    }
+    nearest
+}

@@ -1,0 +1,100 @@
+//! Files that an editor shows under a name that the project has given up.
+
+use ropey::Rope;
+use tutti_engine::diff::diff_lines;
+use tutti_protocol::ids::DocumentId;
+use tutti_protocol::path::ProjectPath;
+
+use super::effect::Effect;
+use super::nearest::nearest;
+use super::text::parse;
+use super::tree::{Found, Outcome};
+use super::{Mirror, MirrorError, ShownAt};
+
+/// The documents that an editor may show under a name, see [`Mirror::choose`].
+#[derive(Debug, Clone)]
+pub struct Candidates {
+    /// The name.
+    pub path: ProjectPath,
+    /// What the editor shows there.
+    pub text: String,
+    /// The document that the project has there.
+    pub listed: Option<DocumentId>,
+    /// Documents that the project has elsewhere, and that were shown there once.
+    pub others: Vec<DocumentId>,
+}
+
+impl Mirror {
+    /// Under which paths the editors of earlier bridges showed documents.
+    pub fn shown_at(&self) -> &ShownAt {
+        self.left_behind.shown_at()
+    }
+
+    /// Which document an editor shows under a name: the one whose text is nearest, in doubt the one
+    /// that the project has there. `None` for a file that is no document.
+    pub fn choose(&self, candidates: &Candidates) -> Result<Option<DocumentId>, MirrorError> {
+        let text = Rope::from(candidates.text.replace("\r\n", "\n"));
+        let far = |known: &str| diff_lines(&Rope::from(known), &text).cost();
+        let mut chosen = candidates.listed.clone();
+        let mut least = match &chosen {
+            Some(document) => self.distance(document, &text)?.unwrap_or_else(|| far("")),
+            None => far(&self.text_at(&candidates.path)),
+        };
+        for document in &candidates.others {
+            if let Some(distance) = self.distance(document, &text)?
+                && distance < least
+            {
+                (least, chosen) = (distance, Some(document.clone()));
+            }
+        }
+        Ok(chosen)
+    }
+
+    /// How far a text is from what an editor may have shown of a document last: what its file has
+    /// held, or what journals end with; else what is stored. `None` if there is nothing.
+    fn distance(&self, document: &DocumentId, text: &Rope) -> Result<Option<usize>, MirrorError> {
+        let Some(record) = self.load(document)? else {
+            return Ok(None);
+        };
+        let left = self.left(document);
+        let base = record.base.as_ref().map(|base| base.state.as_slice());
+        let base = base.or_else(|| left.is_empty().then_some(record.state.as_slice()));
+        Ok(nearest(base, &left, |_| text.clone()).map(|near| near.cost))
+    }
+
+    fn text_at(&self, path: &ProjectPath) -> String {
+        match self.tree.read(path) {
+            Found::File(file) => parse(file.bytes, None).map_or_else(String::new, |file| file.text),
+            _ => String::new(),
+        }
+    }
+
+    /// An editor shows a document under an older name: its file stands there again until it is
+    /// closed, so that what the editor saves is not taken for a change of the file that the project
+    /// has there.
+    pub(super) fn take_back(
+        &mut self,
+        document: &DocumentId,
+        path: &ProjectPath,
+    ) -> Result<Vec<Effect>, MirrorError> {
+        let mut effects = Vec::new();
+        let known = self.known.get(document);
+        let from = known.and_then(|known| Some(known.file.as_ref()?.path.clone()));
+        if from.as_ref() == Some(path) || self.document_at(path) == Some(document) {
+            return Ok(effects);
+        }
+        if let Some(other) = self.at.get(path).cloned() {
+            if self.is_open(&other)? {
+                return Ok(effects);
+            }
+            let reason = "it was changed while another file is open under its name";
+            self.abandon(&other, path, reason, &mut effects)?;
+        }
+        if let Some(from) = from
+            && let Ok(Outcome::Done) = self.tree.rename(&from, path)
+        {
+            self.moved(document, path)?;
+        }
+        Ok(effects)
+    }
+}
