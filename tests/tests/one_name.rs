@@ -4,7 +4,7 @@
 use std::env;
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use tutti_tests::bridge::Bridge;
@@ -31,6 +31,7 @@ struct Seat {
     /// What was typed into it since it was saved is there.
     is_dirty: bool,
     written: Vec<String>,
+    history: Vec<(Instant, String)>,
 }
 
 impl Seat {
@@ -49,6 +50,7 @@ impl Seat {
             file: None,
             is_dirty: false,
             written: Vec::new(),
+            history: Vec::new(),
         })
     }
 
@@ -62,7 +64,7 @@ impl Seat {
             0..=3 if self.is_lost => self.comes_back()?,
             4..=6 => self.saves()?,
             // Who turns to another file has saved this one.
-            7..=8 if !self.is_dirty => self.turns_to(*rng.choice(&NAMES).unwrap_or(&NAMES[0]))?,
+            7..=8 if !self.is_dirty => self.turns_to(rng.choice(&NAMES).unwrap_or(&NAMES[0]))?,
             _ => self.writes(rng)?,
         }
         Ok(())
@@ -70,7 +72,7 @@ impl Seat {
 
     fn writes(&mut self, rng: &mut fastrand::Rng) -> Result<()> {
         if self.file.is_none() {
-            self.turns_to(*rng.choice(&NAMES).unwrap_or(&NAMES[0]))?;
+            self.turns_to(rng.choice(&NAMES).unwrap_or(&NAMES[0]))?;
         }
         let line = format!("{} of {}", self.written.len(), self.person.name());
         let text = self.editor.text();
@@ -109,16 +111,12 @@ impl Seat {
     }
 
     /// What is done, for whoever reads of a failure.
-    fn notes(&self, what: &str) {
+    fn notes(&mut self, what: &str) {
         let file = self.file.unwrap_or("no file");
-        let now = std::time::SystemTime::now()
-            .duration_since(std::time::UNIX_EPOCH)
-            .map_or(0, |t| t.as_millis() % 100_000_000);
         let shown = self.editor.text().replace('\n', "|");
-        eprintln!(
-            "{now} {} {what} in {file}, who shows {shown}",
-            self.person.name()
-        );
+        let name = self.person.name();
+        let note = format!("{name} {what} in {file}, which shows {shown}");
+        self.history.push((Instant::now(), note));
     }
 
     fn kept(&self) -> Result<Vec<String>> {
@@ -210,14 +208,12 @@ fn all_arrive(seats: &mut [Seat], rest: &Rest, project: &str, seed: u64) -> Resu
         }
         pause(LOOK);
     }
+    let mut history: Vec<_> = seats.iter().flat_map(|seat| &seat.history).collect();
+    history.sort();
+    let mut told: Vec<String> = history.iter().map(|(_, note)| note.clone()).collect();
     for (id, path) in rest.files(project)? {
-        eprintln!(
-            "{path} ({id}) in the project:\n{}",
-            rest.text(project, &id)?
-        );
+        let text = rest.text(project, &id)?.replace('\n', "|");
+        told.push(format!("in the project {path} ({id}) is {text}"));
     }
-    for seat in seats.iter() {
-        eprintln!("{} shows:\n{}", seat.person.name(), seat.editor.text());
-    }
-    bail!("SEED={seed}: {wrong:?}")
+    bail!("SEED={seed}: {wrong:?}\n{}", told.join("\n"))
 }

@@ -7,6 +7,8 @@ use tutti_engine::{BadUpdate, Replica};
 use yrs::updates::encoder::Encode;
 use yrs::{ReadTxn, Transact};
 
+use super::beside::{Likeness, beside, chars};
+
 /// The outcome of [`merge_disk`].
 #[derive(Debug)]
 pub(crate) struct Merged {
@@ -134,123 +136,6 @@ fn passed(text: &Rope, insertion: &Splice) -> Option<String> {
         false => text.get_char(at)?.to_string(),
     };
     (!next.is_empty() && insertion.insert.starts_with(&next)).then_some(next)
-}
-
-/// What is left of a patch beside another patch of the same text.
-struct Beside {
-    /// As a patch of that text.
-    left: Patch,
-    /// As a patch of what the other has made of it.
-    in_theirs: Patch,
-    /// Whether some of it stands within, or next to, what the other has inserted.
-    meets: bool,
-}
-
-/// Leaves out of `ours` what `theirs` does as well.
-fn beside(ours: &Patch, theirs: &Patch, likeness: Likeness) -> Beside {
-    let (mut left, mut in_theirs, mut meets) = (Patch::default(), Vec::new(), false);
-    for splice in ours.splices() {
-        let Some((at, rest)) = rest(splice, theirs, likeness) else {
-            left.push(splice.clone());
-            let moved = Patch::from(splice.clone()).rebase(theirs, Side::After);
-            in_theirs.extend(moved.splices().to_vec());
-            continue;
-        };
-        if !rest.is_empty() {
-            meets = true;
-            left.push(inserted(splice.end(), &rest));
-            in_theirs.push(inserted(at, &rest));
-        }
-    }
-    in_theirs.sort_by_key(|splice| splice.at);
-    let mut whole = Patch::default();
-    in_theirs.into_iter().for_each(|splice| whole.push(splice));
-    Beside {
-        left,
-        in_theirs: whole,
-        meets,
-    }
-}
-
-fn inserted(at: usize, text: &str) -> Splice {
-    Splice {
-        at,
-        delete: 0,
-        insert: text.to_owned(),
-    }
-}
-
-/// When two insertions in one place are taken for one.
-#[derive(Debug, Clone, Copy)]
-enum Likeness {
-    /// If they are the same, or the one goes on where the other ends: two people who write lines
-    /// that begin alike have written two lines.
-    Continued,
-    /// If they share much at their ends: what an editor has may have been exchanged in part, and its
-    /// person and the others have gone on in it.
-    Exchanged,
-}
-
-impl Likeness {
-    /// Whether two insertions are one that share so many characters at their ends.
-    fn are_one(self, ours: &[char], theirs: &[char], head: usize, tail: usize) -> bool {
-        let shorter = ours.len().min(theirs.len());
-        match self {
-            Self::Continued => {
-                let newline = usize::from(tail > 0 && ours.ends_with(&['\n']));
-                ours == theirs || shorter >= ALIKE && head + newline >= shorter
-            }
-            Self::Exchanged => head + tail >= ALIKE || 2 * (head + tail) >= shorter.max(1),
-        }
-    }
-}
-
-/// So many characters are no chance.
-const ALIKE: usize = 3;
-
-/// What a splice inserts beyond what another patch inserts in the same place, and where that stands
-/// in what the other has made. `None` if the two have too little in common to be one.
-fn rest(splice: &Splice, theirs: &Patch, likeness: Likeness) -> Option<(usize, String)> {
-    let mut shift = 0isize;
-    for other in theirs.splices() {
-        if (other.at, other.delete) == (splice.at, splice.delete) {
-            let (ours, theirs) = (chars(&splice.insert), chars(&other.insert));
-            let same = |(a, b): &(&char, &char)| a == b;
-            let head = std::iter::zip(&ours, &theirs).take_while(same).count();
-            let shorter = ours.len().min(theirs.len());
-            let ends = std::iter::zip(ours.iter().rev(), theirs.iter().rev());
-            let tail = ends.take(shorter - head).take_while(same).count();
-            let (head, tail) = match head + tail < shorter {
-                true => whole_lines(&ours, &theirs, head, tail),
-                false => (head, tail),
-            };
-            let is_one = likeness.are_one(&ours, &theirs, head, tail);
-            let at = (other.at as isize + shift) as usize + head;
-            return is_one.then(|| (at, ours[head..ours.len() - tail].iter().collect()));
-        }
-        shift += chars(&other.insert).len() as isize - other.delete as isize;
-    }
-    None
-}
-
-/// Of what two insertions of whole lines share at their ends, the whole lines: that others begin alike
-/// means nothing.
-fn whole_lines(ours: &[char], theirs: &[char], head: usize, tail: usize) -> (usize, usize) {
-    if !ours.ends_with(&['\n']) || !theirs.ends_with(&['\n']) {
-        return (head, tail);
-    }
-    let is_end = |c: &char| *c == '\n';
-    let head = ours[..head].iter().rposition(is_end).map_or(0, |at| at + 1);
-    let begins = ours.len() - tail;
-    if begins > 0 && ours[begins - 1] == '\n' && theirs[theirs.len() - tail - 1] == '\n' {
-        return (head, tail);
-    }
-    let skipped = ours[begins..].iter().position(is_end);
-    (head, skipped.map_or(0, |at| tail - at - 1))
-}
-
-fn chars(text: &str) -> Vec<char> {
-    text.chars().collect()
 }
 
 /// What an editor's `text`, made out of `base`, has beyond what `main` has made of it, as an update

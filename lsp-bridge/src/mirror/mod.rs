@@ -30,6 +30,7 @@
 //! An index that could not be loaded must never reach [`Mirror::index_changed`] as an empty one:
 //! what the index lacks is deleted here.
 
+mod beside;
 mod claim;
 mod confirmed;
 mod editor;

@@ -30,19 +30,24 @@ impl Mirror {
         self.left_behind.shown_at()
     }
 
-    /// Which document an editor shows under a name: the one whose text is nearest, in doubt the one
-    /// that the project has there. `None` for a file that is no document.
+    /// Which document an editor shows under a name: the one that the project has there, if there is
+    /// one, unless the text is nearer to that of another, and half of it at least. `None` for a file
+    /// that is no document.
     pub fn choose(&self, candidates: &Candidates) -> Result<Option<DocumentId>, MirrorError> {
         let text = Rope::from(candidates.text.replace("\r\n", "\n"));
         let far = |known: &str| diff_lines(&Rope::from(known), &text).cost();
         let mut chosen = candidates.listed.clone();
         let mut least = match &chosen {
-            Some(document) => self.distance(document, &text)?.unwrap_or_else(|| far("")),
+            Some(document) => {
+                let distance = self.distance(document, &text)?;
+                distance.map_or_else(|| far(""), |(distance, _)| distance)
+            }
             None => far(&self.text_at(&candidates.path)),
         };
         for document in &candidates.others {
-            if let Some(distance) = self.distance(document, &text)?
+            if let Some((distance, both)) = self.distance(document, &text)?
                 && distance < least
+                && 2 * distance <= both
             {
                 (least, chosen) = (distance, Some(document.clone()));
             }
@@ -51,15 +56,22 @@ impl Mirror {
     }
 
     /// How far a text is from what an editor may have shown of a document last: what its file has
-    /// held, or what journals end with; else what is stored. `None` if there is nothing.
-    fn distance(&self, document: &DocumentId, text: &Rope) -> Result<Option<usize>, MirrorError> {
+    /// held, or what journals end with; else what is stored. With how long both are. `None` if there
+    /// is nothing.
+    fn distance(
+        &self,
+        document: &DocumentId,
+        text: &Rope,
+    ) -> Result<Option<(usize, usize)>, MirrorError> {
         let Some(record) = self.load(document)? else {
             return Ok(None);
         };
         let left = self.left(document);
         let base = record.base.as_ref().map(|base| base.state.as_slice());
         let base = base.or_else(|| left.is_empty().then_some(record.state.as_slice()));
-        Ok(nearest(base, &left, |_| text.clone()).map(|near| near.cost))
+        let nearest = nearest(base, &left, |_| text.clone());
+        let both = |known: &Rope| known.len_chars() + text.len_chars();
+        Ok(nearest.map(|near| (near.cost, both(near.replica.rope()))))
     }
 
     fn text_at(&self, path: &ProjectPath) -> String {

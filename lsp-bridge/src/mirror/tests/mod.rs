@@ -3,6 +3,7 @@
 mod hostile;
 mod kept;
 mod many;
+mod renamed;
 mod sync;
 mod together;
 
