@@ -80,9 +80,10 @@ function hocuspocus(client, { HocuspocusProvider, HocuspocusProviderWebsocket },
     // Version 2 passes nothing on.
     onAuthenticated: () => client.note("scope", client.provider.authorizedScope),
     onAuthenticationFailed: ({ reason }) => client.note("denied", reason),
-    onUnsyncedChanges: () => client.look(),
     onClose: ({ event }) => client.note("closed", event?.code ?? null),
   });
+  // An option of that name is known to later versions only.
+  client.provider.on("unsyncedChanges", () => client.look());
   // From version 3 on a provider with a socket that was made elsewhere waits to be attached to it.
   client.provider.attach?.();
   client.close = () => {

@@ -143,7 +143,15 @@ impl Ran {
     /// # Errors
     /// When it did not fail, or otherwise.
     pub fn failure(self, words: &[&str]) -> Result<Self> {
-        ensure!(self.code == Some(1), "no exit code 1: {self:#?}");
+        self.failure_with(1, words)
+    }
+
+    /// [`Ran::failure`] with this exit code.
+    ///
+    /// # Errors
+    /// When it did not fail, or otherwise.
+    pub fn failure_with(self, code: i32, words: &[&str]) -> Result<Self> {
+        ensure!(self.code == Some(code), "no exit code {code}: {self:#?}");
         let said = self.stderr.trim().to_lowercase();
         ensure!(!said.is_empty(), "it says nothing: {self:#?}");
         ensure!(!said.contains('\n'), "more than one line: {self:#?}");

@@ -56,7 +56,7 @@ fn joining_by_an_unknown_link() -> Result<()> {
             scene.person.home(),
             &["join", "https://example.org/elsewhere", to],
         )?
-        .failure(&["not a tutti link"])?;
+        .failure_with(2, &["not a tutti link"])?;
     ensure!(!dir.exists(), "a directory was made");
     scene.witness.notices_nothing()
 }
