@@ -4,6 +4,8 @@
 //! opens them, and so does asking from this machine, but that only where no proxy is configured,
 //! since a proxy on this machine would pass on anybody's request as its own.
 
+pub mod catalog;
+
 use std::net::SocketAddr;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
@@ -40,6 +42,7 @@ fn recorder() -> &'static PrometheusHandle {
         if metrics::set_global_recorder(recorder).is_err() {
             tracing::warn!("another metrics recorder is in use: /metrics stays empty");
         }
+        catalog::describe();
         handle
     })
 }

@@ -226,6 +226,9 @@ impl Room {
         match event {
             SaveEvent::Saved => {
                 let was_failing = self.saver.failure().is_some();
+                if let Some(since) = self.saver.oldest() {
+                    metrics::histogram!("tutti_save_seconds").record(since.elapsed());
+                }
                 let (ready, written) = self.saver.saved();
                 self.registry.unsaved_less(written.bytes);
                 self.log.entries += written.entries;

@@ -43,6 +43,10 @@ const PACKAGES: &[Package] = &[
         there: || succeeds(Command::new("redis-server").arg("--version")),
     },
     Package {
+        name: "sqlite3",
+        there: || succeeds(Command::new("sqlite3").arg("--version")),
+    },
+    Package {
         name: "debian-archive-keyring",
         there: || Path::new("/usr/share/keyrings/debian-archive-keyring.gpg").exists(),
     },
