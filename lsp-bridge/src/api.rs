@@ -1,5 +1,7 @@
 //! The server's REST interface, for the command line. Blocking: no async code calls it.
 
+mod blobs;
+
 use std::io;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -14,6 +16,8 @@ use tutti_protocol::rest::{
 use ureq::http::{Response, StatusCode};
 use ureq::{Agent, Body};
 use url::Url;
+
+pub use blobs::Put;
 
 /// A server that has not accepted the connection after this is not there.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);

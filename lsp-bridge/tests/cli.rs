@@ -188,14 +188,16 @@ fn status_without_a_server_says_what_is_known() {
     fs::create_dir(dir.path().join("sub")).unwrap();
     fs::write(dir.path().join("new.txt"), "new\n").unwrap();
     fs::write(dir.path().join("image.png"), b"\x89PNG\0").unwrap();
+    let large = fs::File::create(dir.path().join("large.bin")).unwrap();
+    large.set_len(100 * 1024 * 1024 + 1).unwrap();
     let output = person.tutti(&dir.path().join("sub"), &["status"]);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     let said = String::from_utf8(output.stdout).unwrap();
     for part in [
         "no access from here: run `tutti join LINK`",
-        "0 files in step with the project, 1 changed here",
-        "Changed here since the bridge last ran: 1 file\n  new.txt\n",
-        "Left alone: 1 file\n  image.png: it is not UTF-8 text\n",
+        "0 files in step with the project, 2 changed here",
+        "Changed here since the bridge last ran: 2 files\n  image.png\n  new.txt\n",
+        "Left alone: 1 file\n  large.bin: it is larger than the 100 MiB that the server takes\n",
     ] {
         assert!(said.contains(part), "{part:?} is not in:\n{said}");
     }

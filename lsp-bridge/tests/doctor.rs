@@ -332,11 +332,12 @@ fn secrets_that_others_can_read_are_told() {
 #[test]
 fn a_directory_that_is_not_in_order_is_told() {
     let scene = Scene::joined(&Says::default().serve());
-    fs::write(scene.dir.path().join("image.png"), b"\x89PNG\0").unwrap();
+    let large = fs::File::create(scene.dir.path().join("large.bin")).unwrap();
+    large.set_len(100 * 1024 * 1024 + 1).unwrap();
     let found = scene.finds(&[]);
     assert_eq!(
         found.of("Files")["list"][0],
-        "image.png: it is not UTF-8 text"
+        "large.bin: it is larger than the 100 MiB that the server takes"
     );
 
     fs::remove_dir_all(scene.dir.path().join(".tutti/state")).unwrap();

@@ -2,7 +2,10 @@
 //!
 //! The index is a Yjs document with the root map `files`: document id → map of `path`, `eol`,
 //! `executable`, `created_at` and `created_by`. A rename changes `path` alone, so it never touches
-//! the text nor anyone's concurrent edit.
+//! the text nor anyone's concurrent edit. Files that are no texts stand in a second root map
+//! ([`blobs`]); the paths of both share one name space.
+
+mod blobs;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -15,7 +18,9 @@ use yrs::{
 use crate::ids::DocumentId;
 use crate::path::{PathError, ProjectPath};
 
-/// The index document's root map.
+pub use blobs::{BLOBS, Blob, MAX_REPLACES, set_blob};
+
+/// The index document's root map of texts.
 pub const FILES: &str = "files";
 /// Each file's root text.
 pub const CONTENT: &str = "content";
@@ -53,6 +58,37 @@ pub struct FileEntry {
     pub created_at: i64,
     /// Who made it: the shown name of that person.
     pub created_by: String,
+    /// The content of a file that is no text; `None` for a text.
+    pub blob: Option<Blob>,
+}
+
+impl FileEntry {
+    /// Whether the file is a text, with a document of its own.
+    pub fn is_text(&self) -> bool {
+        self.blob.is_none()
+    }
+
+    /// Whether there is such a file: that one without a document was deleted is listed.
+    pub fn is_there(&self) -> bool {
+        self.blob.as_ref().is_none_or(|blob| blob.sha256.is_some())
+    }
+}
+
+/// The root maps of an index.
+#[derive(Debug, Clone)]
+pub struct Roots {
+    files: MapRef,
+    blobs: MapRef,
+}
+
+impl Roots {
+    /// Names the roots of an index, which must be done before the first transaction that reads it.
+    pub fn of(doc: &Doc) -> Self {
+        Self {
+            files: doc.get_or_insert_map(FILES),
+            blobs: doc.get_or_insert_map(BLOBS),
+        }
+    }
 }
 
 /// A new, empty document with the settings that all documents share: positions are UTF-16 code
@@ -63,22 +99,29 @@ pub fn new_doc(client_id: u64) -> Doc {
     Doc::with_options(options)
 }
 
-/// Reads every entry. An entry that lacks a path is left out; other missing values get their
-/// defaults, since any Yjs client may have written them.
+/// Reads every entry of both roots. An entry that lacks a path is left out; other missing values
+/// get their defaults, since any Yjs client may have written them. An id in both is a text's.
 pub fn entries<T: ReadTxn>(txn: &T) -> BTreeMap<DocumentId, FileEntry> {
-    let Some(files) = txn.get_map(FILES) else {
-        return BTreeMap::new();
-    };
-    files
-        .iter(txn)
-        .filter_map(|(id, value)| {
+    let mut entries = BTreeMap::new();
+    for (root, is_text) in [(BLOBS, false), (FILES, true)] {
+        let Some(files) = txn.get_map(root) else {
+            continue;
+        };
+        entries.extend(files.iter(txn).filter_map(|(id, value)| {
             let id: DocumentId = id.parse().ok()?;
             match value {
-                Out::YMap(map) if !id.is_index() => Some((id, read_entry(txn, &map)?)),
+                Out::YMap(map) if !id.is_index() => {
+                    let mut entry = read_entry(txn, &map)?;
+                    if !is_text {
+                        entry.blob = Some(blobs::read(txn, &map)?);
+                    }
+                    Some((id, entry))
+                }
                 _ => None,
             }
-        })
-        .collect()
+        }));
+    }
+    entries
 }
 
 fn read_entry<T: ReadTxn>(txn: &T, map: &MapRef) -> Option<FileEntry> {
@@ -98,54 +141,63 @@ fn read_entry<T: ReadTxn>(txn: &T, map: &MapRef) -> Option<FileEntry> {
             _ => 0,
         },
         created_by: text("created_by").unwrap_or_default(),
+        blob: None,
     })
 }
 
 /// Adds or replaces an entry.
-pub fn insert(txn: &mut TransactionMut<'_>, files: &MapRef, id: &DocumentId, entry: &FileEntry) {
+pub fn insert(txn: &mut TransactionMut<'_>, roots: &Roots, id: &DocumentId, entry: &FileEntry) {
+    let (root, own) = match &entry.blob {
+        None => (&roots.files, ("eol", Any::from(entry.eol.as_str()))),
+        Some(blob) => (&roots.blobs, (blobs::CONTENT, blob.to_any())),
+    };
     let value = MapPrelim::from([
         ("path".to_owned(), Any::from(entry.path.as_str())),
-        ("eol".to_owned(), Any::from(entry.eol.as_str())),
+        (own.0.to_owned(), own.1),
         ("executable".to_owned(), Any::from(entry.executable)),
-        // A float, as JavaScript writes it: an integer of this size would reach Yjs clients as a
-        // BigInt.
-        (
-            "created_at".to_owned(),
-            Any::Number(Number::Float(entry.created_at as f64)),
-        ),
+        ("created_at".to_owned(), number(entry.created_at as f64)),
         (
             "created_by".to_owned(),
             Any::from(entry.created_by.as_str()),
         ),
     ]);
-    files.insert(txn, id.as_str(), value);
+    root.insert(txn, id.as_str(), value);
+}
+
+/// A float, as JavaScript writes it: a large integer would reach Yjs clients as a BigInt.
+fn number(value: f64) -> Any {
+    Any::Number(Number::Float(value))
 }
 
 /// Changes one value of an entry; an entry that is not there any more stays away.
-fn set(txn: &mut TransactionMut<'_>, files: &MapRef, id: &DocumentId, key: &str, value: Any) {
-    if let Some(Out::YMap(map)) = files.get(txn, id.as_str()) {
-        map.insert(txn, key, value);
+fn set(txn: &mut TransactionMut<'_>, roots: &Roots, id: &DocumentId, key: &str, value: Any) {
+    for root in [&roots.files, &roots.blobs] {
+        if let Some(Out::YMap(map)) = root.get(txn, id.as_str()) {
+            map.insert(txn, key, value);
+            return;
+        }
     }
 }
 
 /// Renames a file.
-pub fn rename(txn: &mut TransactionMut<'_>, files: &MapRef, id: &DocumentId, path: &ProjectPath) {
-    set(txn, files, id, "path", Any::from(path.as_str()));
+pub fn rename(txn: &mut TransactionMut<'_>, roots: &Roots, id: &DocumentId, path: &ProjectPath) {
+    set(txn, roots, id, "path", Any::from(path.as_str()));
 }
 
 /// Sets a file's line end on disk.
-pub fn set_eol(txn: &mut TransactionMut<'_>, files: &MapRef, id: &DocumentId, eol: Eol) {
-    set(txn, files, id, "eol", Any::from(eol.as_str()));
+pub fn set_eol(txn: &mut TransactionMut<'_>, roots: &Roots, id: &DocumentId, eol: Eol) {
+    set(txn, roots, id, "eol", Any::from(eol.as_str()));
 }
 
 /// Sets a file's executable bit.
-pub fn set_executable(txn: &mut TransactionMut<'_>, files: &MapRef, id: &DocumentId, on: bool) {
-    set(txn, files, id, "executable", Any::from(on));
+pub fn set_executable(txn: &mut TransactionMut<'_>, roots: &Roots, id: &DocumentId, on: bool) {
+    set(txn, roots, id, "executable", Any::from(on));
 }
 
-/// Removes a file from the project. Its document stays in the store.
-pub fn remove(txn: &mut TransactionMut<'_>, files: &MapRef, id: &DocumentId) {
-    files.remove(txn, id.as_str());
+/// Removes a text from the project. Its document stays in the store. What is no text is deleted by
+/// [`set_blob`].
+pub fn remove(txn: &mut TransactionMut<'_>, roots: &Roots, id: &DocumentId) {
+    roots.files.remove(txn, id.as_str());
 }
 
 /// Under which path each file is shown and kept on disk, the same everywhere.
@@ -170,6 +222,7 @@ pub fn visible_and_contested(
 ) {
     let claims: BTreeMap<&DocumentId, Result<ProjectPath, PathError>> = entries
         .iter()
+        .filter(|(_, entry)| entry.is_there())
         .map(|(id, entry)| (id, entry.path.parse()))
         .collect();
     // Every claimed path is taken, so that no suffix can push aside another file's own path.
@@ -262,27 +315,28 @@ mod tests {
             executable: true,
             created_at: 1_790_000_000_000,
             created_by: "Ada".into(),
+            blob: None,
         }
     }
 
     #[test]
     fn entries_survive_and_renames_change_the_path_alone() {
         let doc = new_doc(1);
-        let files = doc.get_or_insert_map(FILES);
+        let roots = Roots::of(&doc);
         let id: DocumentId = "a1".parse().unwrap();
-        insert(&mut doc.transact_mut(), &files, &id, &entry("old.rs"));
+        insert(&mut doc.transact_mut(), &roots, &id, &entry("old.rs"));
         rename(
             &mut doc.transact_mut(),
-            &files,
+            &roots,
             &id,
             &"new.rs".parse().unwrap(),
         );
         let read = entries(&doc.transact());
         assert_eq!(read[&id], entry("new.rs"));
-        remove(&mut doc.transact_mut(), &files, &id);
+        remove(&mut doc.transact_mut(), &roots, &id);
         rename(
             &mut doc.transact_mut(),
-            &files,
+            &roots,
             &id,
             &"back.rs".parse().unwrap(),
         );

@@ -8,6 +8,7 @@
 //! Everything here is pure: no sockets, no files, no clock.
 
 pub mod awareness;
+pub mod blob;
 pub mod bulk;
 pub mod close;
 pub mod codec;

@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::blob::BlobHash;
 use crate::role::Role;
 
 /// `POST /api/projects`.
@@ -37,6 +38,20 @@ pub struct Project {
     pub created_at: i64,
     /// What the asker may do in it.
     pub role: Role,
+    /// The largest file that is no text, in bytes. Absent where the server keeps texts only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_blob_bytes: Option<u64>,
+}
+
+/// What a file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum FileKind {
+    /// A text that people edit together.
+    Text,
+    /// Anything else, which travels whole.
+    Binary,
 }
 
 /// A file in `GET /api/projects/{project}/files`.
@@ -47,9 +62,24 @@ pub struct File {
     pub id: String,
     /// The path under which the file is shown.
     pub path: String,
-    /// How much the store keeps of it, in bytes: its history is a part of that, so it is no size of
-    /// its text.
+    /// What it is.
+    pub kind: FileKind,
+    /// Of a text, how much the store keeps of it, in bytes: its history is a part of that, so it is
+    /// no size of its text. Of anything else, its size.
     pub bytes: u64,
+    /// The SHA-256 of a file that is no text, by which its content is read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub sha256: Option<BlobHash>,
+}
+
+/// `POST /api/projects/{project}/blobs`, and its answer: contents of files.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Blobs {
+    /// Their SHA-256s, at most 1000.
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<String>))]
+    pub sha256: Vec<BlobHash>,
 }
 
 /// `POST /api/projects/{project}/links`.

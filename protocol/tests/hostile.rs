@@ -2,7 +2,8 @@
 
 mod invariants;
 
-use tutti_protocol::index::{Eol, FILES, FileEntry, insert, new_doc};
+use tutti_protocol::blob::BlobHash;
+use tutti_protocol::index::{Blob, Eol, FileEntry, Roots, insert, new_doc};
 use yrs::{ReadTxn, StateVector, Transact};
 
 const RUNS: usize = 20_000;
@@ -97,7 +98,7 @@ fn no_random_index_shows_two_files_in_one_place() {
     let mut random = random();
     for _ in 0..300 {
         let doc = new_doc(random.u64(1..1 << 32));
-        let files = doc.get_or_insert_map(FILES);
+        let roots = Roots::of(&doc);
         for n in 0..random.usize(1..30) {
             let entry = FileEntry {
                 path: path(&mut random),
@@ -105,6 +106,11 @@ fn no_random_index_shows_two_files_in_one_place() {
                 executable: random.bool(),
                 created_at: random.i64(..),
                 created_by: String::new(),
+                blob: random.bool().then(|| Blob {
+                    sha256: random.bool().then(|| BlobHash([random.u8(..); 32])),
+                    bytes: random.u64(..1 << 40),
+                    replaces: Vec::new(),
+                }),
             };
             let id = match random.bool() {
                 true => format!("d{n}"),
@@ -114,7 +120,7 @@ fn no_random_index_shows_two_files_in_one_place() {
             };
             insert(
                 &mut doc.transact_mut(),
-                &files,
+                &roots,
                 &id.parse().unwrap(),
                 &entry,
             );

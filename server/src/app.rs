@@ -17,6 +17,7 @@ use tokio::task::{AbortHandle, JoinHandle};
 
 pub use start::{StartError, start};
 
+use crate::collect::Collector;
 use crate::rooms::{RoomError, Rooms};
 use data_dir::DataDir;
 use serve::Serving;
@@ -34,7 +35,7 @@ pub struct Running {
     rooms: Rooms,
     stop: watch::Sender<bool>,
     serving: JoinHandle<()>,
-    upkeep: AbortHandle,
+    upkeep: [AbortHandle; 2],
     // Unlocks the data directory when all the rest is gone.
     _data_dir: DataDir,
 }
@@ -46,6 +47,7 @@ impl Running {
         routes: Router,
         rooms: Rooms,
         admin_token: crate::auth::admin::AdminToken,
+        collector: Collector,
         data_dir: DataDir,
     ) -> Running {
         let (stop, stopping) = watch::channel(false);
@@ -62,7 +64,7 @@ impl Running {
             rooms,
             stop,
             serving: tokio::spawn(serve::serve(listener, serving)),
-            upkeep: crate::metrics::start().abort_handle(),
+            upkeep: [crate::metrics::start().abort_handle(), collector.start()],
             _data_dir: data_dir,
         }
     }
@@ -100,6 +102,6 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         self.serving.abort();
-        self.upkeep.abort();
+        self.upkeep.iter().for_each(AbortHandle::abort);
     }
 }

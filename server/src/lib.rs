@@ -4,11 +4,13 @@
 //! each, [`rooms`] opens and closes rooms, [`store`] makes documents durable and [`fanout`] links
 //! nodes. [`update`] reads Yjs updates before yrs does, and [`document`] is one document in
 //! memory. Beside them, [`auth`] knows
-//! projects and links, [`api`] is the REST interface, and [`web`] serves the web client.
+//! projects and links, [`api`] is the REST interface, `collect` deletes what no file has any more,
+//! and [`web`] serves the web client.
 
 pub mod api;
 pub mod app;
 pub mod auth;
+mod collect;
 pub mod config;
 pub mod document;
 pub mod fanout;

@@ -9,6 +9,10 @@ pub struct Limits {
     pub message_bytes: usize,
     /// The largest document: an update that would take its encoded size over this is refused.
     pub document_bytes: usize,
+    /// The largest content of a file that is no text.
+    pub blob_bytes: u64,
+    /// How long a content that no file has stays after it was last used.
+    pub blob_grace: Duration,
     /// What one socket may send in a second on average; it is read more slowly beyond.
     pub bytes_per_second: u32,
     /// What one socket may send at once before it is slowed down.
@@ -71,6 +75,8 @@ impl Default for Limits {
         Self {
             message_bytes: 16 * MIB,
             document_bytes: 32 * MIB,
+            blob_bytes: tutti_protocol::blob::DEFAULT_MAX_BYTES,
+            blob_grace: Duration::from_secs(7 * 24 * 3600),
             bytes_per_second: 8 * MIB as u32,
             burst_bytes: 64 * MIB as u32,
             messages_per_second: 2_000,

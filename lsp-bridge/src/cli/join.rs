@@ -12,7 +12,7 @@ use tutti_protocol::link::ShareLink;
 use tutti_protocol::role::Role;
 
 use super::transfer::Transfer;
-use super::workspace::{Index, Workspace, bulk_way, link_config, open_mirror};
+use super::workspace::{Index, Workspace, link_config, open_mirror};
 use super::{current_dir, identity, output, runtime};
 use crate::api::{Api, ApiError};
 use crate::credentials::{Access, Credentials, CredentialsError};
@@ -244,7 +244,7 @@ async fn download(
     let me = identity::shown_name(&project.root);
     let entries = index.entries();
     let mirror = open_mirror(project, &me)?;
-    let mut workspace = Workspace::new(mirror, index, transfer, bulk_way(project, token));
+    let mut workspace = Workspace::new(mirror, index, transfer, project, token);
     workspace.mirror.set_read_only(role == Role::Viewer);
     let written = write(&mut workspace, entries, condition).await;
     written.context("the project is not complete here; the same command goes on with it")?;
@@ -259,7 +259,8 @@ async fn write(
     entries: BTreeMap<DocumentId, FileEntry>,
     condition: Condition,
 ) -> anyhow::Result<()> {
-    let effects = workspace.mirror.index_changed(entries, true)?;
+    let mut effects = workspace.ask_for_cap()?;
+    effects.extend(workspace.mirror.index_changed(entries, true)?);
     workspace.carry_out(effects, "Downloading").await?;
     if condition == Condition::Merged {
         let effects = workspace.mirror.files_changed(&Changes::everything())?;

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod bulk;
+mod carry;
 mod doctor;
 mod identity;
 mod join;

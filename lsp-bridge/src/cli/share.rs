@@ -9,7 +9,7 @@ use tutti_protocol::rest::CreatedProject;
 use url::Url;
 
 use super::transfer::Transfer;
-use super::workspace::{Index, Workspace, bulk_way, link_config, open_mirror};
+use super::workspace::{Index, Workspace, link_config, open_mirror};
 use super::{DEFAULT_SERVER, current_dir, identity, output, runtime, server_url, token};
 use crate::api::{Api, ApiError};
 use crate::credentials::{Access, Credentials};
@@ -204,9 +204,10 @@ async fn upload(project: &Project, access: &Access, quiet: bool) -> anyhow::Resu
     let mut transfer = Transfer::start(link_config(project, &access.token));
     index.sync(&mut transfer).await?;
     let entries = index.entries();
-    let mut workspace = Workspace::new(mirror, index, transfer, bulk_way(project, &access.token));
+    let mut workspace = Workspace::new(mirror, index, transfer, project, &access.token);
     workspace.quiet = quiet;
-    let mut effects = workspace.mirror.index_changed(entries, true)?;
+    let mut effects = workspace.ask_for_cap()?;
+    effects.extend(workspace.mirror.index_changed(entries, true)?);
     effects.extend(workspace.mirror.files_changed(&Changes::everything())?);
     workspace.carry_out(effects, "Uploading").await?;
     workspace.tell_left_alone();

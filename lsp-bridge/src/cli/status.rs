@@ -1,11 +1,12 @@
 //! `tutti status`.
 
+use tutti_protocol::blob::DEFAULT_MAX_BYTES;
 use tutti_protocol::role::Role;
 
 use super::{current_dir, output};
 use crate::api::{Api, ApiError};
 use crate::credentials::Credentials;
-use crate::mirror::{LeftAlone, Survey, survey};
+use crate::mirror::{LeftAlone, Survey, survey_for};
 use crate::project::Project;
 
 pub(super) fn run() -> anyhow::Result<()> {
@@ -13,9 +14,11 @@ pub(super) fn run() -> anyhow::Result<()> {
     let access = Credentials::of_user()?.project(&project)?;
     let asked = access.map(|access| Api::new(&project.server, &access.token).project(&project.id));
     let mut role = None;
+    let mut cap = DEFAULT_MAX_BYTES;
     let (name, connection) = match asked {
         Some(Ok(found)) => {
             role = Some(found.role);
+            cap = found.max_blob_bytes.unwrap_or(0);
             let may = match found.role {
                 Role::Editor => "you may edit",
                 Role::Viewer => "you may view",
@@ -38,7 +41,7 @@ pub(super) fn run() -> anyhow::Result<()> {
     output::line(format_args!("Project    {name}"))?;
     output::line(format_args!("Directory  {}", project.root.display()))?;
     output::line(format_args!("Server     {server}  {connection}"))?;
-    lines(&survey(&project.root)?, role)
+    lines(&survey_for(&project.root, cap)?, role)
         .into_iter()
         .try_for_each(output::line)
 }
@@ -82,6 +85,11 @@ fn lines(survey: &Survey, role: Option<Role>) -> Vec<String> {
         };
         list(changed, &survey.changed);
     }
+    let waiting = match survey.bridge_runs && role.is_some() {
+        true => "On the way here",
+        false => "Not here yet",
+    };
+    list(waiting, &survey.waiting);
     let renamed = match survey.bridge_runs {
         true => "Renamed by others while open here",
         false => "Renamed by others, and not yet here",

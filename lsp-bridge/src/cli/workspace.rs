@@ -1,19 +1,22 @@
 //! A directory on its way into or out of a project, for `share` and `join`.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::time::Duration;
 
 use anyhow::Context;
 use tutti_engine::Replica;
 use tutti_protocol::ids::DocumentId;
-use tutti_protocol::index::{self, FILES, FileEntry};
+use tutti_protocol::index::{self, FileEntry, Roots};
 use yrs::Transact;
 
 use super::bulk::{self, Bulk};
+use super::carry::Carry;
 use super::output::{self, Progress};
 use super::transfer::{Documents, Transfer};
 use crate::api::Api;
+use crate::carrier::Job;
 use crate::link;
-use crate::mirror::{Effect, IndexEdit, Mirror, Stored};
+use crate::mirror::{Changes, Effect, IndexEdit, Mirror, Stored};
 use crate::project::Project;
 
 /// The project's index here, as far as it is known.
@@ -25,8 +28,7 @@ impl Index {
     /// From a stored state, or empty.
     pub(super) fn new(state: Option<&[u8]>) -> anyhow::Result<Self> {
         let replica = new_replica(state)?;
-        // A root must be named before the first transaction that reads it.
-        replica.doc().get_or_insert_map(FILES);
+        Roots::of(replica.doc());
         Ok(Self { replica })
     }
 
@@ -46,10 +48,10 @@ impl Index {
     }
 
     fn apply(&mut self, edits: &[IndexEdit]) {
-        let files = self.replica.doc().get_or_insert_map(FILES);
+        let roots = Roots::of(self.replica.doc());
         let mut txn = self.replica.doc().transact_mut();
         for edit in edits {
-            edit.apply(&mut txn, &files);
+            edit.apply(&mut txn, &roots);
         }
     }
 }
@@ -61,7 +63,7 @@ impl Documents for Index {
 
     fn done(&mut self, _: &DocumentId, replica: Replica) -> anyhow::Result<()> {
         self.replica = replica;
-        self.replica.doc().get_or_insert_map(FILES);
+        Roots::of(self.replica.doc());
         Ok(())
     }
 }
@@ -76,6 +78,11 @@ fn new_replica(state: Option<&[u8]>) -> anyhow::Result<Replica> {
     Ok(replica)
 }
 
+/// Until a file is looked at again that someone was writing to.
+const LOOK_AGAIN: Duration = Duration::from_millis(300);
+/// So often, at most.
+const LOOKS: usize = 30;
+
 /// The state of a document that nobody has written to.
 const NOTHING: [u8; 2] = [0, 0];
 
@@ -85,20 +92,34 @@ pub(super) struct Workspace {
     index: Index,
     transfer: Transfer,
     bulk: Bulk,
+    carry: Carry,
     /// Whether progress is shown.
     pub(super) quiet: bool,
 }
 
 impl Workspace {
     /// Puts them together.
-    pub(super) fn new(mirror: Mirror, index: Index, transfer: Transfer, bulk: Bulk) -> Self {
+    pub(super) fn new(
+        mirror: Mirror,
+        index: Index,
+        transfer: Transfer,
+        project: &Project,
+        token: &str,
+    ) -> Self {
+        let bulk = Bulk::new(Api::new(&project.server, token), project.id.clone());
         Self {
             mirror,
             index,
             transfer,
             bulk,
+            carry: Carry::new(project, token),
             quiet: false,
         }
+    }
+
+    /// Tells the mirror what the server takes.
+    pub(super) fn ask_for_cap(&mut self) -> anyhow::Result<Vec<Effect>> {
+        Ok(self.mirror.connected(self.carry.cap()?)?)
     }
 
     /// Carries out what the mirror asks for: texts first, so that nobody sees a file before its
@@ -113,7 +134,7 @@ impl Workspace {
         rest.documents.extend(self.mirror.unsaved());
         rest.documents.remove(&DocumentId::index());
         self.store_index(&mut rest)?;
-        while !rest.documents.is_empty() {
+        while !rest.is_empty() {
             let documents = std::mem::take(&mut rest.documents);
             let mut store = MirrorDocuments {
                 mirror: &mut self.mirror,
@@ -123,6 +144,7 @@ impl Workspace {
             let need_a_room = self.bulk.run(documents, &mut store).await?;
             self.transfer.run(need_a_room, &mut store).await?;
             drop(store);
+            self.carry_files(&mut rest, doing)?;
             self.store_index(&mut rest)?;
         }
         self.index.sync(&mut self.transfer).await?;
@@ -131,6 +153,27 @@ impl Workspace {
         // What others have added meanwhile is left to the editor's bridge.
         let entries = self.index.entries();
         rest.add(self.mirror.index_changed(entries, true)?);
+        Ok(())
+    }
+
+    /// Sends and fetches the files that are no texts, and looks again at those that someone was
+    /// writing to.
+    fn carry_files(&mut self, rest: &mut Rest, doing: &'static str) -> anyhow::Result<()> {
+        let jobs = std::mem::take(&mut rest.jobs);
+        let mut progress = Progress::new(doing, jobs.len(), self.quiet);
+        let mirror = &mut self.mirror;
+        self.carry.run(jobs, |carried| {
+            progress.step();
+            rest.add(mirror.carried(carried)?);
+            Ok(std::mem::take(&mut rest.jobs))
+        })?;
+        let busy = std::mem::take(&mut rest.busy);
+        // One that is written to all the time is left to the editor's bridge.
+        rest.looks += usize::from(!busy.is_empty());
+        if !busy.is_empty() && rest.looks <= LOOKS {
+            std::thread::sleep(LOOK_AGAIN);
+            rest.add(self.mirror.files_changed(&Changes::of(busy))?);
+        }
         Ok(())
     }
 
@@ -177,15 +220,29 @@ fn count_here(entries: &BTreeMap<DocumentId, FileEntry>, left_alone: &HashSet<&s
 struct Rest {
     edits: Vec<IndexEdit>,
     documents: BTreeSet<DocumentId>,
+    jobs: Vec<Job>,
+    /// Files that someone was writing to.
+    busy: BTreeSet<String>,
+    looks: usize,
 }
 
 impl Rest {
+    fn is_empty(&self) -> bool {
+        self.documents.is_empty() && self.jobs.is_empty() && self.busy.is_empty()
+    }
+
     fn add(&mut self, effects: Vec<Effect>) {
         for effect in effects {
             match effect {
                 Effect::Index(edit) => self.edits.push(edit),
                 Effect::Sync(document) => {
                     self.documents.insert(document);
+                }
+                Effect::Send(cargo) => self.jobs.push(Job::Send(vec![cargo])),
+                Effect::Fetch(cargo) => self.jobs.push(Job::Fetch(cargo)),
+                Effect::Offer(all) => self.jobs.push(Job::Offer(all)),
+                Effect::LookAgain(path) => {
+                    self.busy.insert(path.to_string());
                 }
                 Effect::Tell(notice) => output::note(notice),
             }
@@ -267,11 +324,6 @@ pub(super) fn open_mirror(project: &Project, me: &str) -> anyhow::Result<Mirror>
     Ok(mirror)
 }
 
-/// The way to a project's documents in bulk.
-pub(super) fn bulk_way(project: &Project, token: &str) -> Bulk {
-    Bulk::new(Api::new(&project.server, token), project.id.clone())
-}
-
 /// Where to connect for a project.
 pub(super) fn link_config(project: &Project, token: &str) -> link::Config {
     link::Config {
@@ -296,6 +348,7 @@ mod tests {
             executable: false,
             created_at: 0,
             created_by: String::new(),
+            blob: None,
         };
         let paths = ["a.txt", "b.txt", "../c.txt", ".git/config"];
         let entries = (0..).zip(paths);

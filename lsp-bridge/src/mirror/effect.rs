@@ -1,9 +1,10 @@
 //! What the mirror asks of the session that drives it.
 
+use tutti_protocol::blob::BlobHash;
 use tutti_protocol::ids::DocumentId;
-use tutti_protocol::index::{self, Eol, FileEntry};
+use tutti_protocol::index::{self, Blob, Eol, FileEntry, Roots};
 use tutti_protocol::path::ProjectPath;
-use yrs::{MapRef, TransactionMut};
+use yrs::TransactionMut;
 
 /// One thing for the session to do, in the order given.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,8 +16,29 @@ pub enum Effect {
     /// has confirmed what it lacked. Offline: call [`super::Mirror::settle_offline`] with what
     /// there is, and `settle` once connected.
     Sync(DocumentId),
+    /// Send a file's content to the server, unless it has it, and tell
+    /// [`super::Mirror::carried`] what has become of it.
+    Send(Cargo),
+    /// See that the server has these contents, and send what it lacks. Nobody waits for that.
+    Offer(Vec<Cargo>),
+    /// Fetch a content from the server, and tell [`super::Mirror::carried`].
+    Fetch(Cargo),
+    /// Look at this file again in a moment, with [`super::Mirror::files_changed`]: someone is
+    /// writing to it.
+    LookAgain(ProjectPath),
     /// Tell the person.
     Tell(Notice),
+}
+
+/// The content of a file that is no text, on its way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cargo {
+    /// The file.
+    pub path: ProjectPath,
+    /// The content's hash.
+    pub hash: BlobHash,
+    /// Its length.
+    pub bytes: u64,
 }
 
 /// A change to the project index that follows from a change on disk.
@@ -30,19 +52,22 @@ pub enum IndexEdit {
     SetEol(DocumentId, Eol),
     /// A file became executable, or stopped being so.
     SetExecutable(DocumentId, bool),
-    /// A file was deleted.
+    /// A text was deleted.
     Remove(DocumentId),
+    /// A file that is no text has another content, or was deleted.
+    SetBlob(DocumentId, Blob),
 }
 
 impl IndexEdit {
-    /// Writes the edit into the index document's root map [`index::FILES`].
-    pub fn apply(&self, txn: &mut TransactionMut<'_>, files: &MapRef) {
+    /// Writes the edit into the index document.
+    pub fn apply(&self, txn: &mut TransactionMut<'_>, roots: &Roots) {
         match self {
-            Self::Insert(id, entry) => index::insert(txn, files, id, entry),
-            Self::Rename(id, path) => index::rename(txn, files, id, path),
-            Self::SetEol(id, eol) => index::set_eol(txn, files, id, *eol),
-            Self::SetExecutable(id, on) => index::set_executable(txn, files, id, *on),
-            Self::Remove(id) => index::remove(txn, files, id),
+            Self::Insert(id, entry) => index::insert(txn, roots, id, entry),
+            Self::Rename(id, path) => index::rename(txn, roots, id, path),
+            Self::SetEol(id, eol) => index::set_eol(txn, roots, id, *eol),
+            Self::SetExecutable(id, on) => index::set_executable(txn, roots, id, *on),
+            Self::Remove(id) => index::remove(txn, roots, id),
+            Self::SetBlob(id, blob) => index::set_blob(txn, roots, id, blob),
         }
     }
 }
@@ -58,6 +83,25 @@ pub enum Notice {
         kept_at: String,
         /// Why: a subordinate clause such as `it was deleted by someone else`.
         reason: &'static str,
+    },
+    /// A file that is no text, and that the project has another content for, was kept.
+    Kept {
+        /// The file.
+        path: String,
+        /// Where it lies now, relative to the project's directory.
+        kept_at: String,
+        /// Why: a subordinate clause.
+        reason: &'static str,
+    },
+    /// A file is in the project again, because it was changed here while someone deleted it.
+    CameBack {
+        /// The file.
+        path: String,
+    },
+    /// A file that was deleted here is there again, because someone changed it meanwhile.
+    ChangedMeanwhile {
+        /// The file.
+        path: String,
     },
     /// A file of the project is not written here, or a file here is not shared.
     LeftAlone {
@@ -78,6 +122,22 @@ impl std::fmt::Display for Notice {
             } => write!(
                 f,
                 "Your text of {path} was kept in {kept_at}, because {reason}."
+            ),
+            Self::Kept {
+                path,
+                kept_at,
+                reason,
+            } => write!(
+                f,
+                "Your copy of {path} was kept in {kept_at}, because {reason}."
+            ),
+            Self::CameBack { path } => write!(
+                f,
+                "{path} is in the project again: someone else deleted it while you changed it."
+            ),
+            Self::ChangedMeanwhile { path } => write!(
+                f,
+                "{path} is there again: someone else changed it while you deleted it."
             ),
             Self::LeftAlone { path, reason } => write!(f, "{path} is left alone: {reason}."),
         }

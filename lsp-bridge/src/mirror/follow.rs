@@ -9,7 +9,7 @@ use tutti_protocol::path::{PathError, ProjectPath};
 use super::effect::{Effect, IndexEdit};
 use super::places::Places;
 use super::state::{Record, hash};
-use super::tree::{Found, LeftAlone, Outcome};
+use super::tree::{Expected, Found, LeftAlone, Outcome};
 use super::{Mirror, MirrorError};
 
 /// A file whose document is shown elsewhere now.
@@ -95,6 +95,11 @@ impl Mirror {
                     entry.eol = *eol;
                 }
             }
+            IndexEdit::SetBlob(id, blob) => {
+                if let Some(entry) = entries.get_mut(id) {
+                    entry.blob = Some(blob.clone());
+                }
+            }
             IndexEdit::SetExecutable(id, on) => {
                 if let Some(entry) = entries.get_mut(id) {
                     entry.executable = *on;
@@ -112,6 +117,12 @@ impl Mirror {
             unlisted && shown.contains(document)
         });
         for document in news.map(|(id, _)| id.clone()).collect::<Vec<_>>() {
+            if let Some(record) = self.blob_record(&document) {
+                let mut record = record.clone();
+                record.listed = true;
+                self.save_blob(&document, record)?;
+                continue;
+            }
             let Some(mut record) = self.load(&document)? else {
                 continue;
             };
@@ -162,6 +173,10 @@ impl Mirror {
 
     fn remove_unlisted(&mut self, effects: &mut Vec<Effect>) -> Result<(), MirrorError> {
         for document in self.unlisted()? {
+            if self.blob_record(&document).is_some() {
+                self.settle_blob(&document, None, effects)?;
+                continue;
+            }
             if let Some(record) = self.load(&document)? {
                 self.remove_file(&document, &record, effects)?;
             }
@@ -196,7 +211,7 @@ impl Mirror {
                 effects.push(Effect::Tell(self.keep_aside(path, &file.bytes, REASON)?));
             }
             // Written once more since: then it stays, as a new file of this person.
-            if let Err(reason) = self.tree.remove(path, &file.bytes) {
+            if let Err(reason) = self.tree.remove(path, Expected::Bytes(&file.bytes)) {
                 self.left_alone.insert(path.to_string(), reason);
             }
         }
@@ -210,7 +225,7 @@ impl Mirror {
             let mut blocked = Vec::new();
             for step in moves {
                 match self.tree.rename(&step.from, &step.to) {
-                    Ok(Outcome::Done) => self.moved(&step.document, &step.to)?,
+                    Ok(Outcome::Done) => self.relocated(&step.document, &step.to)?,
                     Ok(Outcome::Changed) => blocked.push(step),
                     Err(reason) => {
                         self.refuse(&step.document, step.to.as_str(), reason);
@@ -250,21 +265,6 @@ impl Mirror {
         Ok(moves)
     }
 
-    /// The document's file stands somewhere else now.
-    pub(super) fn moved(
-        &mut self,
-        document: &DocumentId,
-        to: &ProjectPath,
-    ) -> Result<(), MirrorError> {
-        let Some(mut record) = self.load(document)? else {
-            return Ok(());
-        };
-        if let Some(base) = &mut record.base {
-            base.file.path = to.clone();
-        }
-        self.save(document, &record, false)
-    }
-
     /// Takes a document's file away, to be written anew; what only it holds is kept for this reason.
     pub(super) fn abandon(
         &mut self,
@@ -273,6 +273,9 @@ impl Mirror {
         reason: &'static str,
         effects: &mut Vec<Effect>,
     ) -> Result<(), MirrorError> {
+        if self.blob_record(document).is_some() {
+            return self.abandon_blob(document, path, reason, effects);
+        }
         let Some(mut record) = self.load(document)? else {
             return Ok(());
         };
@@ -280,7 +283,7 @@ impl Mirror {
             if hash(&file.bytes) != base.file.hash {
                 effects.push(Effect::Tell(self.keep_aside(path, &file.bytes, reason)?));
             }
-            if let Err(reason) = self.tree.remove(path, &file.bytes) {
+            if let Err(reason) = self.tree.remove(path, Expected::Bytes(&file.bytes)) {
                 self.left_alone.insert(path.to_string(), reason);
             }
         }
@@ -297,8 +300,12 @@ impl Mirror {
             let (entry, known) = (entries.get(document), self.known.get(document));
             let file = known.and_then(|known| known.file.as_ref());
             let as_listed = entry.zip(file).is_some_and(|(entry, file)| {
-                file.eol == entry.eol && file.executable == entry.executable
+                let same_eol = file.eol == entry.eol || !entry.is_text();
+                same_eol && file.executable == entry.executable
             });
+            let as_listed = as_listed
+                && entry
+                    .is_none_or(|entry| entry.is_text() || !self.is_blob_behind(document, entry));
             place.is_err() || !as_listed
         });
         unlike
@@ -320,6 +327,10 @@ impl Mirror {
                     continue;
                 }
             };
+            if !entry.is_text() {
+                self.settle_blob(&document, None, effects)?;
+                continue;
+            }
             if self.is_open(&document)? {
                 continue;
             }

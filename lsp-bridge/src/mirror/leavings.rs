@@ -3,7 +3,7 @@
 use tutti_protocol::path::ProjectPath;
 
 use super::text::render;
-use super::tree::Found;
+use super::tree::{Expected, Found};
 use super::{Mirror, MirrorError, Role};
 
 /// Why a temporary file's content is kept, as a clause.
@@ -25,7 +25,7 @@ impl Mirror {
                 let notice = self.keep_aside(path, &file.bytes, REASON)?;
                 tracing::warn!(%notice);
             }
-            if let Err(reason) = self.tree.remove(path, &file.bytes) {
+            if let Err(reason) = self.tree.remove(path, Expected::Bytes(&file.bytes)) {
                 tracing::warn!(%path, %reason, "a temporary file stays");
             }
         }

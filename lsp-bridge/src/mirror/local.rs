@@ -4,27 +4,36 @@ use std::collections::HashMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use tutti_engine::Replica;
+use tutti_protocol::blob::BlobHash;
 use tutti_protocol::ids::DocumentId;
 use tutti_protocol::index::FileEntry;
 use tutti_protocol::path::ProjectPath;
 
+use super::blob::see::{Disk, Seen};
 use super::effect::{Effect, IndexEdit};
 use super::ignores::Ignores;
 use super::merge::new_client_id;
 use super::places::Places;
 use super::state::{Base, BaseFile, Record, hash};
 use super::text::{TextFile, parse};
-use super::tree::{Found, LeftAlone};
+use super::tree::{Found, LeftAlone, Looked};
 use super::walk::walk;
 use super::watch::Changes;
 use super::{Mirror, MirrorError};
 
 /// A file that is no document yet.
-struct NewFile {
+pub(super) struct NewFile {
     path: ProjectPath,
-    text: TextFile,
-    executable: bool,
-    hash: super::state::Hash,
+    /// With its text, if it is one.
+    seen: Seen,
+}
+
+impl NewFile {
+    pub(super) fn text(path: ProjectPath, text: TextFile, hash: BlobHash, looked: Looked) -> Self {
+        let text = Some(text);
+        let seen = Seen { hash, looked, text };
+        Self { path, seen }
+    }
 }
 
 /// New files, to be found by content and by name: a directory that moved brings thousands.
@@ -39,7 +48,7 @@ impl Arrivals {
         let mut by_hash: HashMap<_, Vec<usize>> = HashMap::new();
         let mut by_name = HashMap::new();
         for (at, file) in files.iter().enumerate() {
-            by_hash.entry(file.hash).or_default().push(at);
+            by_hash.entry(file.seen.hash.0).or_default().push(at);
             by_name.entry(file.path.folded()).or_insert(at);
         }
         Self {
@@ -50,9 +59,10 @@ impl Arrivals {
     }
 
     /// The one at a path, or at one that differs in case or form alone.
-    fn named(&self, path: &ProjectPath) -> Option<usize> {
+    fn named(&self, path: &ProjectPath, is_text: bool) -> Option<usize> {
         let at = *self.by_name.get(&path.folded())?;
-        self.files[at].is_some().then_some(at)
+        let same_kind = |file: &NewFile| file.seen.text.is_some() == is_text;
+        self.files[at].as_ref().is_some_and(same_kind).then_some(at)
     }
 
     /// The first with this content that will do.
@@ -79,6 +89,8 @@ struct News {
     /// Missing as well, and open in an editor.
     missing_open: Vec<DocumentId>,
     changed: Vec<DocumentId>,
+    /// Someone is writing to these.
+    busy: Vec<ProjectPath>,
 }
 
 impl Mirror {
@@ -109,13 +121,26 @@ impl Mirror {
         self.pair_renames(&mut news, &mut effects)?;
         self.leave_namesakes(&mut news, &effects);
         for document in news.deleted {
+            if self.is_blob(&document) {
+                self.settle_blob(&document, None, &mut effects)?;
+                continue;
+            }
             self.vanished.insert(document.clone());
             effects.push(Effect::Sync(document));
         }
         for file in news.created {
-            self.created_here(file, &mut effects)?;
+            match file.seen.text {
+                Some(_) => self.created_here(file, &mut effects)?,
+                None => self.arrives(file.path, &file.seen, None, &mut effects),
+            }
         }
-        effects.extend(news.changed.into_iter().map(Effect::Sync));
+        for document in news.changed {
+            match self.is_blob(&document) {
+                true => self.settle_blob(&document, None, &mut effects)?,
+                false => effects.push(Effect::Sync(document)),
+            }
+        }
+        effects.extend(news.busy.into_iter().map(Effect::LookAgain));
         if effects
             .iter()
             .any(|effect| matches!(effect, Effect::Index(_)))
@@ -198,30 +223,20 @@ impl Mirror {
             }
             return Ok(());
         }
-        let (file, reason) = match self.tree.read(&path) {
-            Found::File(file) => (Some(file), LeftAlone::NotText),
-            Found::Missing => {
+        match self.see_arriving(&path) {
+            Disk::Missing => {
                 self.left_alone.remove(path.as_str());
-                return Ok(());
             }
-            Found::Blocked(reason) => (None, reason),
-        };
-        let parsed = file.and_then(|file| {
-            let (hash, executable) = (hash(&file.bytes), file.executable.unwrap_or(false));
-            Some((parse(file.bytes, None)?, hash, executable))
-        });
-        match parsed {
-            Some((text, hash, executable)) => {
-                self.left_alone.remove(path.as_str());
-                news.created.push(NewFile {
-                    path,
-                    text,
-                    executable,
-                    hash,
-                });
-            }
-            None => {
+            Disk::Busy => news.busy.push(path),
+            Disk::Blocked(reason) => {
                 self.left_alone.insert(path.to_string(), reason);
+            }
+            Disk::File(mut seen) => {
+                self.left_alone.remove(path.as_str());
+                if seen.looked.bytes == 0 {
+                    seen.text = parse(Vec::new(), None);
+                }
+                news.created.push(NewFile { path, seen });
             }
         }
         Ok(())
@@ -233,6 +248,13 @@ impl Mirror {
         path: &ProjectPath,
         news: &mut News,
     ) -> Result<(), MirrorError> {
+        if self.blob_record(&document).is_some() {
+            match self.tree.look(path) {
+                Ok(None) => news.deleted.push(document),
+                _ => news.changed.push(document),
+            }
+            return Ok(());
+        }
         if self.is_open(&document)? {
             if matches!(self.tree.read(path), Found::Missing) {
                 news.missing_open.push(document);
@@ -252,6 +274,8 @@ impl Mirror {
                     news.changed.push(document);
                 }
             }
+            // It may have grown into a file that travels whole.
+            Found::Blocked(LeftAlone::TooBig) => news.changed.push(document),
             Found::Blocked(reason) => {
                 self.refuse(&document, path.as_str(), reason);
             }
@@ -307,9 +331,11 @@ impl Mirror {
     ) -> Result<(), MirrorError> {
         let mut left = Vec::new();
         let mut arrivals = Arrivals::of(std::mem::take(&mut news.created));
-        let closed = std::mem::take(&mut news.deleted).into_iter();
+        let mut closed = std::mem::take(&mut news.deleted);
+        closed.extend(self.missing_blobs(&closed));
         let open = std::mem::take(&mut news.missing_open).into_iter();
         let missing = closed
+            .into_iter()
             .map(|id| (id, false))
             .chain(open.map(|id| (id, true)));
         for (document, is_open) in missing {
@@ -318,18 +344,22 @@ impl Mirror {
                 continue;
             };
             let name = base.path.file_name();
+            let is_text = !self.is_blob(&document);
             // Editors that save put the old text aside for a moment, as `name~` and the like.
             let backup = |file: &NewFile| is_open && is_backup(&file.path, &base.path);
-            let same = |file: &NewFile| file.hash == base.hash && !backup(file);
+            let same = |file: &NewFile| {
+                let alike = file.seen.hash.0 == base.hash;
+                alike && file.seen.text.is_some() == is_text && !backup(file)
+            };
             let found = arrivals
-                .named(&base.path)
+                .named(&base.path, is_text)
                 .or_else(|| {
                     let same_name = |f: &NewFile| same(f) && f.path.file_name() == name;
                     arrivals.find(&base.hash, same_name)
                 })
                 // Empty files are all alike.
                 .or_else(|| {
-                    let told_apart = |f: &NewFile| same(f) && !f.text.text.is_empty();
+                    let told_apart = |f: &NewFile| same(f) && f.seen.looked.bytes > 0;
                     arrivals.find(&base.hash, told_apart)
                 });
             let Some(at) = found else {
@@ -340,15 +370,11 @@ impl Mirror {
             let Some(file) = arrivals.take(at) else {
                 continue;
             };
-            if file.hash != base.hash && !is_open {
+            if file.seen.hash.0 != base.hash && !is_open {
                 news.changed.push(document.clone());
             }
-            if let Some(mut record) = self.load(&document)? {
-                if let Some(base) = &mut record.base {
-                    base.file.path = file.path.clone();
-                }
-                self.save(&document, &record, false)?;
-            }
+            self.relocated(&document, &file.path)?;
+            self.not_missing(&document);
             self.edit_index(IndexEdit::Rename(document, file.path), effects);
         }
         news.deleted = left;
@@ -375,15 +401,26 @@ impl Mirror {
         Ok(())
     }
 
-    fn created_here(
+    pub(super) fn created_here(
         &mut self,
         file: NewFile,
         effects: &mut Vec<Effect>,
     ) -> Result<(), MirrorError> {
+        let NewFile { path, seen } = file;
+        let Some(text) = seen.text else {
+            return Ok(());
+        };
+        let file = BaseFile {
+            path,
+            eol: text.eol,
+            executable: seen.looked.executable.unwrap_or(false),
+            hash: seen.hash.0,
+            listed: false,
+        };
         // Deleted and made again, as many programs save: the same document, with its history.
         let (document, mut record) = match self.deleted.remove(&file.path) {
             Some(known) => known,
-            None => (new_document_id(), new_record(&file)),
+            None => (new_document_id(), new_record(&text, &file)),
         };
         if let Some(base) = &mut record.base {
             base.file.listed = false;
@@ -393,10 +430,11 @@ impl Mirror {
         self.save(&document, &record, false)?;
         let entry = FileEntry {
             path: file.path.to_string(),
-            eol: file.text.eol,
+            eol: file.eol,
             executable: file.executable,
             created_at: now_ms(),
             created_by: self.me.clone(),
+            blob: None,
         };
         self.edit_index(IndexEdit::Insert(document.clone(), entry), effects);
         effects.push(Effect::Sync(document));
@@ -410,20 +448,14 @@ fn is_backup(path: &ProjectPath, of: &ProjectPath) -> bool {
     name.len() > of.len() && name.contains(of)
 }
 
-fn new_record(file: &NewFile) -> Record {
+fn new_record(text: &TextFile, file: &BaseFile) -> Record {
     let mut replica = Replica::new(new_client_id());
-    replica.edit(&file.text.text);
+    replica.edit(&text.text);
     let state = replica.state();
     Record {
         base: Some(Base {
             state: state.clone(),
-            file: BaseFile {
-                path: file.path.clone(),
-                eol: file.text.eol,
-                executable: file.executable,
-                hash: file.hash,
-                listed: false,
-            },
+            file: file.clone(),
         }),
         state,
         unsaved: true,
@@ -431,7 +463,7 @@ fn new_record(file: &NewFile) -> Record {
 }
 
 /// 16 characters out of 36: two people who add files at once do not meet.
-fn new_document_id() -> DocumentId {
+pub(super) fn new_document_id() -> DocumentId {
     let characters = b"abcdefghijklmnopqrstuvwxyz0123456789";
     let id: String = (0..16)
         .map(|_| char::from(characters[fastrand::usize(..characters.len())]))
@@ -440,7 +472,7 @@ fn new_document_id() -> DocumentId {
 }
 
 /// Milliseconds since 1970 (UTC).
-fn now_ms() -> i64 {
+pub(super) fn now_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.map_or(0, |since| since.as_millis() as i64)
 }

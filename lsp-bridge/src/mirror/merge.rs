@@ -186,7 +186,7 @@ pub(crate) fn both(one: &[u8], other: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use tutti_protocol::ids::DocumentId;
-    use tutti_protocol::index::{self, Eol, FILES, FileEntry};
+    use tutti_protocol::index::{self, Eol, FileEntry, Roots};
     use yrs::StateVector;
 
     use super::*;
@@ -372,7 +372,7 @@ mod tests {
     #[test]
     fn an_index_takes_in_what_another_has_besides() {
         let doc = index::new_doc(1);
-        let files = doc.get_or_insert_map(FILES);
+        let roots = Roots::of(&doc);
         let id = |id: &str| id.parse::<DocumentId>().unwrap();
         let put = |name: &str| {
             let entry = FileEntry {
@@ -381,8 +381,9 @@ mod tests {
                 executable: false,
                 created_at: 0,
                 created_by: "Ada".into(),
+                blob: None,
             };
-            index::insert(&mut doc.transact_mut(), &files, &id(name), &entry);
+            index::insert(&mut doc.transact_mut(), &roots, &id(name), &entry);
         };
         let state = || {
             let txn = doc.transact();
@@ -391,12 +392,12 @@ mod tests {
         put("a");
         let older = state();
         put("b");
-        index::remove(&mut doc.transact_mut(), &files, &id("a"));
+        index::remove(&mut doc.transact_mut(), &roots, &id("a"));
         let newer = state();
         for (state, stored, lacks) in [(&older, &newer, true), (&newer, &older, false)] {
             let whole = whole(state, stored).unwrap();
             let both = replica(&whole.state).unwrap();
-            both.doc().get_or_insert_map(FILES);
+            Roots::of(both.doc());
             let entries = index::entries(&both.doc().transact());
             assert_eq!(entries.into_keys().collect::<Vec<_>>(), [id("b")]);
             assert_eq!(whole.lacked.is_some(), lacks);

@@ -18,6 +18,7 @@
 //!                                            Changes::everything() after the first index_changed
 //! editor     opened(doc) / closed(doc)       an open file is the editor's: neither read nor written
 //!            editor_saved(doc, saved)        at its didSave
+//! contents   carried(outcome)                of each Send and Fetch; transfers() once connected
 //! replicas   persist(doc, state, unsaved)    some time after each change, and on confirmation
 //! ```
 //!
@@ -31,6 +32,7 @@
 //! what the index lacks is deleted here.
 
 mod beside;
+mod blob;
 mod claim;
 mod confirmed;
 mod editor;
@@ -38,6 +40,7 @@ mod effect;
 mod follow;
 mod guest;
 mod held;
+mod holds;
 mod ignores;
 mod journals;
 mod leavings;
@@ -71,10 +74,13 @@ use tutti_protocol::ids::DocumentId;
 use tutti_protocol::index::FileEntry;
 use tutti_protocol::path::ProjectPath;
 
+use blob::Blobs;
+pub use blob::Carried;
 pub use editor::EditorSaved;
-pub use effect::{Effect, IndexEdit, Notice, Settled};
+pub use effect::{Cargo, Effect, IndexEdit, Notice, Settled};
 use guest::GuestStore;
 pub use held::HeldOpen;
+pub(crate) use holds::Holds;
 use ignores::Ignores;
 use journals::LeftBehind;
 pub use journals::{Journal, Journals, ShownAt};
@@ -87,9 +93,9 @@ pub use renamed::Candidates;
 use replicas::Known;
 pub use replicas::Stored;
 use state::{Record, StateStore};
-pub use survey::{Comparison, Survey, compare, survey};
+pub use survey::{Comparison, Survey, compare, survey, survey_for};
 pub use tree::{LeftAlone, MAX_FILE_BYTES};
-use tree::{Private, Tree};
+use tree::{Private, Staging, Tree};
 use watch::Watcher;
 pub use watch::{Changes, DiskChanges};
 
@@ -133,6 +139,10 @@ pub struct Mirror {
     /// `.tutti/guests`.
     guests: Dir,
     store: StateStore,
+    /// Contents on their way here.
+    staging: Staging,
+    /// Files that are no texts.
+    blobs: Blobs,
     /// Where this bridge keeps its journals, if an editor is there.
     journals: Option<Arc<Journals>>,
     left_behind: LeftBehind,
@@ -184,6 +194,7 @@ impl Mirror {
         let tree = doing(format!("opening {}", root.display()), Tree::open(root))?;
         let private = doing("opening .tutti", tree.private())?;
         let store = doing("opening .tutti/state", StateStore::open(&private))?;
+        let staging = doing("opening .tutti/blobs", Staging::open(&private))?;
         let guests = doing("opening .tutti/guests", private.subdirectory(guest::GUESTS))?;
         let lock = doing("locking .tutti/lock", Lock::try_acquire(&private))?;
         let role = match lock {
@@ -196,6 +207,8 @@ impl Mirror {
             private,
             guests,
             store,
+            staging,
+            blobs: Blobs::default(),
             journals: None,
             left_behind: LeftBehind::default(),
             role,
@@ -254,7 +267,13 @@ impl Mirror {
                 self.note(&document, &record);
             }
         }
-        Ok(())
+        for (document, record) in doing("reading .tutti/state", self.store.blobs())? {
+            self.note_blob(&document, record);
+        }
+        match self.is_owner() {
+            true => self.take_away_contents(),
+            false => Ok(()),
+        }
     }
 
     /// In a project that this person may only read, changes on disk go nowhere: the text is kept
@@ -273,10 +292,11 @@ impl Mirror {
         self.shown.document_at(path)
     }
 
-    /// The listed documents, each of which has its file here or a reason in
+    /// The listed documents of texts, each of which has its file here or a reason in
     /// [`Mirror::left_alone`].
     pub fn documents(&self) -> impl Iterator<Item = &DocumentId> {
-        self.shown.documents()
+        let documents = self.shown.documents();
+        documents.filter(|document| !self.is_blob(document))
     }
 
     /// What is neither shared nor written, with the reason; the paths are fit for a terminal.

@@ -103,6 +103,7 @@ mod tests {
                     executable: false,
                     created_at: 0,
                     created_by: String::new(),
+                    blob: None,
                 };
                 entries.insert(id.parse().unwrap(), entry);
             }

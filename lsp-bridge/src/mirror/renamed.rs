@@ -105,7 +105,7 @@ impl Mirror {
         if let Some(from) = from
             && let Ok(Outcome::Done) = self.tree.rename(&from, path)
         {
-            self.moved(document, path)?;
+            self.relocated(document, path)?;
         }
         Ok(effects)
     }

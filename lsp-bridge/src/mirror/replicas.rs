@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tutti_engine::{Left, Replica};
 use tutti_protocol::ids::DocumentId;
 
+use super::blob::record::BlobRecord;
 use super::state::{BaseFile, Record};
 use super::{Journals, Mirror, MirrorError, Role, doing, merge};
 
@@ -22,6 +23,8 @@ pub struct Stored {
 pub(super) struct Known {
     pub(super) file: Option<BaseFile>,
     pub(super) unsaved: bool,
+    /// Of a file that is no text.
+    pub(super) blob: Option<BlobRecord>,
 }
 
 impl Mirror {
@@ -179,7 +182,12 @@ impl Mirror {
         let known = Known {
             file,
             unsaved: record.unsaved,
+            blob: None,
         };
+        self.place_known(document, known);
+    }
+
+    pub(super) fn place_known(&mut self, document: &DocumentId, known: Known) {
         self.unplace(document);
         if let Some(file) = &known.file {
             self.at.insert(file.path.clone(), document.clone());
@@ -189,7 +197,14 @@ impl Mirror {
 
     pub(super) fn forget(&mut self, document: &DocumentId) -> Result<(), MirrorError> {
         self.unplace(document);
-        self.known.remove(document);
+        if self
+            .known
+            .remove(document)
+            .is_some_and(|known| known.blob.is_some())
+        {
+            self.forget_transfers(document);
+            return doing("forgetting a file", self.store.forget_blob(document));
+        }
         doing("forgetting a document", self.store.forget(document))
     }
 

@@ -117,6 +117,12 @@ impl Mirror {
         };
         let base = base.filter(|base| base.file.path == subject.path);
         let outcome = match (found, base) {
+            (Found::Blocked(LeftAlone::TooBig), Some(base))
+                if self.turns_into_blob(document, &subject.path, &mut settled.effects) =>
+            {
+                self.remember(&mut subject, Some(base))?;
+                Outcome::Done
+            }
             (Found::Blocked(reason), base) => {
                 self.leave_alone(&mut subject, base, reason, settled)?
             }
@@ -204,6 +210,10 @@ impl Mirror {
             return self.put(subject, Some(base), Expected::Bytes(&file.bytes), settled);
         }
         let Some(local) = parse(file.bytes.clone(), Some(base.file.eol)) else {
+            if self.turns_into_blob(subject.document, &subject.path, &mut settled.effects) {
+                self.remember(subject, Some(base))?;
+                return Ok(Outcome::Done);
+            }
             return self.leave_alone(subject, Some(base), LeftAlone::NotText, settled);
         };
         let before = render(&self.text_of(subject.document, &base.state)?, base.file.eol);

@@ -99,15 +99,24 @@ impl StateStore {
         Self { dir }
     }
 
+    pub(super) fn dir(&self) -> &Dir {
+        &self.dir
+    }
+
+    /// The names of all its files.
+    pub(super) fn names(&self) -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in self.dir.entries()? {
+            names.extend(entry?.file_name().to_str().map(str::to_owned));
+        }
+        Ok(names)
+    }
+
     /// Every document that is remembered.
     pub(crate) fn documents(&self) -> io::Result<Vec<DocumentId>> {
-        let mut documents = Vec::new();
-        for entry in self.dir.entries()? {
-            let name = entry?.file_name();
-            let name = name.to_str().and_then(|name| name.strip_suffix(SUFFIX));
-            documents.extend(name.and_then(document_of));
-        }
-        Ok(documents)
+        let names = self.names()?.into_iter();
+        let documents = names.filter_map(|name| document_of(name.strip_suffix(SUFFIX)?));
+        Ok(documents.collect())
     }
 
     /// What is remembered of a document. A torn file is put aside.

@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use tutti_engine::Replica;
+use tutti_protocol::blob::{BlobHash, DEFAULT_MAX_BYTES};
 use tutti_protocol::ids::DocumentId;
-use tutti_protocol::index::{self, FILES, FileEntry};
+use tutti_protocol::index::{self, FileEntry, Roots};
 use tutti_protocol::path::ProjectPath;
 use yrs::Transact;
 
+use super::blob::record::BlobRecord;
 use super::ignores::Ignores;
 use super::lock::Lock;
 use super::merge::replica;
@@ -28,6 +30,8 @@ pub struct Survey {
     pub unsaved: Vec<String>,
     /// Files changed, made or deleted here, beyond those, since a bridge last looked.
     pub changed: Vec<String>,
+    /// Files whose contents are still to be fetched from the server.
+    pub waiting: Vec<String>,
     /// Files that stand here under an older name than the project's, as `(here, there)`: one that
     /// an editor has open keeps its name until it is closed.
     pub renamed: Vec<(String, String)>,
@@ -49,15 +53,15 @@ struct Listed {
     unsaved: bool,
     /// What was last written to its file or read from it.
     file: Option<BaseFile>,
+    /// Of a file that is no text: the content that the project has, and what is remembered here.
+    blob: Option<(BlobHash, Option<BlobRecord>)>,
 }
 
 impl Listed {
     /// Where its file stands: under its older name, as long as it is there.
     fn path_here(&self, tree: &Tree) -> &ProjectPath {
         match &self.file {
-            Some(file)
-                if file.path != self.path && !matches!(tree.read(&file.path), Found::Missing) =>
-            {
+            Some(file) if file.path != self.path && !matches!(tree.look(&file.path), Ok(None)) => {
                 &file.path
             }
             _ => &self.path,
@@ -67,6 +71,11 @@ impl Listed {
 
 /// Looks at the project in the directory `root`.
 pub fn survey(root: &Path) -> Result<Survey, MirrorError> {
+    survey_for(root, DEFAULT_MAX_BYTES)
+}
+
+/// The same, for a server that takes files of up to `cap` bytes.
+pub fn survey_for(root: &Path, cap: u64) -> Result<Survey, MirrorError> {
     let tree = doing(format!("opening {}", root.display()), Tree::open(root))?;
     let private = doing("opening .tutti", tree.private())?;
     let store = doing("opening .tutti/state", StateStore::open(&private))?;
@@ -88,15 +97,30 @@ pub fn survey(root: &Path) -> Result<Survey, MirrorError> {
                 continue;
             }
         };
+        if let Some(hash) = entries[&document]
+            .blob
+            .as_ref()
+            .and_then(|blob| blob.sha256)
+        {
+            let record = doing("reading a stored record", store.load_blob(&document))?;
+            listed.push(Listed {
+                path,
+                unsaved: false,
+                file: record.as_ref().and_then(BlobRecord::file),
+                blob: Some((hash, record)),
+            });
+            continue;
+        }
         let record = doing("reading a stored replica", store.load(&document))?;
         listed.push(Listed {
             path,
+            blob: None,
             unsaved: record.as_ref().is_some_and(|record| record.unsaved),
             file: record.and_then(|record| record.base).map(|base| base.file),
         });
     }
-    let names = survey.look_at_listed(&tree, &mut ignores, &listed);
-    survey.look_at_rest(&tree, &mut ignores, names);
+    let names = survey.look_at_listed(&tree, &mut ignores, &listed, cap);
+    survey.look_at_rest(&tree, &mut ignores, names, cap);
     survey.left_alone.sort_by(|a, b| a.0.cmp(&b.0));
     survey.left_alone.dedup();
     Ok(survey)
@@ -109,7 +133,13 @@ impl Survey {
     }
 
     /// Looks at the project's files, and returns the names that they have here.
-    fn look_at_listed(&mut self, tree: &Tree, ignores: &mut Ignores, listed: &[Listed]) -> Names {
+    fn look_at_listed(
+        &mut self,
+        tree: &Tree,
+        ignores: &mut Ignores,
+        listed: &[Listed],
+        cap: u64,
+    ) -> Names {
         let files = listed.iter().filter_map(|one| one.file.as_ref());
         let taken: BTreeSet<&ProjectPath> = files.map(|file| &file.path).collect();
         let mut names = Names::new();
@@ -121,6 +151,11 @@ impl Survey {
             if ignores.is_ignored(tree, &one.path) {
                 let left = (one.path.to_string(), LeftAlone::Ignored);
                 self.left_alone.push(left);
+                continue;
+            }
+            if let Some((hash, record)) = &one.blob {
+                self.look_at_blob(tree, here, hash, record.as_ref(), cap);
+                names.insert(here.folded(), here.clone());
                 continue;
             }
             match (tree.read(here), &one.file) {
@@ -142,7 +177,43 @@ impl Survey {
         names
     }
 
-    fn look_at_rest(&mut self, tree: &Tree, ignores: &mut Ignores, mut names: Names) {
+    fn look_at_blob(
+        &mut self,
+        tree: &Tree,
+        here: &ProjectPath,
+        listed: &BlobHash,
+        record: Option<&BlobRecord>,
+        cap: u64,
+    ) {
+        let known = record.and_then(|record| Some((record.stamp?, record.hash)));
+        let found = match tree.look(here) {
+            Err(reason) => Err(reason),
+            Ok(None) => Ok(None),
+            Ok(Some(looked)) => match known {
+                Some((stamp, hash)) if stamp == looked.stamp => Ok(Some(hash)),
+                _ => tree.hash(here).map(|found| found.map(|(hash, _)| hash)),
+            },
+        };
+        match (found, record.map(|record| record.hash)) {
+            (Err(reason), _) => self.left_alone.push((here.to_string(), reason)),
+            (Ok(None), None) => self.waiting.push(here.to_string()),
+            (Ok(Some(hash)), _) if hash == *listed => self.followed += 1,
+            (Ok(Some(hash)), Some(was)) if hash == was => self.waiting.push(here.to_string()),
+            (Ok(Some(_)), _) => self.changed_or_left(tree, here, cap),
+            (Ok(None), Some(_)) => self.changed.push(here.to_string()),
+        }
+    }
+
+    /// A file is here that the project does not have as it is: what cannot be shared is told apart.
+    fn changed_or_left(&mut self, tree: &Tree, path: &ProjectPath, cap: u64) {
+        match what_is(tree, path, cap) {
+            Ok(true) => self.changed.push(path.to_string()),
+            Ok(false) => {}
+            Err(reason) => self.left_alone.push((path.to_string(), reason)),
+        }
+    }
+
+    fn look_at_rest(&mut self, tree: &Tree, ignores: &mut Ignores, mut names: Names, cap: u64) {
         let listing = walk(tree, ignores, "");
         self.left_alone.extend(listing.left_alone);
         for path in &listing.files {
@@ -155,18 +226,30 @@ impl Survey {
                 }
                 None => {}
             }
-            match tree.read(path) {
-                Found::File(file) => match parse(file.bytes, None) {
-                    Some(_) => {
-                        self.changed.push(path.to_string());
-                        names.insert(path.folded(), path.clone());
-                    }
-                    None => self.left_alone.push((path.to_string(), LeftAlone::NotText)),
-                },
-                Found::Blocked(reason) => self.left_alone.push((path.to_string(), reason)),
-                Found::Missing => {}
+            let before = self.changed.len();
+            self.changed_or_left(tree, path, cap);
+            if self.changed.len() > before {
+                names.insert(path.folded(), path.clone());
             }
         }
+    }
+}
+
+/// Whether a file is there, and why it cannot be shared.
+fn what_is(tree: &Tree, path: &ProjectPath, cap: u64) -> Result<bool, LeftAlone> {
+    let Some(looked) = tree.look(path)? else {
+        return Ok(false);
+    };
+    let is_text = match tree.read(path) {
+        Found::File(file) => parse(file.bytes, None).is_some(),
+        Found::Missing => return Ok(false),
+        Found::Blocked(LeftAlone::TooBig) => false,
+        Found::Blocked(reason) => return Err(reason),
+    };
+    match is_text || looked.bytes <= cap {
+        true => Ok(true),
+        false if cap == 0 => Err(LeftAlone::NotText),
+        false => Err(LeftAlone::OverCap(cap)),
     }
 }
 
@@ -178,7 +261,7 @@ fn stored_index(store: &StateStore) -> Result<BTreeMap<DocumentId, FileEntry>, M
     };
     let replica: Replica =
         replica(&record.state).map_err(|source| MirrorError::BadState { document, source })?;
-    replica.doc().get_or_insert_map(FILES);
+    Roots::of(replica.doc());
     Ok(index::entries(&replica.doc().transact()))
 }
 

@@ -14,8 +14,8 @@ use tutti_protocol::index::FileEntry;
 use tutti_protocol::path::ProjectPath;
 
 use crate::mirror::{
-    Candidates, Changes, DiskChanges, EditorSaved, Effect, HeldOpen, Journals, Mirror, MirrorError,
-    Settled, ShownAt, Stored,
+    Candidates, Carried, Changes, DiskChanges, EditorSaved, Effect, HeldOpen, Journals, Mirror,
+    MirrorError, Settled, ShownAt, Stored,
 };
 
 /// Something for the mirror to do; see the methods of [`Mirror`].
@@ -54,6 +54,11 @@ pub(super) enum Task {
     },
     TakeOver,
     LookAfterGuests,
+    /// There is a connection to a server that takes files of up to so many bytes.
+    Connected(Option<u64>),
+    /// What was not sent or fetched may be tried again.
+    Transfers,
+    Carried(Carried),
 }
 
 /// What came of a task.
@@ -241,6 +246,9 @@ fn perform(mirror: &mut Mirror, task: Task) -> Result<Option<News>, MirrorError>
             return Ok(None);
         }
         Task::LookAfterGuests => mirror.look_after_guests()?,
+        Task::Connected(cap) => mirror.connected(cap)?,
+        Task::Transfers => mirror.transfers()?,
+        Task::Carried(carried) => mirror.carried(carried)?,
         Task::TakeOver => {
             let news = match mirror.take_over()? {
                 true => Some(News::TookOver(watch(mirror)?)),

@@ -7,6 +7,7 @@ use super::disk::{News, Task};
 use super::link_events::STORE_MS;
 use super::project::{NEIGHBOURS_MS, Project};
 use super::saved::Saved;
+use crate::carrier::Job;
 use crate::link::Command;
 use crate::lsp::Severity;
 use crate::mirror::{Changes, DiskChanges, Effect, IndexEdit, Stored};
@@ -87,8 +88,13 @@ impl Project {
 
     pub(super) fn mirror_effects(&mut self, effects: Vec<Effect>) {
         let mut is_listed = false;
+        let mut cargo = Vec::new();
         for effect in effects {
             match effect {
+                Effect::Send(one) => cargo.push(one),
+                Effect::Offer(all) => self.carrier.give(Job::Offer(all)),
+                Effect::Fetch(one) => self.carrier.give(Job::Fetch(one)),
+                Effect::LookAgain(path) => self.look_again(path),
                 Effect::Index(edit) => {
                     self.edit_index(&edit);
                     is_listed = true;
@@ -101,6 +107,7 @@ impl Project {
         if is_listed {
             self.store_index();
         }
+        self.send_files(cargo);
     }
 
     pub(super) fn edit_index(&mut self, edit: &IndexEdit) {

@@ -3,18 +3,18 @@
 use std::collections::{BTreeMap, HashMap};
 
 use tutti_protocol::ids::DocumentId;
-use tutti_protocol::index::{self, FILES, FileEntry};
+use tutti_protocol::index::{self, FileEntry, Roots};
 use tutti_protocol::path::ProjectPath;
 use yrs::updates::decoder::Decode;
 use yrs::updates::encoder::Encode;
-use yrs::{Doc, MapRef, ReadTxn, StateVector, Transact, Update};
+use yrs::{Doc, ReadTxn, StateVector, Transact, Update};
 
 use crate::mirror::IndexEdit;
 
 /// Which document is which file.
 pub(super) struct Index {
     doc: Doc,
-    files: MapRef,
+    roots: Roots,
     entries: BTreeMap<DocumentId, FileEntry>,
     paths: BTreeMap<DocumentId, ProjectPath>,
     documents: HashMap<ProjectPath, DocumentId>,
@@ -29,10 +29,10 @@ impl Index {
     /// An empty index that writes as `client_id`.
     pub(super) fn new(client_id: u64) -> Self {
         let doc = index::new_doc(client_id);
-        let files = doc.get_or_insert_map(FILES);
+        let roots = Roots::of(&doc);
         Self {
             doc,
-            files,
+            roots,
             entries: BTreeMap::new(),
             paths: BTreeMap::new(),
             documents: HashMap::new(),
@@ -48,7 +48,7 @@ impl Index {
     /// Makes an edit of this person; returns the update.
     pub(super) fn edit(&mut self, edit: &IndexEdit) -> Vec<u8> {
         let mut txn = self.doc.transact_mut();
-        edit.apply(&mut txn, &self.files);
+        edit.apply(&mut txn, &self.roots);
         txn.encode_update_v1()
     }
 
@@ -73,6 +73,7 @@ impl Index {
         }
         self.paths = index::visible(&entries)
             .into_iter()
+            .filter(|(document, _)| entries.get(document).is_some_and(FileEntry::is_text))
             .filter_map(|(document, path)| Some((document, path.ok()?)))
             .collect();
         self.documents = self
@@ -89,7 +90,7 @@ impl Index {
         &self.entries
     }
 
-    /// The documents that have a file, as of the last [`Index::refresh`].
+    /// The documents of texts that have a file, as of the last [`Index::refresh`].
     pub(super) fn documents(&self) -> impl Iterator<Item = &DocumentId> {
         self.paths.keys()
     }

@@ -188,6 +188,7 @@ impl Project {
         if document.is_index() {
             self.index_synced = true;
             self.catch_up_wanted = true;
+            self.ask_for_cap();
             self.index_refresh_at = Some(self.clock.now());
             return;
         }

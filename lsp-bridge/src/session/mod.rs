@@ -10,6 +10,7 @@
 //! never waits for any of its neighbours: what they say comes when it comes.
 
 mod asked;
+mod blobs;
 mod catch_up;
 mod clock;
 mod commands;

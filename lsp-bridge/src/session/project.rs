@@ -26,6 +26,8 @@ use super::people::People;
 use super::progress::Progress;
 use super::room::Room;
 use super::saved::Saved;
+use crate::api::Api;
+use crate::carrier::{Carrier, Report};
 use crate::link::{self, Command};
 use crate::lsp::{Abilities, Client};
 use crate::mirror::{Changes, DiskChanges, Journals, ShownAt};
@@ -70,6 +72,14 @@ pub(super) struct Project {
     pub(super) disk_ended: bool,
     pub(super) disk_changes: Option<DiskChanges>,
     pub(super) owner: bool,
+    /// Contents of files that are no texts.
+    pub(super) carrier: Carrier,
+    reports: mpsc::UnboundedReceiver<Report>,
+    /// Files that someone was writing to when they were looked at, and when to look again.
+    pub(super) busy_files: BTreeSet<String>,
+    pub(super) busy_files_at: Option<Millis>,
+    /// When what could not be sent or fetched is tried again.
+    pub(super) transfers_at: Option<Millis>,
     /// Where the journals of open documents are kept.
     pub(super) journals: Option<Arc<Journals>>,
     /// Under which names the editor has shown documents, or may show them since before.
@@ -123,6 +133,7 @@ pub(super) enum Input {
     Disk(Box<News>),
     /// The mirror has ended, and nobody had asked for that.
     DiskEnded,
+    Carried(Report),
     Changes(Changes),
     Due,
 }
@@ -145,6 +156,14 @@ impl Project {
         let mut aliases = vec![root.clone(), setup.root.clone()];
         aliases.dedup();
         let server = setup.link.server.to_string();
+        let api = Api::new(&setup.link.server, &setup.link.token);
+        // Unbounded, as the threads that report must not wait; each transfer reports once.
+        let (report, reports) = mpsc::unbounded_channel();
+        let carrier = Carrier::start(api, &setup.link.project, &root, move |told| {
+            if report.send(told).is_err() {
+                tracing::debug!("the session ended before a transfer");
+            }
+        });
         let (link, link_events) = link::start(setup.link);
         let (disk, disk_news) = Disk::start(root.clone(), setup.me.clone());
         let mut progress = Progress::new(client.clone(), abilities.progress);
@@ -165,6 +184,11 @@ impl Project {
             disk_ended: false,
             disk_changes: None,
             owner: false,
+            carrier,
+            reports,
+            busy_files: BTreeSet::new(),
+            busy_files_at: None,
+            transfers_at: None,
             journals: None,
             shown_at: ShownAt::new(),
             index_waits: false,
@@ -214,6 +238,7 @@ impl Project {
                         return Input::DiskEnded;
                     }
                 },
+                Some(report) = self.reports.recv() => return Input::Carried(report),
                 changes = changed(&mut self.disk_changes) => return Input::Changes(changes),
             }
         }
@@ -225,6 +250,7 @@ impl Project {
             Input::Link(event) => self.link_event(event),
             Input::Disk(news) => self.disk_news(*news),
             Input::DiskEnded => self.without_disk(),
+            Input::Carried(report) => self.carried(report),
             Input::Changes(changes) => self.disk.give(Task::FilesChanged(changes)),
             Input::Due => self.time_passed(),
         }

@@ -14,6 +14,8 @@ impl Project {
             self.index_refresh_at,
             self.index_store_at,
             self.neighbours_at,
+            self.busy_files_at,
+            self.transfers_at,
             self.people.due(),
         ];
         let rooms = self.rooms.values().map(|room| room.due());
@@ -45,6 +47,7 @@ impl Project {
                 false => Task::TakeOver,
             });
         }
+        self.transfers_due(now);
         let due: Vec<DocumentId> = self
             .rooms
             .iter()
@@ -131,6 +134,6 @@ impl Project {
 }
 
 /// Whether a planned moment has come; it is planned no longer then.
-fn take_due(at: &mut Option<Millis>, now: Millis) -> bool {
+pub(super) fn take_due(at: &mut Option<Millis>, now: Millis) -> bool {
     at.take_if(|at| *at <= now).is_some()
 }

@@ -111,11 +111,19 @@ impl From<DirectoryError> for ApiError {
     }
 }
 
+impl From<StoreError> for ApiError {
+    fn from(err: StoreError) -> ApiError {
+        match err {
+            StoreError::Full(_) => ApiError::full(err),
+            err => ApiError::unavailable(err),
+        }
+    }
+}
+
 impl From<RoomError> for ApiError {
     fn from(err: RoomError) -> ApiError {
         match err {
-            RoomError::Store(StoreError::Full(_)) => ApiError::full(err),
-            RoomError::Store(_) => ApiError::unavailable(err),
+            RoomError::Store(err) => err.into(),
             RoomError::Deleted => ApiError::not_found("There is no such project."),
             RoomError::ShuttingDown | RoomError::Limit(_) => ApiError::new(
                 StatusCode::SERVICE_UNAVAILABLE,

@@ -6,7 +6,7 @@ use axum::response::IntoResponse;
 use serde::Deserialize;
 use tutti_protocol::ids::{DocumentId, ProjectId, RoomName};
 use tutti_protocol::index::{self, FileEntry};
-use tutti_protocol::rest::{File, Problem};
+use tutti_protocol::rest::{File, FileKind, Problem};
 use yrs::Transact;
 
 use std::collections::{BTreeMap, HashMap};
@@ -41,11 +41,17 @@ pub(super) async fn list(
     let mut files: Vec<File> = index::visible(&entries)
         .into_iter()
         .filter_map(|(id, path)| {
-            let bytes = sizes.get(&id).copied().unwrap_or(0);
+            let blob = entries.get(&id).and_then(|entry| entry.blob.as_ref());
+            let stored = || sizes.get(&id).copied().unwrap_or(0);
             Some(File {
                 id: id.to_string(),
                 path: path.ok()?.to_string(),
-                bytes,
+                kind: match blob {
+                    None => FileKind::Text,
+                    Some(_) => FileKind::Binary,
+                },
+                bytes: blob.map_or_else(stored, |blob| blob.bytes),
+                sha256: blob.and_then(|blob| blob.sha256),
             })
         })
         .collect();
@@ -85,8 +91,15 @@ pub(super) async fn text(
     {
         Some(text) => text,
         // A file that was created and never written to is an empty one.
-        None if entries(&state, &project).await?.contains_key(&id) => String::new(),
-        None => return Err(no_such_file()),
+        None => match entries(&state, &project).await?.get(&id) {
+            Some(entry) if entry.is_text() => String::new(),
+            Some(entry) if entry.is_there() => {
+                return Err(ApiError::not_found(
+                    "This file is no text: read its content by the sha256 that the list of files has.",
+                ));
+            }
+            _ => return Err(no_such_file()),
+        },
     };
     Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text))
 }

@@ -4,6 +4,7 @@
 //! handler cannot forget to check; what goes wrong leaves as an [`error::ApiError`]; and the
 //! OpenAPI description is made from the handlers themselves.
 
+mod blobs;
 mod docs;
 mod error;
 mod exchange;
@@ -11,6 +12,8 @@ mod extract;
 mod files;
 mod links;
 mod projects;
+
+use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -26,6 +29,7 @@ pub(crate) use extract::bearer;
 
 use crate::auth::Access;
 use crate::rooms::Rooms;
+use crate::store::BlobStore;
 
 const PROJECTS: &str = "projects";
 const FILES: &str = "files";
@@ -41,6 +45,8 @@ pub struct ApiState {
     pub access: Access,
     /// The documents.
     pub rooms: Rooms,
+    /// The contents of files that are no texts.
+    pub blobs: Arc<dyn BlobStore>,
     /// The base address of links, where the request's own is not to be used.
     pub public_url: Option<Url>,
 }
@@ -78,15 +84,34 @@ impl Modify for BearerToken {
 }
 
 /// All routes below `/api`.
-pub fn router(state: ApiState) -> Router {
-    let (handlers, description) = OpenApiRouter::with_openapi(Description::openapi())
+pub struct Routes {
+    /// Those that are answered soon.
+    pub brief: Router,
+    /// Those that carry whole files, which takes as long as the line needs, and which are
+    /// compressed already where it is worth it.
+    pub files: Router,
+}
+
+/// Makes the routes below `/api`.
+pub fn routes(state: ApiState) -> Routes {
+    let (brief, mut description) = OpenApiRouter::with_openapi(Description::openapi())
         .nest("/api", handlers())
         .split_for_parts();
+    let (files, of_files) = OpenApiRouter::new()
+        .nest(
+            "/api",
+            OpenApiRouter::new().routes(routes!(blobs::put, blobs::get)),
+        )
+        .split_for_parts();
+    description.merge(of_files);
     let docs = Router::new().nest("/api", docs::router(description));
-    handlers
-        .with_state(state)
-        .merge(docs)
-        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+    Routes {
+        brief: brief
+            .with_state(state.clone())
+            .merge(docs)
+            .layer(DefaultBodyLimit::max(MAX_BODY_BYTES)),
+        files: files.with_state(state),
+    }
 }
 
 /// Routes whose bodies are documents.
@@ -101,7 +126,9 @@ fn handlers() -> OpenApiRouter<ApiState> {
         .routes(routes!(files::list))
         .routes(routes!(files::text))
         .merge(large(
-            OpenApiRouter::new().routes(routes!(exchange::exchange)),
+            OpenApiRouter::new()
+                .routes(routes!(exchange::exchange))
+                .routes(routes!(blobs::lacking)),
         ))
         .routes(routes!(links::create, links::list))
         .routes(routes!(links::delete))

@@ -93,7 +93,7 @@ pub(super) async fn list(
     Ok(axum::Json(
         projects
             .into_iter()
-            .map(|project| shown(project, &identity))
+            .map(|project| shown(&state, project, &identity))
             .collect(),
     ))
 }
@@ -107,8 +107,8 @@ pub(super) async fn list(
         (status = "default", description = "What went wrong.", body = Problem, content_type = "application/problem+json"),
     ),
 )]
-pub(super) async fn show(member: Member) -> axum::Json<Project> {
-    axum::Json(shown(member.project, &member.identity))
+pub(super) async fn show(State(state): State<ApiState>, member: Member) -> axum::Json<Project> {
+    axum::Json(shown(&state, member.project, &member.identity))
 }
 
 /// Delete a project
@@ -137,15 +137,17 @@ pub(super) async fn delete(
         }
     }
     state.rooms.delete_project(&project.id).await?;
+    state.blobs.delete_blobs(&project.id).await?;
     directory.delete_project(&project.id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn shown(project: auth::Project, identity: &Identity) -> Project {
+fn shown(state: &ApiState, project: auth::Project, identity: &Identity) -> Project {
     Project {
         project: project.id.to_string(),
         name: project.name,
         created_at: project.created_at,
         role: identity.role(),
+        max_blob_bytes: Some(state.rooms.limits().blob_bytes),
     }
 }

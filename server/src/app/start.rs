@@ -15,11 +15,12 @@ use super::serve::in_time;
 use super::storage::Storage;
 use crate::auth::admin::AdminTokenError;
 use crate::auth::{Access, DirectoryError};
+use crate::collect::Collector;
 use crate::config::Settings;
 use crate::fanout::{FanOut, LocalFanOut, RedisFanOut, SilentFanOut};
 use crate::mongo::ConnectError;
 use crate::rooms::Rooms;
-use crate::store::StoreError;
+use crate::store::{BlobStore, StoreError};
 use crate::ws::{self, WsState};
 use crate::{api, headers, health, metrics, web};
 
@@ -110,13 +111,19 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let access = Access::new(storage.directory, admin_token.key.clone());
     let rooms = Rooms::new(storage.documents, fanout(&settings)?, settings.limits());
     rooms.follow_others(Arc::new(access.clone()));
-    let routes = routes(&settings, access, rooms.clone());
+    let collector = Collector {
+        access: access.clone(),
+        rooms: rooms.clone(),
+        blobs: storage.blobs.clone(),
+    };
+    let routes = routes(&settings, access, rooms.clone(), storage.blobs);
     Ok(Running::new(
         listener,
         addr,
         routes,
         rooms,
         admin_token,
+        collector,
         data_dir,
     ))
 }
@@ -131,29 +138,31 @@ fn fanout(settings: &Settings) -> Result<Arc<dyn FanOut>, StartError> {
     })
 }
 
-fn routes(settings: &Settings, access: Access, rooms: Rooms) -> Router {
+fn routes(settings: &Settings, access: Access, rooms: Rooms, blobs: Arc<dyn BlobStore>) -> Router {
     let sockets = ws::router(WsState {
         rooms: rooms.clone(),
         authorize: Arc::new(access.clone()),
     });
-    let api = api::router(api::ApiState {
+    let api = api::routes(api::ApiState {
         access: access.clone(),
         rooms: rooms.clone(),
+        blobs,
         public_url: settings.public_url.as_ref().map(|url| url.as_url().clone()),
     });
     let readers = metrics::Readers {
         access: access.clone(),
         behind_proxy: settings.public_url.is_some() || settings.client_address_header.is_some(),
     };
-    // Whatever is not a socket may be compressed.
+    // Whatever is neither a socket nor a whole file may be compressed, and is answered soon.
     let compressed = Router::new()
-        .merge(api)
+        .merge(api.brief)
         .merge(health::router(access, rooms))
         .merge(metrics::router(readers))
         .merge(web::router())
         .layer(CompressionLayer::new())
         .layer(middleware::from_fn(in_time));
     let routes = compressed
+        .merge(api.files)
         .merge(sockets)
         .method_not_allowed_fallback(api::no_such_method)
         .layer(middleware::from_fn(headers::secure))

@@ -10,7 +10,7 @@ use crate::auth::{Directory, MongoDirectory, SqliteDirectory};
 use crate::config::Settings;
 use crate::migrate::mark::Mark;
 use crate::mongo::Mongo;
-use crate::store::{DocumentStore, MongoStore, SqliteStore};
+use crate::store::{BlobStore, DocumentStore, MongoStore, SqliteStore};
 
 /// The embedded store's file of documents.
 pub(crate) const DOCUMENTS: &str = "documents.db";
@@ -20,6 +20,7 @@ pub(crate) const DIRECTORY: &str = "directory.db";
 /// The open stores.
 pub(super) struct Storage {
     pub(super) documents: Arc<dyn DocumentStore>,
+    pub(super) blobs: Arc<dyn BlobStore>,
     pub(super) directory: Arc<dyn Directory>,
     pub(super) admin_token: AdminToken,
     /// Where it all is, for people.
@@ -42,8 +43,10 @@ impl Storage {
         }
         let mongo = Mongo::connect(uri).await?;
         refuse_half_a_copy(&Mark::Database(mongo.clone()), &uri.to_string()).await?;
+        let documents = Arc::new(MongoStore::new(&mongo));
         Ok(Storage {
-            documents: Arc::new(MongoStore::new(&mongo)),
+            blobs: documents.clone(),
+            documents,
             admin_token: admin::shared::load_or_create(data_dir.path(), &mongo).await?,
             directory: Arc::new(MongoDirectory::new(mongo)),
             place: uri.to_string(),
@@ -56,9 +59,11 @@ impl Storage {
         let path = data_dir.private_file(DOCUMENTS)?;
         let documents =
             SqliteStore::open(&path).map_err(|cause| StartError::Store { path, cause })?;
+        let documents = Arc::new(documents);
         let directory = SqliteDirectory::open(&data_dir.private_file(DIRECTORY)?)?;
         Ok(Storage {
-            documents: Arc::new(documents),
+            blobs: documents.clone(),
+            documents,
             directory: Arc::new(directory),
             admin_token: admin::load_or_create(data_dir.path())?,
             place,

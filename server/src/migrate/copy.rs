@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use tutti_protocol::ids::{DocumentId, ProjectId, RoomName};
 
+use super::contents;
 use super::digest::{ContentHash, content_hash};
 use super::place::{Admin, Opened};
 use super::{MigrateError, Report, count};
@@ -33,8 +34,10 @@ pub(super) async fn everything(
             continue;
         };
         let documents = copy_documents(source, target, id, &mut report).await?;
+        let files = contents::copy(source, target, id, &mut report).await?;
         let name = &record.project.name;
-        progress(&format!("{name}: {}", count(documents, "document")));
+        let (documents, files) = (count(documents, "document"), count(files, "binary file"));
+        progress(&format!("{name}: {documents}, {files}"));
         // The project last, so that no link leads to a project without documents.
         if target.directory.project_record(id).await?.is_none() {
             target.directory.restore_project(record).await?;
@@ -64,7 +67,8 @@ async fn begin(source: &Opened, target: &Opened, ids: &[ProjectId]) -> Result<()
         return not_empty();
     }
     for id in ids {
-        if !target.documents.documents(id).await?.is_empty() {
+        let has_documents = !target.documents.documents(id).await?.is_empty();
+        if has_documents || !target.blobs.blobs(id).await?.is_empty() {
             return not_empty();
         }
     }
@@ -162,6 +166,7 @@ async fn compare(
         report.links += ours.links.len();
         report.tokens += ours.passes.len();
         report.documents += compare_documents(source, target, id).await?;
+        report.files += contents::compare(source, target, id).await?;
     }
     Ok(())
 }

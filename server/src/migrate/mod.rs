@@ -5,6 +5,7 @@
 //! project, link and token in the target has been compared with the source.
 
 mod arguments;
+mod contents;
 mod copy;
 mod digest;
 pub(crate) mod mark;
@@ -93,7 +94,9 @@ pub struct Report {
     pub tokens: usize,
     /// Documents of these projects.
     pub documents: usize,
-    /// Documents that an earlier, interrupted run had copied.
+    /// Contents of files that are no texts.
+    pub files: usize,
+    /// Documents and contents that an earlier, interrupted run had copied.
     pub already_there: usize,
     /// What becomes of the administrator's token.
     pub admin_token: String,
@@ -103,11 +106,12 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} with {}, {} and {}",
+            "{} with {}, {}, {} and {}",
             count(self.projects, "project"),
             count(self.links, "link"),
             count(self.tokens, "token"),
             count(self.documents, "document"),
+            count(self.files, "binary file"),
         )?;
         if self.already_there > 0 {
             write!(f, " ({} from an earlier run)", self.already_there)?;

@@ -12,7 +12,7 @@ use crate::app::storage::{DIRECTORY, DOCUMENTS};
 use crate::auth::admin::{self, AdminKey};
 use crate::auth::{Directory, MongoDirectory, SqliteDirectory};
 use crate::mongo::{Mongo, MongoUri};
-use crate::store::{DocumentStore, MongoStore, SqliteStore};
+use crate::store::{BlobStore, DocumentStore, MongoStore, SqliteStore};
 
 /// A place where everything of one installation lies.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,6 +62,7 @@ impl fmt::Display for Place {
 pub(super) struct Opened {
     pub(super) name: String,
     pub(super) documents: Arc<dyn DocumentStore>,
+    pub(super) blobs: Arc<dyn BlobStore>,
     pub(super) directory: Arc<dyn Directory>,
     pub(super) mark: Mark,
     pub(super) admin: Admin,
@@ -103,9 +104,11 @@ impl Place {
         match self {
             Place::Sqlite(dir) => {
                 let dir = DataDir::open(dir.clone())?;
+                let documents = Arc::new(SqliteStore::open(&dir.private_file(DOCUMENTS)?)?);
                 Ok(Opened {
                     name,
-                    documents: Arc::new(SqliteStore::open(&dir.private_file(DOCUMENTS)?)?),
+                    blobs: documents.clone(),
+                    documents,
                     directory: Arc::new(SqliteDirectory::open(&dir.private_file(DIRECTORY)?)?),
                     mark: Mark::file_in(dir.path()),
                     admin: Admin::File(dir),
@@ -113,9 +116,11 @@ impl Place {
             }
             Place::Mongo(uri) => {
                 let mongo = Mongo::connect(uri).await?;
+                let documents = Arc::new(MongoStore::new(&mongo));
                 Ok(Opened {
                     name,
-                    documents: Arc::new(MongoStore::new(&mongo)),
+                    blobs: documents.clone(),
+                    documents,
                     directory: Arc::new(MongoDirectory::new(mongo.clone())),
                     mark: Mark::Database(mongo.clone()),
                     admin: Admin::Database(mongo),

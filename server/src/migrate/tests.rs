@@ -1,4 +1,6 @@
 use bytes::Bytes;
+use sha2::{Digest, Sha256};
+use tutti_protocol::blob::BlobHash;
 use tutti_protocol::ids::{DocumentId, ProjectId, RoomName};
 use tutti_protocol::index::new_doc;
 use tutti_protocol::role::Role;
@@ -10,8 +12,9 @@ use crate::auth::{Link, Pass, Project, ProjectRecord, Token};
 use crate::document::Document;
 use crate::mongo::Mongo;
 use crate::mongo::test_server::TestServer;
+use crate::store::blobs::PART_BYTES;
 use crate::store::compaction::compact;
-use crate::store::{Append, StoredDocument};
+use crate::store::{Append, StoredDocument, WriteId};
 
 const PROJECTS: [&str; 2] = ["alpha", "beta"];
 
@@ -87,7 +90,24 @@ async fn fill(place: &Place, seed: u64) {
         for document in ["index", "one", "two", "waiting"] {
             type_into(&place, &room(project, document), &mut rng).await;
         }
+        for bytes in [0, 10, PART_BYTES + 3] {
+            send(&place, &id, &mut rng, bytes).await;
+        }
     }
+}
+
+/// A content of a file that is no text.
+async fn send(place: &Opened, project: &ProjectId, rng: &mut fastrand::Rng, bytes: usize) {
+    let content: Bytes = (0..bytes).map(|_| rng.u8(..)).collect();
+    let upload = WriteId::next();
+    for (at, part) in content.chunks(PART_BYTES).enumerate() {
+        let part = Bytes::copy_from_slice(part);
+        let put = place.blobs.put_part(project, upload, at as u32, part);
+        put.await.unwrap();
+    }
+    let hash = BlobHash(Sha256::digest(&content).into());
+    let finish = place.blobs.finish(project, upload, hash, bytes as u64);
+    finish.await.unwrap();
 }
 
 /// Two people write text and a map; a part of it is compacted, and one update lacks another.
@@ -163,16 +183,21 @@ async fn everything_goes_there_and_back() {
         links: 4,
         tokens: 2,
         documents: 8,
+        files: 6,
         already_there: 0,
         admin_token: "the admin token stays the same".to_owned(),
     };
     assert_eq!(there, expected);
     assert_eq!(
         lines,
-        ["alpha ♪: 4 documents", "beta ♪: 4 documents", "comparing"]
+        [
+            "alpha ♪: 4 documents, 3 binary files",
+            "beta ♪: 4 documents, 3 binary files",
+            "comparing"
+        ]
     );
     let back = quietly(&middle, &end).await.unwrap();
-    assert_eq!(back.documents, 8);
+    assert_eq!((back.documents, back.files), (8, 6));
     assert!(back.admin_token.contains("makes a new admin token"));
 
     let (start, end) = (
@@ -216,7 +241,10 @@ async fn an_interrupted_copy_goes_on_and_is_served_by_nobody_meanwhile() {
             })
             .await
         });
-        assert_eq!(tell.recv().await.unwrap(), "alpha ♪: 4 documents");
+        assert_eq!(
+            tell.recv().await.unwrap(),
+            "alpha ♪: 4 documents, 3 binary files"
+        );
         copying.abort();
         drop(abort);
         copying.await
@@ -246,7 +274,8 @@ async fn an_interrupted_copy_goes_on_and_is_served_by_nobody_meanwhile() {
     );
 
     let report = quietly(&from, &to).await.unwrap();
-    assert_eq!((report.documents, report.already_there), (8, 4));
+    assert_eq!((report.documents, report.files), (8, 6));
+    assert_eq!(report.already_there, 4 + 3);
     let running = crate::app::start(settings).await.unwrap();
     running.shutdown().await.unwrap();
 }

@@ -6,6 +6,9 @@
 //! | `documents` | a document's snapshot: generation, and where its chunks are | `_id`, the room |
 //! | `updates` | one entry of a document's log | room, then order |
 //! | `chunks` | a part of a snapshot, or of an update too large for one record | `_id`; room |
+//! | `blobs` | a content of a file that is no text: when it was used, and which upload it was | `_id`, project and hash; its upload |
+//! | `blob_parts` | a part of an upload | `_id`, the upload and a place; project |
+//! | `uploads` | a note of parts that are no content | `_id`, the upload |
 //! | `projects` | a project with its links and passes | `_id`; a link's id; a pass's id |
 //!
 //! Versions of documents will lie beside these, as `versions` and `texts`.
@@ -20,6 +23,9 @@ pub(crate) const META: &str = "meta";
 pub(crate) const DOCUMENTS: &str = "documents";
 pub(crate) const UPDATES: &str = "updates";
 pub(crate) const CHUNKS: &str = "chunks";
+pub(crate) const BLOBS: &str = "blobs";
+pub(crate) const BLOB_PARTS: &str = "blob_parts";
+pub(crate) const UPLOADS: &str = "uploads";
 pub(crate) const PROJECTS: &str = "projects";
 
 /// The schema this program writes; a database of a later one is left alone.
@@ -44,6 +50,8 @@ pub(super) async fn prepare(mongo: &Mongo) -> Result<(), Unusable> {
         // With the size in it, the sizes of a project's documents are read from the index alone.
         (UPDATES, "log", doc! { "room": 1, "_id": 1, "size": 1 }),
         (CHUNKS, "room", doc! { "room": 1, "_id": 1 }),
+        (BLOBS, "upload", doc! { "upload": 1 }),
+        (BLOB_PARTS, "project", doc! { "project": 1 }),
         (PROJECTS, "links", doc! { "links.id": 1 }),
         (PROJECTS, "passes", doc! { "passes.id": 1 }),
     ] {
@@ -63,7 +71,9 @@ async fn claim(mongo: &Mongo) -> Result<(), Unusable> {
         return known(&found);
     }
     let names = measured("listCollections", mongo.database.list_collection_names()).await?;
-    let ours = [META, DOCUMENTS, UPDATES, CHUNKS, PROJECTS];
+    let ours = [
+        META, DOCUMENTS, UPDATES, CHUNKS, BLOBS, BLOB_PARTS, UPLOADS, PROJECTS,
+    ];
     let taken = names.iter().find(|name| ours.contains(&name.as_str()));
     if let Some(taken) = taken {
         // Unless another node has marked it just now, and goes on to make the collections.

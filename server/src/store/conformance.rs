@@ -1,6 +1,7 @@
 //! What every [`DocumentStore`] must do. Each check uses a project of its own, so all of them may
 //! run on one database.
 
+mod blobs;
 mod race;
 
 use std::collections::HashSet;
@@ -14,13 +15,16 @@ use tutti_protocol::index::new_doc;
 use yrs::{Doc, GetString, Text, Transact};
 
 use super::compaction::compact;
-use super::{Append, DocumentStore, EntryId, Replacement, Seen, StoredDocument};
+use super::{Append, BlobStore, DocumentStore, EntryId, Replacement, Seen, StoredDocument};
 use crate::document::Document;
 
 /// Opens one more handle to the same data, as another node would.
 pub trait Opener: Send + Sync {
     /// The handle.
     fn open(&self) -> BoxFuture<'_, Arc<dyn DocumentStore>>;
+
+    /// The same, for the contents of files.
+    fn open_blobs(&self) -> BoxFuture<'_, Arc<dyn BlobStore>>;
 
     /// Takes the data away from all handles, or brings it back: nothing can be read meanwhile.
     fn outage(&self, away: bool) -> BoxFuture<'_, ()>;
@@ -44,6 +48,7 @@ pub async fn all(opener: &dyn Opener) {
     a_compaction_killed_at_any_point_loses_nothing(opener).await;
     race::concurrent_nodes_lose_nothing(opener).await;
     what_cannot_be_read_is_never_empty(opener).await;
+    blobs::all(opener).await;
 }
 
 fn room(name: &str) -> RoomName {

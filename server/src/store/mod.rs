@@ -4,6 +4,7 @@
 //! and may be applied twice, so several nodes may append to one document at once; what needs care
 //! is deleting, see [`DocumentStore::replace`].
 
+pub mod blobs;
 pub mod compaction;
 #[cfg(any(test, feature = "test-support"))]
 pub mod conformance;
@@ -18,6 +19,7 @@ use futures_util::future::BoxFuture;
 use thiserror::Error;
 use tutti_protocol::ids::{DocumentId, ProjectId, RoomName};
 
+pub use blobs::{BlobStore, StoredBlob};
 pub use mongodb::MongoStore;
 pub use sqlite::SqliteStore;
 pub use write_id::WriteId;

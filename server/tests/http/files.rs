@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message as Frame;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 use tutti_protocol::codec::Reader;
-use tutti_protocol::index::{self, CONTENT, Eol, FILES, FileEntry};
+use tutti_protocol::index::{self, CONTENT, Eol, FileEntry, Roots};
 use tutti_protocol::sync::SyncMessage;
 use tutti_protocol::yws::Message;
 use yrs::{ReadTxn, StateVector, Text, Transact};
@@ -69,7 +69,7 @@ fn text_update(text: &str) -> Vec<u8> {
 
 fn index_update(files: &[(&str, &str)]) -> Vec<u8> {
     let doc = index::new_doc(2);
-    let map = doc.get_or_insert_map(FILES);
+    let roots = Roots::of(&doc);
     for (id, path) in files {
         let entry = FileEntry {
             path: (*path).to_owned(),
@@ -77,8 +77,14 @@ fn index_update(files: &[(&str, &str)]) -> Vec<u8> {
             executable: false,
             created_at: 1_790_000_000_000,
             created_by: "Ada".to_owned(),
+            blob: None,
         };
-        index::insert(&mut doc.transact_mut(), &map, &id.parse().unwrap(), &entry);
+        index::insert(
+            &mut doc.transact_mut(),
+            &roots,
+            &id.parse().unwrap(),
+            &entry,
+        );
     }
     doc.transact()
         .encode_state_as_update_v1(&StateVector::default())

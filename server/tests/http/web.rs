@@ -136,13 +136,17 @@ fn the_description_is_whole_and_its_page_is_our_own() {
             "delete /api/projects/{project}/links/{id}",
             "get /api/projects",
             "get /api/projects/{project}",
+            "get /api/projects/{project}/blobs/{sha256}",
             "get /api/projects/{project}/files",
             "get /api/projects/{project}/files/{id}/text",
             "get /api/projects/{project}/links",
+            "head /api/projects/{project}/blobs/{sha256}",
             "post /api/projects",
+            "post /api/projects/{project}/blobs",
             "post /api/projects/{project}/exchange",
             "post /api/projects/{project}/join",
             "post /api/projects/{project}/links",
+            "put /api/projects/{project}/blobs/{sha256}",
         ]
     );
     let page = server.get("/api/docs", "");

@@ -14,6 +14,7 @@ fn entry(path: String) -> FileEntry {
         executable: false,
         created_at: 0,
         created_by: "Mallory".into(),
+        blob: None,
     }
 }
 

@@ -1,5 +1,6 @@
 //! The mirror against real directories, with a project that exists in memory only.
 
+mod blobs;
 mod hostile;
 mod kept;
 mod many;
@@ -7,14 +8,16 @@ mod renamed;
 mod sync;
 mod together;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use tempfile::TempDir;
 use tutti_engine::Replica;
+use tutti_protocol::blob::BlobHash;
 use tutti_protocol::ids::DocumentId;
-use tutti_protocol::index::{self, Eol, FILES, FileEntry};
+use tutti_protocol::index::{self, Eol, FileEntry, Roots};
 use yrs::Transact;
 
 use super::merge::new_client_id;
@@ -24,15 +27,20 @@ use super::{Changes, Effect, Mirror, Notice};
 struct Hub {
     index: Replica,
     documents: BTreeMap<DocumentId, Replica>,
+    contents: BTreeMap<BlobHash, Vec<u8>>,
+    /// It takes no contents and gives none.
+    is_away: bool,
 }
 
 impl Hub {
     fn new() -> Self {
         let index = Replica::new(new_client_id());
-        index.doc().get_or_insert_map(FILES);
+        Roots::of(index.doc());
         Self {
             index,
             documents: BTreeMap::new(),
+            contents: BTreeMap::new(),
+            is_away: false,
         }
     }
 
@@ -71,6 +79,7 @@ impl Hub {
             executable: false,
             created_at: 0,
             created_by: "Bob".into(),
+            blob: None,
         };
         self.change_index(|txn, files| index::insert(txn, files, &id, &entry));
         id
@@ -92,9 +101,9 @@ impl Hub {
         self.change_index(|txn, files| index::remove(txn, files, &id));
     }
 
-    fn change_index(&mut self, change: impl FnOnce(&mut yrs::TransactionMut<'_>, &yrs::MapRef)) {
-        let files = self.index.doc().get_or_insert_map(FILES);
-        change(&mut self.index.doc().transact_mut(), &files);
+    fn change_index(&mut self, change: impl FnOnce(&mut yrs::TransactionMut<'_>, &Roots)) {
+        let roots = Roots::of(self.index.doc());
+        change(&mut self.index.doc().transact_mut(), &roots);
     }
 }
 
@@ -103,6 +112,8 @@ struct Here {
     directory: TempDir,
     mirror: Mirror,
     told: Vec<Notice>,
+    /// Files that someone was writing to.
+    busy: BTreeSet<String>,
 }
 
 impl Here {
@@ -121,6 +132,7 @@ impl Here {
             directory,
             mirror,
             told: Vec::new(),
+            busy: BTreeSet::new(),
         }
     }
 
@@ -130,6 +142,7 @@ impl Here {
             directory,
             mirror,
             told,
+            ..
         } = self;
         drop(mirror);
         meanwhile(directory.path());
@@ -138,6 +151,7 @@ impl Here {
             directory,
             mirror,
             told,
+            busy: BTreeSet::new(),
         }
     }
 
@@ -181,12 +195,21 @@ impl Here {
 
     /// Takes over what others did, then passes on what was done here.
     fn sync(&mut self, hub: &mut Hub) {
+        let effects = self.mirror.transfers().unwrap();
+        self.carry_out(effects, hub);
         let effects = self.mirror.index_changed(hub.entries(), true).unwrap();
         self.carry_out(effects, hub);
         let documents: Vec<DocumentId> = self.mirror.documents().cloned().collect();
         self.carry_out(documents.into_iter().map(Effect::Sync).collect(), hub);
         let effects = self.mirror.files_changed(&Changes::everything()).unwrap();
         self.carry_out(effects, hub);
+        while !self.busy.is_empty() {
+            // As a session does: only time tells that nobody is writing any more.
+            std::thread::sleep(Duration::from_millis(100));
+            let busy = std::mem::take(&mut self.busy);
+            let effects = self.mirror.files_changed(&Changes::of(busy)).unwrap();
+            self.carry_out(effects, hub);
+        }
         let effects = self.mirror.index_changed(hub.entries(), true).unwrap();
         self.carry_out(effects, hub);
     }
@@ -197,6 +220,12 @@ impl Here {
                 Effect::Index(edit) => hub.change_index(|txn, files| edit.apply(txn, files)),
                 Effect::Sync(id) => self.sync_document(&id, hub),
                 Effect::Tell(notice) => self.told.push(notice),
+                Effect::LookAgain(path) => {
+                    self.busy.insert(path.to_string());
+                }
+                Effect::Send(_) | Effect::Fetch(_) | Effect::Offer(_) => {
+                    self.carry(effect, hub);
+                }
             }
         }
     }

@@ -52,6 +52,7 @@ fn a_guest_takes_over_when_the_owner_has_gone() {
     let Here {
         directory,
         told,
+        busy,
         mirror,
     } = ada;
     drop(mirror);
@@ -61,6 +62,7 @@ fn a_guest_takes_over_when_the_owner_has_gone() {
         directory,
         mirror: guest,
         told,
+        busy,
     };
     assert_eq!(ada.mirror.unsaved(), [id]);
     ada.sync(&mut hub);

@@ -3,8 +3,10 @@
 use std::io::{self, Write};
 
 use cap_std::fs::{Dir, OpenOptions};
+use tutti_protocol::blob::BlobHash;
 use tutti_protocol::path::ProjectPath;
 
+use super::contents::{hash_in, is_plain};
 use super::swap::{exchange, rename_new};
 use super::{Found, LeftAlone, Tree, read_in};
 
@@ -18,6 +20,8 @@ pub(crate) enum Expected<'a> {
     Missing,
     /// A file with exactly these bytes.
     Bytes(&'a [u8]),
+    /// A file of any size whose bytes have this hash.
+    Hash(BlobHash),
 }
 
 /// How a change ended.
@@ -52,15 +56,15 @@ impl Tree {
     ) -> Result<Outcome, LeftAlone> {
         let dir = self.make_parent(path)?;
         let name = path.file_name();
-        let found = read_in(&dir, name)?;
-        if !is_expected(&found, expected) {
+        if !holds(&dir, name, expected)? {
             return Ok(Outcome::Changed);
         }
         let temporary = temporary_name();
+        let ours = Expected::Bytes(bytes);
         let outcome = write_temporary(&dir, &temporary, bytes)
-            .and_then(|()| set_mode(&dir, &temporary, name, executable))
+            .and_then(|()| set_mode((&dir, &temporary), (&dir, name), executable))
             .map_err(LeftAlone::from)
-            .and_then(|()| put_in_place(&dir, &temporary, name, bytes, expected));
+            .and_then(|()| put_in_place((&dir, &temporary), (&dir, name), ours, expected));
         // After an exchange this name holds the old content; after a failure, our own.
         let _ = dir.remove_file(&temporary);
         outcome
@@ -72,14 +76,18 @@ impl Tree {
             return Ok(());
         };
         let name = path.file_name();
-        if let Found::File(_) = read_in(&dir, name)? {
-            set_mode(&dir, name, name, on)?;
+        if is_plain(&dir, name)? {
+            set_mode((&dir, name), (&dir, name), on)?;
         }
         Ok(())
     }
 
-    /// Removes a file that holds exactly `bytes`, and the directories that it leaves empty.
-    pub(crate) fn remove(&self, path: &ProjectPath, bytes: &[u8]) -> Result<Outcome, LeftAlone> {
+    /// Removes a file that holds what is expected, and the directories that it leaves empty.
+    pub(crate) fn remove(
+        &self,
+        path: &ProjectPath,
+        expected: Expected<'_>,
+    ) -> Result<Outcome, LeftAlone> {
         let Some(dir) = self.parent(path)? else {
             return Ok(Outcome::Done);
         };
@@ -90,12 +98,9 @@ impl Tree {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Outcome::Done),
             moved => moved?,
         }
-        match read_in(&dir, &temporary) {
-            Ok(Found::File(file)) if file.bytes == bytes => {}
-            _ => {
-                rename_new(&dir, &temporary, &dir, name)?;
-                return Ok(Outcome::Changed);
-            }
+        if !holds(&dir, &temporary, expected).unwrap_or(false) {
+            rename_new(&dir, &temporary, &dir, name)?;
+            return Ok(Outcome::Changed);
         }
         dir.remove_file(&temporary)?;
         self.prune(path);
@@ -111,7 +116,7 @@ impl Tree {
         let Some(from_dir) = self.parent(from)? else {
             return Ok(Outcome::Changed);
         };
-        if !matches!(read_in(&from_dir, from.file_name())?, Found::File(_)) {
+        if !is_plain(&from_dir, from.file_name())? {
             return Ok(Outcome::Changed);
         }
         let to_dir = self.make_parent(to)?;
@@ -150,12 +155,16 @@ impl Tree {
     }
 }
 
-fn is_expected(found: &Found, expected: Expected<'_>) -> bool {
-    match (found, expected) {
+/// Whether this stands there.
+pub(super) fn holds(dir: &Dir, name: &str, expected: Expected<'_>) -> Result<bool, LeftAlone> {
+    if let Expected::Hash(hash) = expected {
+        return Ok(hash_in(dir, name)? == Some(hash));
+    }
+    Ok(match (read_in(dir, name)?, expected) {
         (Found::Missing, Expected::Missing) => true,
         (Found::File(file), Expected::Bytes(bytes)) => file.bytes == bytes,
         _ => false,
-    }
+    })
 }
 
 fn write_temporary(dir: &Dir, name: &str, bytes: &[u8]) -> io::Result<()> {
@@ -164,14 +173,16 @@ fn write_temporary(dir: &Dir, name: &str, bytes: &[u8]) -> io::Result<()> {
     dir.open_with(name, &options)?.write_all(bytes)
 }
 
+/// A name in a directory.
+pub(super) type At<'a> = (&'a Dir, &'a str);
+
 /// Gives `target` the mode of `like`, or a new file's if that is not there.
 #[cfg(unix)]
-fn set_mode(dir: &Dir, target: &str, like: &str, executable: bool) -> io::Result<()> {
+pub(super) fn set_mode(target: At<'_>, like: At<'_>, executable: bool) -> io::Result<()> {
     use cap_fs_ext::{FollowSymlinks, OpenOptionsFollowExt, OpenOptionsSyncExt};
     use cap_std::fs::{Permissions, PermissionsExt};
-    let model = dir
-        .symlink_metadata(like)
-        .or_else(|_| dir.symlink_metadata(target))?;
+    let model = like.0.symlink_metadata(like.1);
+    let model = model.or_else(|_| target.0.symlink_metadata(target.1))?;
     // No set-user-id or the like on content that others wrote.
     let kept = model.permissions().mode() & 0o777;
     let mode = match (executable, kept & 0o100 != 0) {
@@ -181,49 +192,50 @@ fn set_mode(dir: &Dir, target: &str, like: &str, executable: bool) -> io::Result
     };
     let mut options = OpenOptions::new();
     options.read(true).follow(FollowSymlinks::No).nonblock(true);
-    dir.open_with(target, &options)?
-        .set_permissions(Permissions::from_mode(mode))
+    let file = target.0.open_with(target.1, &options)?;
+    file.set_permissions(Permissions::from_mode(mode))
 }
 
 #[cfg(not(unix))]
-fn set_mode(_: &Dir, _: &str, _: &str, _: bool) -> io::Result<()> {
+pub(super) fn set_mode(_: At<'_>, _: At<'_>, _: bool) -> io::Result<()> {
     Ok(())
 }
 
-fn put_in_place(
-    dir: &Dir,
-    temporary: &str,
-    name: &str,
-    bytes: &[u8],
+/// Puts the file `from`, which holds `ours`, in the place of what is expected at `to`. What stood
+/// there is at `from` afterwards; where nothing was expected, nothing is.
+pub(super) fn put_in_place(
+    from: At<'_>,
+    to: At<'_>,
+    ours: Expected<'_>,
     expected: Expected<'_>,
 ) -> Result<Outcome, LeftAlone> {
-    let Expected::Bytes(old) = expected else {
-        return match rename_new(dir, temporary, dir, name) {
+    if let Expected::Missing = expected {
+        return match rename_new(from.0, from.1, to.0, to.1) {
             Ok(()) => Ok(Outcome::Done),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(Outcome::Changed),
             Err(error) => Err(error.into()),
         };
-    };
-    match exchange(dir, temporary, name) {
+    }
+    match exchange(from, to) {
         Ok(true) => {}
         Ok(false) => {
-            if !is_expected(&read_in(dir, name)?, expected) {
+            if !holds(to.0, to.1, expected)? {
                 return Ok(Outcome::Changed);
             }
-            dir.rename(temporary, dir, name)?;
+            from.0.rename(from.1, to.0, to.1)?;
             return Ok(Outcome::Done);
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Outcome::Changed),
         Err(error) => return Err(error.into()),
     }
-    if matches!(read_in(dir, temporary), Ok(Found::File(file)) if file.bytes == old) {
+    if holds(from.0, from.1, expected).unwrap_or(false) {
         return Ok(Outcome::Done);
     }
     // What we displaced is another program's newest text: it goes back.
-    exchange(dir, temporary, name)?;
-    if !matches!(read_in(dir, temporary), Ok(Found::File(file)) if file.bytes == bytes) {
+    exchange(from, to)?;
+    if !holds(from.0, from.1, ours).unwrap_or(false) {
         // Written once more in that very moment: the newest text is the one that stays.
-        exchange(dir, temporary, name)?;
+        exchange(from, to)?;
     }
     Ok(Outcome::Changed)
 }

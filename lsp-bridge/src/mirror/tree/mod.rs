@@ -5,7 +5,9 @@
 //! an operation fail; it never makes it land elsewhere.
 
 mod change;
+mod contents;
 mod private;
+mod staging;
 mod swap;
 
 use std::io::{self, Read};
@@ -19,11 +21,13 @@ use thiserror::Error;
 use tutti_protocol::path::{PathError, ProjectPath};
 
 pub(crate) use change::{Expected, Outcome, is_temporary};
+pub(crate) use contents::{Looked, Stamp};
 pub(crate) use private::Private;
 pub(crate) use private::{read_small, write_atomically};
+pub(crate) use staging::{Incoming, Staging};
 
-/// The largest file that is shared, in bytes. A text over this size is data, and its CRDT would
-/// cost every participant several times as much memory.
+/// The largest text that people edit together, in bytes. A text over this size is data, and its CRDT
+/// would cost every participant several times as much memory: it travels whole, as other files do.
 pub const MAX_FILE_BYTES: u64 = 10 * 1024 * 1024;
 
 /// A file's content and the one mode bit that is shared.
@@ -81,6 +85,12 @@ pub enum LeftAlone {
     /// Over [`MAX_FILE_BYTES`].
     #[error("it is larger than 10 MiB")]
     TooBig,
+    /// Over what the server takes, in bytes.
+    #[error("it is larger than the {} MiB that the server takes", .0 / (1024 * 1024))]
+    OverCap(u64),
+    /// The server does not take it, or does not have it.
+    #[error("{0}")]
+    Server(String),
     /// Kept out by `.gitignore` or `.tuttiignore`.
     #[error("it is ignored here by .gitignore or .tuttiignore")]
     Ignored,

@@ -1,12 +1,15 @@
 //! The project's own directory, `.tutti`.
 
-use std::io::{self, Read, Write};
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write};
 
 use cap_fs_ext::{DirExt, FollowSymlinks, OpenOptionsFollowExt};
 use cap_std::fs::{Dir, OpenOptions};
 use tutti_protocol::path::ProjectPath;
 
 use super::change::temporary_name;
+use super::contents::{hash_in, hash_of};
+use super::swap::rename_new;
 use super::{LeftAlone, Tree};
 
 /// Where texts go that have no place in the project any more.
@@ -50,19 +53,7 @@ impl Private {
     /// where, relative to the project's directory.
     pub(crate) fn recover(&self, path: &ProjectPath, bytes: &[u8]) -> Result<String, LeftAlone> {
         let dir = self.subdirectory(RECOVERED)?;
-        // Flat, so that no two kept files can stand in each other's way as file and directory.
-        let flat = path.as_str().replace('/', "__");
-        let mut start = flat.len().saturating_sub(200);
-        while !flat.is_char_boundary(start) {
-            start += 1;
-        }
-        let flat = &flat[start..];
-        for n in 1.. {
-            let name = if n == 1 {
-                flat.to_owned()
-            } else {
-                format!("{flat}.{n}")
-            };
+        for name in names_for(path) {
             let mut options = OpenOptions::new();
             options.write(true).create_new(true);
             match dir.open_with(&name, &options) {
@@ -82,6 +73,55 @@ impl Private {
         }
         unreachable!("the count has no end")
     }
+}
+
+impl Private {
+    /// Keeps a file of any size as [`Private::recover`] keeps a text.
+    pub(crate) fn recover_file(
+        &self,
+        path: &ProjectPath,
+        mut file: File,
+    ) -> Result<String, LeftAlone> {
+        let dir = self.subdirectory(RECOVERED)?;
+        let hash = hash_of(&mut file)?;
+        file.seek(SeekFrom::Start(0))?;
+        // Whole before it has its name.
+        let part = temporary_name();
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        let mut copy = dir.open_with(&part, &options)?.into_std();
+        io::copy(&mut file, &mut copy)?;
+        copy.sync_all()?;
+        for name in names_for(path) {
+            match rename_new(&dir, &part, &dir, &name) {
+                Ok(()) => return Ok(format!(".tutti/{RECOVERED}/{name}")),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                    // The same content twice needs one copy.
+                    if hash_in(&dir, &name)? == Some(hash) {
+                        dir.remove_file(&part)?;
+                        return Ok(format!(".tutti/{RECOVERED}/{name}"));
+                    }
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        unreachable!("the count has no end")
+    }
+}
+
+/// Names for a file that is kept, until one is free.
+fn names_for(path: &ProjectPath) -> impl Iterator<Item = String> {
+    // Flat, so that no two kept files can stand in each other's way as file and directory.
+    let flat = path.as_str().replace('/', "__");
+    let mut start = flat.len().saturating_sub(200);
+    while !flat.is_char_boundary(start) {
+        start += 1;
+    }
+    let flat = flat[start..].to_owned();
+    (1..).map(move |n| match n {
+        1 => flat.clone(),
+        n => format!("{flat}.{n}"),
+    })
 }
 
 fn make_dir(parent: &Dir, name: &str) -> io::Result<()> {

@@ -4,6 +4,8 @@ use std::io;
 
 use cap_std::fs::Dir;
 
+use super::change::At;
+
 /// Renames `from` to `to` unless something stands there ([`io::ErrorKind::AlreadyExists`]).
 pub(super) fn rename_new(from_dir: &Dir, from: &str, to_dir: &Dir, to: &str) -> io::Result<()> {
     #[cfg(any(target_os = "linux", target_os = "macos"))]
@@ -23,11 +25,11 @@ pub(super) fn rename_new(from_dir: &Dir, from: &str, to_dir: &Dir, to: &str) -> 
 }
 
 /// Exchanges two names in one step; `false` where the file system cannot.
-pub(super) fn exchange(dir: &Dir, a: &str, b: &str) -> io::Result<bool> {
+pub(super) fn exchange(a: At<'_>, b: At<'_>) -> io::Result<bool> {
     #[cfg(any(target_os = "linux", target_os = "macos"))]
     {
         use rustix::fs::{RenameFlags, renameat_with};
-        match renameat_with(dir, a, dir, b, RenameFlags::EXCHANGE) {
+        match renameat_with(a.0, a.1, b.0, b.1, RenameFlags::EXCHANGE) {
             Err(error) if lacks_flag(error) => Ok(false),
             Err(error) => Err(error.into()),
             Ok(()) => Ok(true),
@@ -35,7 +37,7 @@ pub(super) fn exchange(dir: &Dir, a: &str, b: &str) -> io::Result<bool> {
     }
     #[cfg(not(any(target_os = "linux", target_os = "macos")))]
     {
-        let _ = (dir, a, b);
+        let _ = (a, b);
         Ok(false)
     }
 }

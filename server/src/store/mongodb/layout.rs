@@ -69,7 +69,7 @@ pub(super) fn named(id: WriteId) -> Binary {
     binary(id.to_bytes())
 }
 
-fn write_id(name: &Binary) -> Option<WriteId> {
+pub(super) fn write_id(name: &Binary) -> Option<WriteId> {
     let bytes = name.bytes.as_slice().try_into().ok()?;
     Some(WriteId::from_bytes(bytes))
 }
@@ -97,7 +97,7 @@ impl Blob {
     }
 }
 
-fn chunk_id(blob: &Binary, place: i32) -> Binary {
+pub(super) fn chunk_id(blob: &Binary, place: i32) -> Binary {
     binary([blob.bytes.as_slice(), &place.to_be_bytes()].concat())
 }
 

@@ -12,6 +12,7 @@
 //!   before it was read is then in the snapshot.
 
 mod blobs;
+mod contents;
 mod layout;
 mod reader;
 mod replace;
@@ -26,6 +27,7 @@ use tutti_protocol::ids::{ProjectId, RoomName};
 
 use super::{Append, DocumentSize, DocumentStore, Replacement, Seen, StoreError, StoredDocument};
 use crate::mongo::{Mongo, measured, rooms_of, schema};
+use contents::Contents;
 use layout::{Chunk, Head, LogRecord};
 use writer::Writer;
 
@@ -33,6 +35,7 @@ use writer::Writer;
 #[derive(Clone)]
 pub struct MongoStore {
     tables: Tables,
+    contents: Contents,
     writer: Writer,
 }
 
@@ -54,6 +57,7 @@ impl MongoStore {
         Self {
             writer: Writer::start(tables.log.clone()),
             tables,
+            contents: Contents::of(mongo),
         }
     }
 }

@@ -12,6 +12,7 @@ use super::layout::{Chunk, binary, chunks_since};
 use super::writer::INLINE_BYTES;
 use super::*;
 use crate::mongo::test_server::TestServer;
+use crate::store::BlobStore;
 use crate::store::conformance::{self, Opener};
 
 struct Database(Mutex<TestServer>);
@@ -31,6 +32,13 @@ impl Opener for Database {
     fn open(&self) -> BoxFuture<'_, Arc<dyn DocumentStore>> {
         Box::pin(async {
             let store: Arc<dyn DocumentStore> = Arc::new(MongoStore::new(&self.mongo().await));
+            store
+        })
+    }
+
+    fn open_blobs(&self) -> BoxFuture<'_, Arc<dyn BlobStore>> {
+        Box::pin(async {
+            let store: Arc<dyn BlobStore> = Arc::new(MongoStore::new(&self.mongo().await));
             store
         })
     }

@@ -3,6 +3,7 @@
 //! One thread owns the connection that writes ([`writer`]); a few connections read ([`reader`]).
 //! Several stores, also of several processes, may open the same file.
 
+mod blobs;
 mod reader;
 mod schema;
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 
 /// The schema this program writes; a database of a later one is left alone.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 
 /// How long a connection waits for another one's lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -50,6 +50,28 @@ CREATE TABLE snapshot_chunks (
 );
 ";
 
+/// What the second version of the schema added: contents of files that are no texts. An upload is
+/// a content once `blobs` names it, and is never read before.
+const BLOB_TABLES: &str = "
+CREATE TABLE blobs (
+    project     TEXT NOT NULL,
+    hash        BLOB NOT NULL,
+    bytes       INTEGER NOT NULL,
+    -- In milliseconds since 1970.
+    used_at     INTEGER NOT NULL,
+    upload      BLOB NOT NULL,
+    PRIMARY KEY (project, hash)
+);
+CREATE INDEX blobs_by_upload ON blobs (upload);
+CREATE TABLE blob_parts (
+    upload      BLOB NOT NULL,
+    place       INTEGER NOT NULL,
+    bytes       BLOB NOT NULL,
+    checksum    INTEGER NOT NULL,
+    PRIMARY KEY (upload, place)
+);
+";
+
 /// Opens the connection that writes, and makes the tables where they are missing.
 pub(super) fn open_writer(path: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open(path)?;
@@ -85,6 +107,7 @@ fn migrate(connection: &Connection) -> rusqlite::Result<()> {
     )?;
     if !present {
         write.execute_batch(TABLES)?;
+        write.execute_batch(BLOB_TABLES)?;
         write.execute("INSERT INTO schema_version VALUES (?1)", [VERSION])?;
         return write.commit();
     }
@@ -95,5 +118,9 @@ fn migrate(connection: &Connection) -> rusqlite::Result<()> {
             "it was written by a later version of Tutti (schema {version}, this one knows {VERSION})"
         )));
     }
-    Ok(())
+    if version < VERSION {
+        write.execute_batch(BLOB_TABLES)?;
+        write.execute("UPDATE schema_version SET version = ?1", [VERSION])?;
+    }
+    write.commit()
 }

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::store::BlobStore;
 use crate::store::conformance::{self, Opener};
 
 struct Files(tempfile::TempDir);
@@ -30,6 +31,11 @@ impl Opener for Files {
         Box::pin(std::future::ready(store))
     }
 
+    fn open_blobs(&self) -> BoxFuture<'_, Arc<dyn BlobStore>> {
+        let store: Arc<dyn BlobStore> = Arc::new(self.store());
+        Box::pin(std::future::ready(store))
+    }
+
     fn outage(&self, away: bool) -> BoxFuture<'_, ()> {
         let names = ["documents", "elsewhere"];
         let [from, to] = if away { names } else { [names[1], names[0]] };
@@ -50,6 +56,22 @@ fn update(bytes: Vec<u8>) -> Vec<Append> {
 #[tokio::test(flavor = "multi_thread")]
 async fn it_conforms() {
     conformance::all(&Files::new()).await;
+}
+
+#[tokio::test]
+async fn a_database_of_before_gets_what_it_lacks() {
+    let files = Files::new();
+    let store = files.store();
+    store.append(update(vec![1])).await.unwrap();
+    let before = "DROP TABLE blobs; DROP TABLE blob_parts; UPDATE schema_version SET version = 1";
+    files.raw().execute_batch(before).unwrap();
+    let store = files.store();
+    assert_eq!(store.load(&room()).await.unwrap().unwrap().log.len(), 1);
+    let project = room().project;
+    assert!(store.blobs(&project).await.unwrap().is_empty());
+    let newest = "UPDATE schema_version SET version = 99";
+    files.raw().execute_batch(newest).unwrap();
+    assert!(SqliteStore::open(&files.path()).is_err());
 }
 
 #[tokio::test]

@@ -29,6 +29,7 @@ enum Job {
     Replace(RoomName, Replacement, Answer<bool>),
     DeleteProject(ProjectId, Answer<()>),
     LimitSize(Option<u64>, Answer<()>),
+    Write(Box<dyn FnOnce(&mut Thread) + Send>),
 }
 
 /// A handle to the thread; it ends with the last handle.
@@ -76,6 +77,19 @@ impl Writer {
         self.ask(|answer| Job::DeleteProject(project, answer)).await
     }
 
+    /// Does `work` in a transaction of its own.
+    pub(super) async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let ask = |answer: Answer<T>| {
+            Job::Write(Box::new(move |thread: &mut Thread| {
+                let _ = answer.send(thread.write(work).map_err(to_store_error));
+            }))
+        };
+        self.ask(ask).await
+    }
+
     pub(super) async fn limit_size(&self, bytes: Option<u64>) -> Result<(), StoreError> {
         self.ask(|answer| Job::LimitSize(bytes, answer)).await
     }
@@ -115,6 +129,7 @@ impl Thread {
                     let result = self.delete_project(&project).map_err(to_store_error);
                     let _ = answer.send(result);
                 }
+                Job::Write(work) => work(&mut self),
                 Job::LimitSize(bytes, answer) => {
                     let _ = answer.send(self.limit_size(bytes).map_err(to_store_error));
                 }
@@ -229,6 +244,16 @@ impl Thread {
         let pages = bytes.map_or(4_294_967_294, |bytes| (bytes as i64 / page).max(1));
         self.connection
             .pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))
+    }
+
+    fn write<T>(
+        &mut self,
+        work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<T> {
+        let write = self.begin()?;
+        let done = work(&write)?;
+        write.commit()?;
+        Ok(done)
     }
 
     fn begin(&mut self) -> rusqlite::Result<Transaction<'_>> {
