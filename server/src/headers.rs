@@ -14,7 +14,7 @@ use axum::response::Response;
 /// Everything from this server only. Styles alone may stand in the page: CodeMirror puts its
 /// themes into style elements.
 const CONTENT_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
-    img-src 'self' data:; font-src 'self'; connect-src 'self'; manifest-src 'self'; worker-src 'self'; \
+    img-src 'self' data: blob:; font-src 'self'; connect-src 'self'; manifest-src 'self'; worker-src 'self'; \
     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 const ON_EVERY_ANSWER: [(HeaderName, &str); 6] = [

@@ -49,6 +49,22 @@ describe('the index document', () => {
     expect(readEntries(here)).toEqual([{ id: 'id2', path: 'other.rs' }]);
   });
 
+  it('lists what is no text, renames it, and keeps what was known of it when it is deleted', () => {
+    const doc = new Y.Doc();
+    const [now, before] = ['0a'.repeat(32), '0b'.repeat(32)];
+    const content = { sha256: now, bytes: 5, replaces: [before] };
+    doc.getMap('blobs').set('pic', new Y.Map<unknown>(Object.entries({ path: 'a.png', content })));
+    doc.getMap('blobs').set('bad', new Y.Map<unknown>(Object.entries({ path: 'b.png', content: { sha256: '..' } })));
+    renameFiles(doc, new Map([['pic', 'c.png']]));
+    expect(shownFiles(readEntries(doc))).toEqual([
+      { id: 'pic', path: 'c.png', claimed: 'c.png', blob: { sha256: now, bytes: 5 } },
+    ]);
+    removeFiles(doc, ['pic']);
+    expect(readEntries(doc)).toEqual([]);
+    const entry = doc.getMap('blobs').get('pic') as Y.Map<unknown>;
+    expect(entry.get('content')).toEqual({ replaces: [now, before] });
+  });
+
   it('leaves out what is no entry', () => {
     const doc = new Y.Doc();
     const files = doc.getMap('files');

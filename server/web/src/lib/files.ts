@@ -1,6 +1,8 @@
 /**
  * The project index: a Y.Doc whose root map `files` holds, for each document id,
- * a Y.Map `{ path, eol, executable, created_at, created_by }`.
+ * a Y.Map `{ path, eol, executable, created_at, created_by }`. Files that are no
+ * texts stand in the root map `blobs`, where `content` takes the place of `eol`:
+ * `{ sha256, bytes, replaces }`, without `sha256` once the file was deleted.
  */
 import * as Y from 'yjs';
 import { checkPath, foldPath } from './path';
@@ -9,6 +11,13 @@ import { checkPath, foldPath } from './path';
 export interface FileEntry {
   id: string;
   path: string;
+  blob?: Blob;
+}
+
+/** The content of a file that is no text. */
+export interface Blob {
+  sha256: string;
+  bytes: number;
 }
 
 /** A file as people see it. */
@@ -18,21 +27,44 @@ export interface ShownFile {
   path: string;
   /** The path its entry claims; differs from `path` where another entry claims it too. */
   claimed: string;
+  blob?: Blob;
 }
 
 export const FILES_ROOT = 'files';
+export const BLOBS_ROOT = 'blobs';
+
+/** The most earlier contents that an entry names. */
+const REPLACES_MAX = 16;
 
 const INDEX_ID = 'index';
 
 /** The entries of an index document that have an id and a path; anyone may have written the others. */
 export function readEntries(doc: Y.Doc): FileEntry[] {
-  const entries: FileEntry[] = [];
-  for (const [id, value] of doc.getMap(FILES_ROOT)) {
-    if (!(value instanceof Y.Map) || id === INDEX_ID || !/^[A-Za-z0-9_-]{1,64}$/.test(id)) continue;
-    const path: unknown = value.get('path');
-    if (typeof path === 'string') entries.push({ id, path });
+  const entries = new Map<string, FileEntry>();
+  for (const root of [BLOBS_ROOT, FILES_ROOT]) {
+    for (const [id, value] of doc.getMap(root)) {
+      if (!(value instanceof Y.Map) || id === INDEX_ID || !/^[A-Za-z0-9_-]{1,64}$/.test(id)) continue;
+      const path: unknown = value.get('path');
+      if (typeof path !== 'string') continue;
+      if (root === FILES_ROOT) entries.set(id, { id, path });
+      else {
+        const blob = readBlob(value.get('content'));
+        if (blob) entries.set(id, { id, path, blob });
+      }
+    }
   }
-  return entries;
+  return [...entries.values()];
+}
+
+/** What an entry says of its content; `undefined` where the file was deleted. */
+function readBlob(content: unknown): Blob | undefined {
+  const { sha256, bytes } = fieldsOf(content);
+  if (typeof sha256 !== 'string' || !/^[0-9a-f]{64}$/.test(sha256)) return undefined;
+  return { sha256, bytes: typeof bytes === 'number' ? bytes : 0 };
+}
+
+function fieldsOf(content: unknown): Record<string, unknown> {
+  return typeof content === 'object' && content !== null ? { ...content } : {};
 }
 
 /**
@@ -45,28 +77,31 @@ export function shownFiles(entries: readonly FileEntry[]): ShownFile[] {
   const taken = new Set<string>();
   const shown: ShownFile[] = [];
   const losers: FileEntry[] = [];
+  const show = ({ id, path: claimed, blob }: FileEntry, path: string) =>
+    shown.push({ id, path, claimed, ...(blob ? { blob } : {}) });
   const byId = [...entries].sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));
   for (const entry of byId) {
-    const { id, path } = entry;
+    const { path } = entry;
     if (checkPath(path) !== undefined) continue;
     const key = foldPath(path);
     if (taken.has(key)) {
       losers.push(entry);
     } else {
       taken.add(key);
-      shown.push({ id, path, claimed: path });
+      show(entry, path);
     }
   }
   // Where to go on counting, by the name with the whole id: thousands of ids may look alike.
   const next = new Map<string, number>();
-  for (const { id, path: claimed } of losers) {
+  for (const entry of losers) {
+    const { id, path: claimed } = entry;
     for (const mark of marks(id, foldPath(withMark(claimed, id)), next)) {
       const path = withMark(claimed, mark);
       if (checkPath(path) !== undefined) break;
       const key = foldPath(path);
       if (taken.has(key)) continue;
       taken.add(key);
-      shown.push({ id, path, claimed });
+      show(entry, path);
       break;
     }
   }
@@ -97,19 +132,31 @@ export function addFile(doc: Y.Doc, id: string, path: string, by: string, nowMs:
 
 /** Gives entries new paths, in one step for the others. */
 export function renameFiles(doc: Y.Doc, paths: ReadonlyMap<string, string>): void {
-  const files = doc.getMap(FILES_ROOT);
   doc.transact(() => {
     for (const [id, path] of paths) {
-      const entry = files.get(id);
+      const entry = doc.getMap(FILES_ROOT).get(id) ?? doc.getMap(BLOBS_ROOT).get(id);
       if (entry instanceof Y.Map) entry.set('path', path);
     }
   });
 }
 
-/** Takes entries out of the index, in one step for the others; their texts stay on the server. */
+/**
+ * Takes entries out of the index, in one step for the others; their texts stay on the server. What
+ * is no text stays listed as deleted, with what was known of it: somebody may be changing it.
+ */
 export function removeFiles(doc: Y.Doc, ids: Iterable<string>): void {
   const files = doc.getMap(FILES_ROOT);
   doc.transact(() => {
-    for (const id of ids) files.delete(id);
+    for (const id of ids) {
+      files.delete(id);
+      const entry = doc.getMap(BLOBS_ROOT).get(id);
+      if (entry instanceof Y.Map) entry.set('content', deletion(entry.get('content')));
+    }
   });
+}
+
+function deletion(content: unknown): { replaces: string[] } {
+  const { sha256, replaces } = fieldsOf(content);
+  const before = [sha256, ...(Array.isArray(replaces) ? replaces : [])];
+  return { replaces: before.filter((hash) => typeof hash === 'string').slice(0, REPLACES_MAX) };
 }

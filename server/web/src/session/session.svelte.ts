@@ -1,5 +1,5 @@
 import type { HocuspocusProviderWebsocket } from '@hocuspocus/provider';
-import { addFile, FILES_ROOT, readEntries, removeFiles, renameFiles, shownFiles, type ShownFile } from '../lib/files';
+import { addFile, BLOBS_ROOT, FILES_ROOT, readEntries, removeFiles, renameFiles, shownFiles, type ShownFile } from '../lib/files';
 import { cleanName, freeColour, type Peer, randomId, readUser, rememberName, samePerson, type User } from '../lib/person';
 import { Hearing } from './hearing';
 import type { Keep } from './keep';
@@ -40,6 +40,8 @@ export class Session {
   files = $state.raw<ShownFile[]>([]);
   peers = $state.raw<Peer[]>([]);
   open = $state.raw<OpenFile>();
+  /** The file on the page, where it is no text. */
+  picked = $state.raw<ShownFile>();
   following = $state.raw<User>();
   user = $state.raw<User>() as User;
   status = $state.raw<Status>({ state: 'offline', text: 'connecting…', unsaved: 0 });
@@ -82,7 +84,9 @@ export class Session {
       },
     });
     this.#index = this.#join(INDEX);
-    this.#index.doc.getMap(FILES_ROOT).observeDeep(() => this.#readIndexSoon());
+    for (const root of [FILES_ROOT, BLOBS_ROOT]) {
+      this.#index.doc.getMap(root).observeDeep(() => this.#readIndexSoon());
+    }
     this.#showPresence();
     // Edits that an earlier page left behind go to the server whether or not their file is opened.
     for (const name of keep.rooms) this.#join(name.slice(project.length + 1));
@@ -94,11 +98,17 @@ export class Session {
     void this.#socket.connect();
   }
 
-  /** Opens a file of the index in the editor. */
+  /** Opens a file of the index: a text in the editor, anything else as what it is. */
   openFile(id: string): void {
     if (this.open?.id === id) return;
     const file = this.files.find((file) => file.id === id);
     if (!file) return;
+    if (file.blob) {
+      this.closeFile();
+      this.picked = file;
+      return;
+    }
+    this.picked = undefined;
     const left = this.open?.room;
     const room = this.#rooms.get(id) ?? this.#join(id);
     this.open = describe(room, file);
@@ -109,6 +119,7 @@ export class Session {
   }
 
   closeFile(): void {
+    this.picked = undefined;
     const left = this.open?.room;
     if (!left) return;
     this.open = undefined;
@@ -270,6 +281,8 @@ export class Session {
     clearTimeout(this.#indexTimer);
     this.#indexTimer = undefined;
     this.files = shownFiles(readEntries(this.#index.doc));
+    const { picked } = this;
+    if (picked) this.picked = this.files.find((file) => file.id === picked.id && file.blob);
     if (!this.open) return;
     const { id, path, gone } = this.open;
     const now = this.files.find((file) => file.id === id);
