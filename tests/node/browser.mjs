@@ -1,5 +1,7 @@
 // One page in Chromium, driven by tests/src/browser.rs: what a person does and sees, nothing from inside the client.
 
+import { readFile } from "node:fs/promises";
+
 import { openPage } from "./chromium.mjs";
 import { serve } from "./lines.mjs";
 
@@ -37,6 +39,31 @@ const actions = {
     await page.getByTestId(`file:${path}`).click();
     await page.locator(`[data-testid=open-path][title="${path}"]`).waitFor();
     await page.locator(EDITOR).waitFor();
+  },
+
+  /** A file that is no text: its picture, once it is drawn, and how large it is said to be. */
+  async picture({ path }) {
+    await page.getByTestId(`file:${path}`).click();
+    const pane = page.locator(`[data-testid=data][data-path="${path}"]`);
+    const picture = pane.getByTestId("picture");
+    await picture.waitFor();
+    const size = await picture.evaluate(async (image) => {
+      await image.decode();
+      return [image.naturalWidth, image.naturalHeight];
+    });
+    return { size, says: await pane.innerText() };
+  },
+
+  /** What the person gets who downloads a file, as hexadecimal digits. */
+  async download({ path }) {
+    await page.getByTestId(`file:${path}`).click();
+    const pane = page.locator(`[data-testid=data][data-path="${path}"]`);
+    const [download] = await Promise.all([
+      page.waitForEvent("download"),
+      pane.getByTestId("download").click(),
+    ]);
+    const bytes = await readFile(await download.path());
+    return { name: download.suggestedFilename(), hex: bytes.toString("hex"), says: await pane.innerText() };
   },
 
   async status({ state }) {

@@ -26,6 +26,7 @@ pub struct Bridge {
     version: i64,
     full_text: bool,
     next_id: u64,
+    told: Vec<String>,
 }
 
 /// The process.
@@ -96,6 +97,7 @@ impl Bridge {
             version: 0,
             full_text: false,
             next_id: 0,
+            told: Vec::new(),
         };
         bridge.initialize()?;
         Ok(bridge)
@@ -210,6 +212,12 @@ impl Bridge {
         &self.text
     }
 
+    /// What the person has been told so far.
+    #[must_use]
+    pub fn told(&self) -> &[String] {
+        &self.told
+    }
+
     /// What the bridge has written to standard error.
     #[must_use]
     pub fn log(&self) -> String {
@@ -321,6 +329,10 @@ impl Bridge {
     /// Does what the bridge asks of an editor.
     fn take(&mut self, message: &Value) -> Result<()> {
         let Some(id) = message.get("id") else {
+            if message["method"] == "window/showMessage" {
+                let told = message["params"]["message"].as_str();
+                self.told.extend(told.map(str::to_owned));
+            }
             return Ok(());
         };
         let result = match message["method"].as_str() {

@@ -54,6 +54,29 @@ impl Browser {
             .map(drop)
     }
 
+    /// Opens a picture in the tree by its path: its width and height as drawn, and what the page says of it.
+    ///
+    /// # Errors
+    /// When it is not drawn.
+    pub fn picture(&mut self, path: &str) -> Result<(Value, String)> {
+        let mut drawn = self.ask(json!({ "do": "picture", "path": path }))?;
+        let says = drawn["says"].as_str().context("a text")?.to_owned();
+        Ok((drawn["size"].take(), says))
+    }
+
+    /// Downloads a file in the tree by its path: the name that it gets, its bytes, and what the page says of it.
+    ///
+    /// # Errors
+    /// When it does not come.
+    pub fn download(&mut self, path: &str) -> Result<(String, Vec<u8>, String)> {
+        let came = self.ask(json!({ "do": "download", "path": path }))?;
+        let text = |key: &str| came[key].as_str().map(str::to_owned).context("a text");
+        let hex = text("hex")?;
+        let byte = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16);
+        let bytes: Result<Vec<u8>, _> = (0..hex.len()).step_by(2).map(byte).collect();
+        Ok((text("name")?, bytes?, text("says")?))
+    }
+
     /// Waits until the page says that the person's edits are `saved`, `saving` or `offline`.
     ///
     /// # Errors

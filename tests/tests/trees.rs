@@ -86,6 +86,11 @@ fn lines<'a>(texts: impl IntoIterator<Item = &'a [u8]>) -> Vec<String> {
         .collect()
 }
 
+/// What is no text, with a line in it by which it is found again.
+fn data(line: &str) -> Vec<u8> {
+    [b"\xff\xd8\0\n", line.as_bytes()].concat()
+}
+
 impl Place {
     fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
@@ -150,16 +155,33 @@ impl Place {
         let Ok(text) = fs::read_to_string(&path) else {
             return Ok(false);
         };
-        let text = change(text);
+        self.write(name, change(text).into_bytes(), how)?;
+        Ok(true)
+    }
+
+    /// Writes a file that may have gone by now; then it is there again.
+    fn write(&self, name: &str, content: Vec<u8>, how: Writing) -> Result<()> {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().context("a directory")?)?;
         match how {
-            Writing::InPlace => fs::write(&path, text)?,
+            Writing::InPlace => fs::write(&path, content)?,
             Writing::ByRename => {
                 let aside = self.path("4913~");
-                fs::write(&aside, text)?;
+                fs::write(&aside, content)?;
                 fs::rename(aside, path)?;
             }
         }
-        Ok(true)
+        Ok(())
+    }
+
+    fn is_text(&self, name: &str) -> bool {
+        fs::read_to_string(self.path(name)).is_ok()
+    }
+
+    fn some_data(&self, rng: &mut fastrand::Rng) -> Result<Option<String>> {
+        let names = self.tree()?.into_keys();
+        let data = names.filter(|name| !self.is_text(name));
+        Ok(rng.choice(data.collect::<Vec<_>>()))
     }
 
     /// One thing that a person does. What it takes away is noted.
@@ -184,7 +206,31 @@ impl Place {
     ) -> Result<String> {
         let how = [Writing::InPlace, Writing::ByRename][rng.usize(0..2)];
         let file = self.some_file(rng)?;
-        Ok(match (rng.u8(0..20), file) {
+        Ok(match (rng.u8(0..26), file) {
+            (20, _) => {
+                let name = format!("dir{}/data{}.bin", rng.u8(0..3), written.count);
+                fs::create_dir_all(self.path(&name).parent().context("a directory")?)?;
+                fs::write(self.path(&name), data(&written.line(who)))?;
+                format!("makes {name} with data {}", written.count)
+            }
+            (21..=24, Some(_)) => {
+                let Some(name) = self.some_data(rng)? else {
+                    return Ok("has no data".into());
+                };
+                self.write(&name, data(&written.line(who)), how)?;
+                format!("writes data {} into {name} {how:?}", written.count)
+            }
+            (25, Some(name)) => {
+                let line = written.line(who);
+                let becomes_data = self.is_text(&name);
+                let content = match becomes_data {
+                    true => data(&line),
+                    false => line.into_bytes(),
+                };
+                self.write(&name, content, how)?;
+                let count = written.count;
+                format!("turns {name} into data: {becomes_data}, with {count}")
+            }
             (0..=4, Some(name)) => {
                 let line = written.line(who);
                 let at = rng.f64();
@@ -266,7 +312,9 @@ impl Place {
                 self.is_running = true;
                 "has a bridge again".into()
             }
-            (17.., Some(name)) if self.open.is_none() && self.is_running => {
+            (17..=19, Some(name))
+                if self.open.is_none() && self.is_running && self.is_text(&name) =>
+            {
                 let Ok(()) = self.bridge.show(&name) else {
                     return Ok(format!("could not open {name}"));
                 };
@@ -320,6 +368,10 @@ fn play(seed: u64) -> Result<()> {
         fs::create_dir_all(path.parent().context("a directory")?)?;
         let text: String = (0..5).map(|_| written.line(0)).collect();
         fs::write(path, text)?;
+        let path = adas
+            .path()
+            .join(format!("dir{}/start{number}.bin", number % 2));
+        fs::write(path, data(&written.line(0)))?;
     }
     let link = ada.share(adas.path(), &server)?.editor_link;
     bob.join(&link, bobs.path())?;
@@ -405,7 +457,16 @@ fn settled(places: &mut [Place; 2]) -> Result<()> {
             )
         })
         .collect();
-    bail!("the trees differ: {}", differing.join("\n"))
+    let mut told = Vec::new();
+    for place in places.iter() {
+        let status = place.person.tutti(place.dir.path(), &["status"])?;
+        told.push(format!("{}{:?}", status.stdout, place.bridge.told()));
+    }
+    bail!(
+        "the trees differ: {}\n{}",
+        differing.join("\n"),
+        told.join("\n")
+    )
 }
 
 fn all_is_there(places: &[Place; 2], written: &Written) -> Result<()> {
