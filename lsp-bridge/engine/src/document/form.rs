@@ -2,6 +2,8 @@
 //!
 //! In the shared text a line ends with `\n`, and a byte-order mark is its first character.
 
+use ropey::Rope;
+
 use crate::position::{Change, Encoding, Position, Range, TextEdit};
 
 /// The mark that some files begin with.
@@ -20,18 +22,23 @@ pub(super) struct Form {
 }
 
 impl Form {
-    /// The form in which an editor opened `text`, whose shared text begins with `first`.
+    /// The form in which an editor opened `text`, which it read from a file with the text `file`.
+    ///
+    /// The first mark is hidden if the text has fewer than the file: a second one is shown. That
+    /// somebody else has taken away while the document was closed is hidden no longer.
     pub(super) fn of(
         text: &str,
-        first: Option<char>,
+        file: &Rope,
+        shared: &Rope,
         crlf: bool,
         sends_lf: bool,
         encoding: Encoding,
     ) -> Self {
+        let has_one = marks(shared.chars()) > 0;
         Self {
             crlf,
             sends_lf,
-            hides_bom: first == Some(BOM) && !text.starts_with(BOM),
+            hides_bom: has_one && marks(text.chars()) < marks(file.chars()),
             encoding,
         }
     }
@@ -125,4 +132,9 @@ impl Form {
             (true, Encoding::Utf16 | Encoding::Utf32) => 1,
         }
     }
+}
+
+/// How many byte-order marks a text begins with.
+fn marks(text: impl Iterator<Item = char>) -> usize {
+    text.take_while(|letter| *letter == BOM).count()
 }

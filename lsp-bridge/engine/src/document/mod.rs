@@ -228,7 +228,8 @@ impl Document {
         let mut effects = Vec::new();
         let form = Form::of(
             &opened.text,
-            main.rope().chars().next(),
+            base.as_ref().unwrap_or(&main).rope(),
+            main.rope(),
             opened.eol_crlf,
             opened.dialect.sends_lf,
             opened.encoding,
