@@ -13,7 +13,7 @@ use crate::patch::{Patch, Side, Splice};
 
 /// How what is shown and the replica correspond.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Alignment {
+pub(crate) enum Alignment {
     /// The texts are the same.
     Same,
     /// Each character shown on its own.
@@ -22,7 +22,7 @@ pub(super) enum Alignment {
 
 /// A character that the editor shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Character {
+pub(crate) struct Character {
     /// Its place in the replica; `None` if the replica does not have it.
     place: Option<usize>,
     /// Whether an edit of ours has brought it since the texts last were the same. If two

@@ -40,8 +40,8 @@ use crate::dialect::Dialect;
 use crate::diff::diff;
 use crate::patch::{Patch, Side};
 use crate::position::{Change, Encoding, Position, TextEdit, locate, position};
-use crate::replica::{Mark, Replica};
-use alignment::Alignment;
+use crate::replica::{Mark, Parted, Replica};
+pub(crate) use alignment::Alignment;
 use flight::{Flight, Retry};
 use flushing::Flushing;
 use form::Form;
@@ -237,8 +237,17 @@ impl Document {
         let shown = Rope::from_str(&form.whole(&opened.text));
         let kept = opened.dialect.keeps_final_newline;
         let is_current = same_text(&shown, main.rope(), kept);
-        let has_base = is_current || base.is_some();
-        main.begin_showing(base.as_ref().filter(|_| !is_current));
+        let parted = main.parted.take();
+        let parted = parted.filter(|parted| !is_current && parted.shown == shown);
+        let has_base = is_current || parted.is_some() || base.is_some();
+        if parted.is_none() {
+            main.begin_showing(base.as_ref().filter(|_| !is_current));
+        }
+        let is_known = parted.is_some();
+        let alignment = match parted {
+            Some(parted) => parted.alignment,
+            None => Alignment::between(&shown, main.shown()),
+        };
         if !has_base {
             effects.push(Effect::Recover {
                 text: opened.text.clone(),
@@ -254,7 +263,7 @@ impl Document {
             });
         }
         let mut document = Self {
-            alignment: Alignment::between(&shown, main.shown()),
+            alignment,
             main,
             user: opened.user,
             shown,
@@ -277,7 +286,7 @@ impl Document {
             is_foreign: !has_base,
             journaled: Journaled::default(),
         };
-        if has_base && !document.alignment.is_same() {
+        if has_base && !is_known && !document.alignment.is_same() {
             document.adopt_shown(&mut effects);
             // Written before the document was opened, however long ago.
             document.history.forget_current();
@@ -324,6 +333,12 @@ impl Document {
     pub fn close(mut self) -> Replica {
         let flight = self.flight.take().filter(|flight| !flight.accepted);
         self.main.request = flight.map(Flight::into_request);
+        if !self.alignment.is_same() {
+            self.main.parted = Some(Parted {
+                shown: self.shown,
+                alignment: self.alignment,
+            });
+        }
         self.main
     }
 

@@ -30,7 +30,7 @@ use crate::patch::Patch;
 use items::View;
 use journal::Untold;
 pub(crate) use journal::{read_marks, write_marks};
-pub(crate) use request::Request;
+pub(crate) use request::{Parted, Request};
 pub(crate) use showing::{Mark, Step};
 use text::Text;
 pub(crate) use undo::{Edit, Renamed, Reverted};
@@ -58,6 +58,8 @@ pub struct Replica {
     untold: Option<Untold>,
     /// Between a closing and the next opening.
     pub(crate) request: Option<Request>,
+    /// What its editor showed when the document was closed, where that was not the view.
+    pub(crate) parted: Option<Parted>,
 }
 
 impl std::fmt::Debug for Replica {
@@ -81,6 +83,7 @@ impl Replica {
             waiting: Vec::new(),
             untold: None,
             request: None,
+            parted: None,
         }
     }
 

@@ -1,6 +1,9 @@
-//! What an editor was asked for and had not answered when its document was closed.
+//! What was under way between an editor and a document when that was closed.
+
+use ropey::Rope;
 
 use super::Mark;
+use crate::document::Alignment;
 use crate::position::TextEdit;
 
 /// A request that may still be on its way: it reaches the next opening of the document, and whoever
@@ -17,4 +20,12 @@ pub(crate) struct Request {
     pub(crate) marks: Vec<Mark>,
     /// Until when it is waited for, in milliseconds.
     pub(crate) until_ms: u64,
+}
+
+/// What the editor showed last, where that is not the view: some of it stands elsewhere. If the
+/// document is opened again with this text, nothing has changed.
+#[derive(Debug)]
+pub(crate) struct Parted {
+    pub(crate) shown: Rope,
+    pub(crate) alignment: Alignment,
 }
