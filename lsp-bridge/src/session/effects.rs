@@ -15,7 +15,7 @@ impl Project {
     /// Does what the engine asks for on behalf of `document`.
     pub(super) fn perform(&mut self, document: &DocumentId, effects: Vec<Effect>) {
         self.write_journal(document);
-        let mut cannot_flush = false;
+        let mut cannot_flush = 0;
         let store_at = self.clock.after(STORE_MS);
         for effect in effects {
             match effect {
@@ -53,7 +53,7 @@ impl Project {
                         text,
                     });
                 }
-                Effect::Flush => cannot_flush = !self.ask_to_report(document),
+                Effect::Flush => cannot_flush += usize::from(!self.ask_to_report(document)),
                 Effect::WakeAt(at) => {
                     if let Some(open) = self.rooms.get_mut(document).and_then(|r| r.open_mut()) {
                         open.wake_at = Some(at);
@@ -62,7 +62,7 @@ impl Project {
             }
         }
         // Last, since the engine answers with effects of its own.
-        if cannot_flush {
+        for _ in 0..cannot_flush {
             self.tell_engine(document, Event::Flushed { is_sure: false });
         }
     }

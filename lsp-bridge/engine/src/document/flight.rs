@@ -48,6 +48,9 @@ pub(super) struct Flight {
     pub(super) overtaken: bool,
     /// Whether the editor said yes.
     pub(super) accepted: bool,
+    /// The flush that was asked for just before it: what is reported before that is answered is the
+    /// person's.
+    pub(super) behind: Option<u32>,
     /// The flush behind which it is plain whether the editor has done it.
     pub(super) plain_behind: Option<u32>,
     /// It was asked for before the document was closed and opened again: if it is made, then in the
@@ -165,19 +168,17 @@ impl Document {
             return;
         };
         match answer {
-            Answer::Applied if flight.overtaken && self.dialect.checks_versions() => {
+            Answer::Applied
+                if flight.overtaken
+                    && self.dialect.checks_versions()
+                    && !self.dialect.does_all(flight.version) =>
+            {
                 // The person's change came first, so the version was wrong: a yes that skipped.
                 self.drop_flight();
             }
             Answer::Applied => {
                 flight.accepted = true;
                 flight.deadline = Some(now.after(ECHO_MS));
-                if self.dialect.flush.is_some() {
-                    let number = self.ask_for_reports(effects);
-                    self.flight
-                        .iter_mut()
-                        .for_each(|f| f.plain_behind = Some(number));
-                }
             }
             Answer::Refused { .. } | Answer::Failed { .. } => self.refused(now),
         }
@@ -202,6 +203,7 @@ impl Document {
             target: Rope::new(),
             overtaken: false,
             accepted: false,
+            behind: None,
             plain_behind: None,
             is_earlier: true,
             deadline: Some(deadline),

@@ -2,8 +2,10 @@
 //!
 //! While an editor may hold keys that it has not reported, an edit can fall on moved places, and
 //! what it reports next can be the person's, ours, or both. Where there is a way to make it report
-//! (see [`crate::Flush`]), that is done before such an edit is sent, and again behind a yes that
-//! proves nothing: what follows is plain then.
+//! (see [`crate::Flush`]), an edit stands between two such requests. What is reported before the
+//! answer to the first was typed before the edit came, and makes a versioned one too late; what is
+//! not reported by the answer to the second has not been done. Where no version is checked, the edit
+//! waits for the first answer.
 
 use super::{Document, Effect, Millis};
 
@@ -46,17 +48,21 @@ impl Document {
         self.flushing.asked
     }
 
+    /// Whether the editor has answered the request of this number.
+    pub(super) fn has_flushed(&self, number: u32) -> bool {
+        number <= self.flushing.answered
+    }
+
     /// The editor has answered. `is_sure`: it has reported everything.
     pub(super) fn flushed(&mut self, is_sure: bool, now: Millis, effects: &mut Vec<Effect>) {
         self.flushing.answered += 1;
         self.flushing.is_done = true;
         self.flushing.until = None;
-        let answered = self.flushing.answered;
         let is_missed = self
             .flight
             .as_ref()
             .and_then(|flight| flight.plain_behind)
-            .is_some_and(|number| number <= answered);
+            .is_some_and(|number| self.has_flushed(number));
         // The editor said yes, and has not done it.
         if is_sure && is_missed {
             self.skipped(now, effects);

@@ -34,8 +34,9 @@ impl Document {
         }
         let is_there = |flight: &Flight| flight.accepted && self.dialect.means_yes(flight.version);
         match &self.flight {
-            // What an editor reports before the version that it was asked for is the person's.
-            Some(flight) if flight.is_earlier && version <= flight.version => {
+            // What an editor reports before the version that it was asked for is the person's, and so
+            // is what it reports before it has come to the request.
+            Some(flight) if self.is_ahead_of(flight, version) => {
                 for patch in &replayed.patches {
                     self.user(patch, effects);
                 }
@@ -51,6 +52,15 @@ impl Document {
                 }
             }
         }
+    }
+
+    /// Whether a report that has brought the text to `version` was made before the editor came to the
+    /// edit under way.
+    fn is_ahead_of(&self, flight: &Flight, version: i32) -> bool {
+        flight.is_earlier && version <= flight.version
+            || flight
+                .behind
+                .is_some_and(|number| !self.has_flushed(number))
     }
 
     fn explained(&mut self, replayed: &Replayed, effects: &mut Vec<Effect>) {
@@ -125,7 +135,11 @@ impl Document {
             let alignment = std::mem::replace(&mut self.alignment, Alignment::Same);
             self.alignment = alignment.typed(splice, &written, &self.shown, self.view());
         }
-        if let Some(flight) = self.flight.as_mut().filter(|flight| flight.is_earlier) {
+        let falls = |flight: &&mut Flight| {
+            let is_unchecked = flight.behind.is_some() && self.dialect.does_all(flight.version);
+            flight.is_earlier || is_unchecked
+        };
+        if let Some(flight) = self.flight.as_mut().filter(falls) {
             flight.falls_on(&self.shown, self.form.encoding());
         } else if let Some(flight) = self.flight.as_mut() {
             let [before, behind] = &flight.edit;

@@ -79,19 +79,8 @@ impl Document {
         let raw = self.as_edits(&patch);
         let id = EditId(self.next_edit);
         self.next_edit += 1;
-        self.flight = Some(Flight {
-            id,
-            version: self.version,
-            raw: raw.clone(),
-            edit: [patch.clone(), patch],
-            marks,
-            target,
-            overtaken: false,
-            accepted: false,
-            plain_behind: None,
-            is_earlier: false,
-            deadline: Some(Flight::answer_deadline(now, self.dialect.checks_versions())),
-        });
+        let can_flush = self.dialect.flush.is_some();
+        let behind = can_flush.then(|| self.ask_for_reports(effects));
         effects.push(Effect::Edit {
             edit: id,
             version: self.version,
@@ -99,6 +88,21 @@ impl Document {
                 .iter()
                 .map(|edit| self.form.edit_for_editor(edit))
                 .collect(),
+        });
+        let plain_behind = can_flush.then(|| self.ask_for_reports(effects));
+        self.flight = Some(Flight {
+            id,
+            version: self.version,
+            raw,
+            edit: [patch.clone(), patch],
+            marks,
+            target,
+            overtaken: false,
+            accepted: false,
+            behind,
+            plain_behind,
+            is_earlier: false,
+            deadline: Some(Flight::answer_deadline(now, self.dialect.checks_versions())),
         });
     }
 

@@ -4,7 +4,7 @@ use super::*;
 use crate::position::Range;
 
 /// A document on which everyone has agreed on `shared`, opened by a client that shows `shown`.
-fn open(client: &str, shared: &str, shown: &str) -> Document {
+pub(super) fn open(client: &str, shared: &str, shown: &str) -> Document {
     open_at(7, client, shared, shown)
 }
 
@@ -26,13 +26,13 @@ fn open_at(version: i32, client: &str, shared: &str, shown: &str) -> Document {
 }
 
 /// Somebody else makes the shared text `text`.
-fn others_write(document: &mut Document, text: &str) -> Vec<Effect> {
+pub(super) fn others_write(document: &mut Document, text: &str) -> Vec<Effect> {
     let mut other = document.main().fork(99);
     let update = other.edit(text);
     document.handle(Event::Remote { update }, Millis(1))
 }
 
-fn reports(document: &mut Document, version: i32, text: &str) -> Vec<Effect> {
+pub(super) fn reports(document: &mut Document, version: i32, text: &str) -> Vec<Effect> {
     let changes = vec![Change {
         range: None,
         text: text.into(),
@@ -40,7 +40,12 @@ fn reports(document: &mut Document, version: i32, text: &str) -> Vec<Effect> {
     document.handle(Event::Changed { version, changes }, Millis(2))
 }
 
-fn edits(effects: &[Effect]) -> Vec<(u32, u32, u32, u32, &str)> {
+/// The editor has reported everything that it had to report.
+fn has_reported(document: &mut Document) -> Vec<Effect> {
+    document.handle(Event::Flushed { is_sure: true }, Millis(2))
+}
+
+pub(super) fn edits(effects: &[Effect]) -> Vec<(u32, u32, u32, u32, &str)> {
     let edits = effects.iter().find_map(|effect| match effect {
         Effect::Edit { edits, .. } => Some(edits),
         _ => None,
@@ -62,6 +67,7 @@ fn a_mark_that_the_editor_hides_stays() {
     assert_eq!(document.handle(Event::Saved { text }, Millis(1)), []);
     let effects = others_write(&mut document, "\u{feff}boom\n");
     assert_eq!(edits(&effects), [(0, 2, 0, 2, "o")]);
+    has_reported(&mut document);
     reports(&mut document, 8, "boom\n");
     reports(&mut document, 9, "boom!\n");
     assert_eq!(document.main().text(), "\u{feff}boom!\n");
@@ -93,6 +99,7 @@ fn a_final_newline_comes_once() {
         edits(&others_write(&mut document, "a\nb\n")),
         [(0, 1, 0, 1, "\nb")]
     );
+    has_reported(&mut document);
     reports(&mut document, 8, "a\nb");
     assert_eq!(document.main().text(), "a\nb\n");
     reports(&mut document, 9, "a\nbc\n");
@@ -108,6 +115,7 @@ fn a_newline_that_the_editor_insists_on_is_no_change() {
         edits(&others_write(&mut document, "ab")),
         [(0, 1, 0, 1, "b")]
     );
+    has_reported(&mut document);
     reports(&mut document, 8, "ab\n");
     assert_eq!(document.main().text(), "ab");
     reports(&mut document, 9, "ab\nc\n");
@@ -167,7 +175,7 @@ fn a_save_heals_what_had_drifted() {
     assert_eq!(document.main().text(), "abc\n");
 }
 
-fn ranged(start: (u32, u32), end: (u32, u32), text: &str) -> Change {
+pub(super) fn ranged(start: (u32, u32), end: (u32, u32), text: &str) -> Change {
     let place = |(line, character)| Position { line, character };
     Change {
         range: Some(Range {
@@ -178,7 +186,7 @@ fn ranged(start: (u32, u32), end: (u32, u32), text: &str) -> Change {
     }
 }
 
-fn told(effects: &[Effect]) -> usize {
+pub(super) fn told(effects: &[Effect]) -> usize {
     let is_told = |effect: &&Effect| matches!(effect, Effect::Tell { .. });
     effects.iter().filter(is_told).count()
 }
@@ -257,7 +265,7 @@ fn a_range_around_two_changes_is_two_changes() {
     assert_eq!(document.main().text(), "XY\n");
 }
 
-/// Neovim at version 0 is made to report before others' text is put in, and again behind its yes.
+/// Neovim at version 0 is made to report before others' text is put in, and again behind it.
 #[test]
 fn an_editor_that_holds_keys_back_is_made_to_report() {
     let mut main = Replica::new(1);
@@ -275,16 +283,65 @@ fn an_editor_that_holds_keys_back_is_made_to_report() {
     assert!(effects.contains(&Effect::Flush) && edits(&effects).is_empty());
     let effects = reports(&mut document, 4, "kab\n");
     assert_eq!(edits(&effects), [(0, 2, 0, 2, "X")]);
-    document.handle(Event::Flushed { is_sure: true }, Millis(3));
+    let is_flush = |effect: &&Effect| **effect == Effect::Flush;
+    assert_eq!(effects.iter().filter(is_flush).count(), 2);
+    // To the first, which came before the first report.
+    has_reported(&mut document);
+    // It had another key, said yes, and did nothing.
+    reports(&mut document, 5, "kkab\n");
+    has_reported(&mut document);
     let edit = EditId(3);
     let answer = Answer::Applied;
     let effects = document.handle(Event::Answered { edit, answer }, Millis(4));
-    assert!(effects.contains(&Effect::Flush));
-    // It had another key, said yes, and did nothing.
-    reports(&mut document, 5, "kkab\n");
-    let effects = document.handle(Event::Flushed { is_sure: true }, Millis(5));
     assert_eq!(document.main().text(), "kkaXb\n");
-    assert!(!edits(&effects).is_empty() || document.flight.is_some());
+    assert_eq!(edits(&effects), [(0, 3, 0, 3, "X")]);
+}
+
+/// What is reported before the answer to what was asked just before an edit is never the edit, even
+/// if it looks like it; what has not been reported by the answer to what was asked just behind it
+/// has not been done.
+#[test]
+fn a_report_ahead_of_an_edit_is_the_persons() {
+    let mut document = open("Neovim", "ab\n", "ab\n");
+    others_write(&mut document, "axb\n");
+    reports(&mut document, 8, "axb\n");
+    assert_eq!(document.main().text(), "axxb\n");
+    has_reported(&mut document);
+    let (edit, answer) = (EditId(3), Answer::Applied);
+    let effects = document.handle(Event::Answered { edit, answer }, Millis(3));
+    assert!(matches!(edits(&effects)[..], [(.., "x")]), "{effects:?}");
+    // The answers to what was asked behind the first, and before and behind the second.
+    for _ in 0..2 {
+        assert!(document.flight.is_some());
+        has_reported(&mut document);
+    }
+    reports(&mut document, 10, "axxb\n");
+    has_reported(&mut document);
+    assert_eq!(document.main().text(), "axxb\n");
+    assert!(document.is_settled());
+}
+
+/// At version 0 the edit is made all the same, in the places that it names.
+#[test]
+fn an_edit_that_nobody_checks_falls_where_its_places_lead() {
+    let mut document = open_at(0, "Neovim", "ab\n", "ab\n");
+    others_write(&mut document, "aXb\n");
+    assert_eq!(
+        edits(&has_reported(&mut document)),
+        [(0, 1, 0, 1, "X")],
+        "nothing was held back"
+    );
+    reports(&mut document, 4, "kkab\n");
+    has_reported(&mut document);
+    let (edit, answer) = (EditId(3), Answer::Applied);
+    assert_eq!(
+        edits(&document.handle(Event::Answered { edit, answer }, Millis(3))),
+        [],
+        "it is made, and so is not asked for again"
+    );
+    let effects = reports(&mut document, 6, "kXkab\n");
+    assert_eq!(document.main().text(), "kkaXb\n");
+    assert_eq!(edits(&effects), [(0, 1, 0, 2, "")]);
 }
 
 /// A line of a million characters, half of them outside the first plane.
@@ -310,6 +367,7 @@ fn an_editor_that_has_gone_deaf_is_asked_once() {
         let effects = document.handle(sure.clone(), Millis(2));
         assert_eq!(edits(&effects), [(0, 3, 0, 3, " two")]);
         let (edit, answer) = (EditId(3), Answer::Applied);
+        document.handle(sure.clone(), Millis(3));
         document.handle(Event::Answered { edit, answer }, Millis(3));
         let effects = document.handle(sure.clone(), Millis(4));
         assert!(matches!(effects[..], [Effect::Tell { .. }]), "{effects:?}");
@@ -334,6 +392,7 @@ fn an_editor_that_has_gone_deaf_is_asked_once() {
 fn of_two_who_type_alike_each_keeps_their_letter() {
     for (client, answer) in [
         ("Visual Studio Code", Answer::Refused { reason: None }),
+        ("helix", Answer::Refused { reason: None }),
         ("Sublime Text", Answer::Refused { reason: None }),
     ] {
         let mut document = open(client, "ab", "ab");

@@ -25,7 +25,7 @@ impl Editor {
             Staleness::UnsentApplied => version != self.reported_version,
             Staleness::Applied | Staleness::Rebased => false,
         };
-        let is_unchecked = self.kind.starts_late && version == 0 && self.reported_version == 0;
+        let is_unchecked = self.kind.starts_late && version == 0;
         let answer = |answer| ToServer::Answered { edit, answer };
         if is_stale && !is_unchecked {
             return match self.kind.refusal {

@@ -59,12 +59,13 @@ fn zed() {
     alone_with_doubt("zed", 1);
 }
 
-/// Its yes proves nothing, so what its person does to an edit that is not reported yet may look as if
-/// the edit had never come; and a person who types just what an edit brings, in its very place, looks
-/// like one who has typed nothing.
+/// Its yes proves nothing. Where it can be made to report, before and behind each edit, what it
+/// reports is plain; one in eight cannot, and there a person who types just what an edit brings, in its
+/// very place, looks like one who has typed nothing. And it reports whole texts: of several equal
+/// letters beside each other nobody knows which one has come or gone.
 #[test]
 fn neovim() {
-    alone_with_doubt("neovim", 4);
+    alone_with_doubt("neovim", 2);
 }
 
 /// Emacs and Kakoune apply an edit at places that keys which they have not reported have moved, and
@@ -110,7 +111,7 @@ fn all_together() {
 /// What went wrong once is run for ever.
 #[test]
 fn what_has_failed_does_not_fail_again() {
-    const FAILED: [(&str, u64); 13] = [
+    const FAILED: [(&str, u64); 18] = [
         // Opened anew twice within 5 ms, with an edit of the same version on its way.
         ("vscode", 599),
         ("sublime", 599),
@@ -129,6 +130,14 @@ fn what_has_failed_does_not_fail_again() {
         // Undone by the editor and by the engine.
         ("helix", 4708),
         ("vscode", 799),
+        // Of two byte-order marks the editor hides the first.
+        ("vscode", 11444),
+        ("helix", 2408),
+        // Closed and opened again while a letter stood elsewhere than it should.
+        ("sublime", 524),
+        // A person deletes what has just come, or types what is just coming.
+        ("neovim", 34),
+        ("neovim", 578),
     ];
     let failed = FAILED.into_iter().filter(|(name, seed)| {
         let kind = |rng: &mut fastrand::Rng| row(name).varied(rng);

@@ -229,6 +229,18 @@ impl World {
         self.post(after, user, message);
     }
 
+    /// Asks an editor for something. What is asked for together is written at once, and mostly read
+    /// at once.
+    fn ask_editor(&mut self, number: usize, is_first: bool, message: Message) {
+        let wait = self.rng.u64(0..=40);
+        let last = self.users[number].last.entry("to editor").or_default();
+        if is_first || wait.is_multiple_of(8) {
+            *last = (self.now + wait).max(*last);
+        }
+        let after = *last - self.now;
+        self.post(after, number, message);
+    }
+
     pub(crate) fn editor_says(&mut self, number: usize, reports: Vec<ToServer>) {
         let reports = match self.plan.bug {
             Some(bug) => bug.in_reports(reports, &mut self.rng),
@@ -316,6 +328,7 @@ impl World {
 
     /// Does what an engine asks for.
     pub(crate) fn perform(&mut self, number: usize, effects: Vec<Effect>) {
+        let mut is_first = true;
         for effect in effects {
             let effect = match self.plan.bug {
                 Some(bug) => match bug.in_effect(effect, &self.users[number], &mut self.rng) {
@@ -350,9 +363,12 @@ impl World {
                         version,
                         edits,
                     };
-                    self.post_in_order("to editor", 40, number, message);
+                    self.ask_editor(number, std::mem::take(&mut is_first), message);
                 }
-                Effect::Flush => self.post_in_order("to editor", 40, number, Message::FlushEditor),
+                Effect::Flush => {
+                    let is_first = std::mem::take(&mut is_first);
+                    self.ask_editor(number, is_first, Message::FlushEditor);
+                }
                 Effect::WakeAt(at) => {
                     let at = at.0.max(self.now + 1);
                     if user.wake_at != Some(at) {
