@@ -377,4 +377,47 @@ mod tests {
         );
         assert!(after.is_same());
     }
+
+    fn character(place: usize, is_ours: bool) -> Character {
+        Character {
+            place: Some(place),
+            is_ours,
+        }
+    }
+
+    /// Four letters of ours stand before the person's, and one of them is out of order as well.
+    #[test]
+    fn a_repair_leaves_the_persons_letters_where_they_are() {
+        let ours = [2, 3, 4, 1].map(|place| character(place, true));
+        let characters = ours.into_iter().chain([character(0, false)]).collect();
+        let repair = Alignment::Mapped(characters)
+            .repair(&Rope::from_str("pqrsA"), &Rope::from_str("Aspqr"));
+        let mut expected = Patch::single(0, 4, "");
+        expected.push(Splice {
+            at: 5,
+            delete: 0,
+            insert: "spqr".into(),
+        });
+        assert_eq!(repair, expected);
+    }
+
+    /// Who deletes the newline that the editor has put there, once it is everyone's, deletes it.
+    #[test]
+    fn a_newline_that_has_become_real_can_be_deleted() {
+        let characters = vec![
+            character(1, true),
+            character(0, false),
+            Character::unknown(true),
+        ];
+        let (shown, replica) = (Rope::from_str("TX\n"), Rope::from_str("XT\n"));
+        let alignment = Alignment::Mapped(characters.clone()).newline_is_real(&shown, &replica);
+        let newline = Splice {
+            at: 2,
+            delete: 1,
+            insert: String::new(),
+        };
+        assert_eq!(alignment.carry(&newline), Patch::from(newline.clone()));
+        let alignment = Alignment::Mapped(characters).newline_is_real(&shown, &shown);
+        assert!(alignment.is_same());
+    }
 }

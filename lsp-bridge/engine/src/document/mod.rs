@@ -449,6 +449,8 @@ fn carry(from: &Rope, to: &Rope, at: usize) -> usize {
 }
 
 #[cfg(test)]
+mod bounds_tests;
+#[cfg(test)]
 mod journal_tests;
 #[cfg(test)]
 mod tests;

@@ -304,4 +304,30 @@ mod tests {
         expected.certain = true;
         assert!(matches!(explain(&expected), Explanation::Ours { .. }));
     }
+
+    /// After a yes, what stands there just as we sent it is ours, and the blanks that we took away
+    /// have been typed anew: people type those everywhere.
+    #[test]
+    fn after_a_yes_what_we_sent_is_ours() {
+        let (shown, mut expected) = expected("a«     »b", "ok");
+        expected.may_fall = false;
+        expected.accepted = true;
+        let next = Rope::from_str("aok     b");
+        let explained = explain(&shown, &next, &expected, Encoding::Utf16);
+        assert!(
+            matches!(explained, Explanation::Ours { .. }),
+            "{explained:?}"
+        );
+    }
+
+    /// The same with a word: nobody types anew, letter by letter, what we have just taken away.
+    #[test]
+    fn a_word_that_stands_there_still_was_not_taken_away() {
+        let (shown, mut expected) = expected("a«hello»b", "");
+        expected.may_fall = false;
+        expected.accepted = true;
+        let next = Rope::from_str("axxxxxxxhellob");
+        let explained = explain(&shown, &next, &expected, Encoding::Utf16);
+        assert_eq!(explained, Explanation::User);
+    }
 }

@@ -408,3 +408,52 @@ fn priority(node: Node) -> u64 {
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     z ^ (z >> 31)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How many slots lie on the longest way down from `node`.
+    fn depth(items: &Items, node: Node) -> usize {
+        node.some().map_or(0, |node| {
+            let slot = items.slot(node);
+            1 + depth(items, slot.left).max(depth(items, slot.right))
+        })
+    }
+
+    /// Whoever types at the end of a text, or at its start, for hours: a place is still found in a
+    /// logarithm.
+    #[test]
+    fn the_tree_stays_shallow() {
+        const COUNT: u32 = 5_000;
+        for at_end in [true, false] {
+            let mut items = Items::new();
+            let mut left = None;
+            for clock in 0..COUNT {
+                let item = Item {
+                    id: ID::new(yrs::ClientID::new(1), 2 * clock),
+                    len: 1,
+                    origin: None,
+                    right_origin: None,
+                    shared: true,
+                    shown: false,
+                };
+                let node = items.insert(left, item);
+                left = at_end.then_some(node);
+            }
+            let order: Vec<u32> = items.all().map(|n| items.item(n).id.clock / 2).collect();
+            let is_sorted = match at_end {
+                true => order.is_sorted(),
+                false => order.iter().rev().is_sorted(),
+            };
+            assert!(is_sorted && order.len() == COUNT as usize);
+            let depth = depth(&items, items.root);
+            assert!(depth < 60, "{depth} deep");
+            for at in [0, 1, COUNT / 2, COUNT - 1] {
+                let (node, offset) = items.at(View::Shared, at).unwrap();
+                assert_eq!((items.start(View::Shared, node), offset), (at, 0));
+            }
+            assert_eq!(items.differing().len(), COUNT as usize);
+        }
+    }
+}

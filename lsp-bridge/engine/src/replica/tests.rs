@@ -201,3 +201,48 @@ fn the_shown_text_follows_by_steps() {
         assert_eq!(replica.text(), in_yrs(replica.doc()), "seed {seed}");
     }
 }
+
+/// An update with a hole over what is known already says nothing new about that; over what is not
+/// known it has to wait for it.
+#[test]
+fn a_hole_over_what_is_known_is_none() {
+    let mut writer = Replica::new(1);
+    let start = writer.state();
+    let letters = ["a", "ab", "abc"].map(|text| writer.edit(text));
+    let holey = yrs::merge_updates_v1([&letters[0], &letters[2]]).unwrap();
+    for (known, expected) in [(2, "abc"), (1, "a")] {
+        let mut reader = Replica::from_state(2, &start).unwrap();
+        for letter in &letters[..known] {
+            reader.apply(letter).unwrap();
+        }
+        reader.apply(&holey).unwrap();
+        assert_eq!(reader.text(), expected);
+        reader.apply(&letters[1]).unwrap();
+        assert_eq!(reader.text(), "abc");
+    }
+}
+
+/// What has to be kept for undo is counted: every place, and all the text.
+#[test]
+fn an_edit_is_as_large_as_what_it_holds() {
+    let mut replica = Replica::new(1);
+    replica.edit(&"a ".repeat(1_000));
+    replica.begin_showing(None);
+    let mut patch = Patch::default();
+    for at in 0..1_000 {
+        let insert = "x".to_owned();
+        let delete = 0;
+        patch.push(crate::patch::Splice {
+            at: 2 * at + 1,
+            delete,
+            insert,
+        });
+    }
+    let (_, scattered) = replica.type_in(2, &patch);
+    let (_, one) = replica.type_in(2, &Patch::single(0, 0, "y"));
+    assert!(scattered.size_bytes() > 1_000 * one.size_bytes() / 4);
+    assert!(one.size_bytes() < 1_000, "{}", one.size_bytes());
+    let length = replica.rope().len_chars();
+    let (_, all) = replica.type_in(2, &Patch::single(0, length, ""));
+    assert!(all.size_bytes() > length && all.size_bytes() < 200 * length);
+}
