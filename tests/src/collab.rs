@@ -1,14 +1,13 @@
 //! A client of the Hocuspocus protocol that sees every frame and counts every acknowledgement.
 
-use std::net::TcpStream;
-use std::time::{Duration, Instant};
+mod socket;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use serde_json::json;
-use tokio_tungstenite::tungstenite::client::connect_with_config;
-use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
-use tokio_tungstenite::tungstenite::stream::MaybeTlsStream;
-use tokio_tungstenite::tungstenite::{self, Message as Socket, WebSocket};
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::{self, Message as Socket};
 use tutti_protocol::awareness::{self, AwarenessEntry};
 use tutti_protocol::hocuspocus::{Frame, Message};
 use tutti_protocol::index::{CONTENT, new_doc};
@@ -18,63 +17,11 @@ use yrs::updates::decoder::Decode;
 use yrs::updates::encoder::Encode;
 use yrs::{Assoc, Doc, GetString, IndexedSequence, ReadTxn, StateVector, Text, Transact, Update};
 
+pub use socket::{Connection, closed, connect, send};
+
 use crate::stock::Target;
 use crate::wait::LONG;
-
-/// A socket to `/collab`.
-pub type Connection = WebSocket<MaybeTlsStream<TcpStream>>;
-
-/// Opens a socket to a path of the server, such as `/collab`.
-///
-/// # Errors
-/// When the server does not let it in.
-pub fn connect(server: &str, path: &str) -> Result<Connection> {
-    // A document may come in one frame, however large it is.
-    let config = WebSocketConfig::default()
-        .max_frame_size(None)
-        .max_message_size(None);
-    let (socket, _) = connect_with_config(format!("{server}{path}"), Some(config), 0)
-        .with_context(|| format!("no WebSocket at {server}{path}"))?;
-    wait_at_most(&socket, LONG)?;
-    Ok(socket)
-}
-
-/// Sends one Hocuspocus frame.
-///
-/// # Errors
-/// When the socket is closed.
-pub fn send(socket: &mut Connection, address: &str, message: Message<'_>) -> Result<()> {
-    let frame = Frame { address, message }.encode();
-    socket.send(Socket::binary(frame))?;
-    Ok(())
-}
-
-/// Reads until the server closes the socket; returns its code and reason.
-///
-/// # Errors
-/// When it does not close in time, or without a close frame.
-pub fn closed(socket: &mut Connection) -> Result<(u16, String)> {
-    let start = Instant::now();
-    while start.elapsed() < LONG {
-        match socket.read() {
-            Ok(Socket::Close(Some(CloseFrame { code, reason }))) => {
-                return Ok((code.into(), reason.to_string()));
-            }
-            Ok(Socket::Close(None)) => bail!("closed without a code"),
-            Ok(_) => {}
-            Err(error) => return Err(error).context("the socket ended without a close frame"),
-        }
-    }
-    bail!("not closed within {LONG:?}")
-}
-
-/// The longest time that one read may wait.
-fn wait_at_most(socket: &Connection, time: Duration) -> Result<()> {
-    if let MaybeTlsStream::Plain(stream) = socket.get_ref() {
-        stream.set_read_timeout(Some(time))?;
-    }
-    Ok(())
-}
+use socket::{connect_within, wait_at_most};
 
 /// A document, and the account of what is durable. It outlives its connections.
 pub struct Member {
@@ -83,17 +30,37 @@ pub struct Member {
     token: String,
     server: String,
     socket: Option<Connection>,
+    /// How long anything may take while it connects.
+    patience: Duration,
     /// One entry for each update sent on this connection: what it was, until it is acknowledged.
-    waiting: std::collections::VecDeque<Vec<String>>,
-    /// Everything acknowledged, ever.
-    acknowledged: Vec<String>,
-    /// Everything typed, ever.
-    typed: Vec<String>,
-    /// Typed, and neither acknowledged nor sent on this connection.
-    unsent: Vec<String>,
+    waiting: VecDeque<Vec<Edit>>,
+    account: Account,
+    /// Made, and neither acknowledged nor sent on this connection.
+    unsent: Vec<Edit>,
     role: Option<Role>,
     /// How often it has shown its caret.
     shown: u64,
+    /// Whom the server shows in the room, with the clock of each.
+    present: BTreeMap<u64, u64>,
+}
+
+/// What a member has done, ever, and what of it is durable as the server says.
+#[derive(Clone, Debug, Default)]
+pub struct Account {
+    /// What it typed.
+    pub typed: Vec<String>,
+    /// What of that is acknowledged.
+    pub acknowledged: Vec<String>,
+    /// What it deleted again.
+    pub deleted: Vec<String>,
+    /// Deletions that are acknowledged.
+    pub gone: Vec<String>,
+}
+
+/// A change that waits for its acknowledgement.
+enum Edit {
+    Typed(String),
+    Deleted(String),
 }
 
 impl Member {
@@ -106,13 +73,26 @@ impl Member {
             token: to.token.to_owned(),
             server: to.server.to_owned(),
             socket: None,
-            waiting: std::collections::VecDeque::new(),
-            acknowledged: Vec::new(),
-            typed: Vec::new(),
+            patience: LONG,
+            waiting: VecDeque::new(),
+            account: Account::default(),
             unsent: Vec::new(),
             role: None,
             shown: 0,
+            present: BTreeMap::new(),
         }
+    }
+
+    /// With less patience while it connects.
+    #[must_use]
+    pub fn with_patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// Connects to another server from now on (`ws://ADDRESS`).
+    pub fn go_to(&mut self, server: &str) {
+        server.clone_into(&mut self.server);
     }
 
     /// A member who is connected and has the server's text.
@@ -131,9 +111,11 @@ impl Member {
     /// When the server does not let it in.
     pub fn connect(&mut self) -> Result<()> {
         // What was sent on the connection before, and not acknowledged, goes with the exchange.
-        let sent: Vec<String> = self.waiting.drain(..).flatten().collect();
+        let sent: Vec<Edit> = self.waiting.drain(..).flatten().collect();
         self.unsent.splice(0..0, sent);
-        let mut socket = connect(&self.server, "/collab")?;
+        self.socket = None;
+        self.present.clear();
+        let mut socket = connect_within(self.patience, &self.server, "/collab")?;
         let token = self.token.clone();
         send(
             &mut socket,
@@ -148,14 +130,15 @@ impl Member {
         let (mut asked, mut answered) = (false, false);
         // In: the server's role, its Step2, and its question, which is answered with all that it lacks.
         while self.role.is_none() || !asked || !answered {
-            match self.receive(LONG)?.context("the server says nothing")? {
+            let event = self.receive(self.patience)?;
+            match event.context("the server says nothing")? {
                 Event::LetIn => {
                     let vector = self.doc.transact().state_vector().encode_v1();
                     self.say(Message::Sync(SyncMessage::Step1(&vector)))?;
                 }
                 Event::Answered => answered = true,
                 Event::Asked => asked = true,
-                Event::Acknowledged | Event::Changed | Event::Told(_) | Event::Other => {}
+                Event::Acknowledged | Event::Changed(_) | Event::Told(_) | Event::Other => {}
                 Event::Denied(reason) => bail!("permission denied: {reason}"),
             }
         }
@@ -194,9 +177,30 @@ impl Member {
             content.insert(&mut txn, index, text);
             txn.encode_update_v1()
         };
-        self.unsent.push(text.to_owned());
-        self.typed.push(text.to_owned());
-        self.say(Message::Sync(SyncMessage::Update(&update)))?;
+        self.unsent.push(Edit::Typed(text.to_owned()));
+        self.account.typed.push(text.to_owned());
+        self.send_edit(&update)
+    }
+
+    /// Deletes text that stands somewhere, written in ASCII, and sends that.
+    ///
+    /// # Errors
+    /// When it does not stand there, or the connection is gone; it is then sent with the next.
+    pub fn delete(&mut self, text: &str) -> Result<()> {
+        let place = self.text().find(text).context("no such text")?;
+        let content = self.doc.get_or_insert_text(CONTENT);
+        let update = {
+            let mut txn = self.doc.transact_mut();
+            content.remove_range(&mut txn, place as u32, text.len() as u32);
+            txn.encode_update_v1()
+        };
+        self.unsent.push(Edit::Deleted(text.to_owned()));
+        self.account.deleted.push(text.to_owned());
+        self.send_edit(&update)
+    }
+
+    fn send_edit(&mut self, update: &[u8]) -> Result<()> {
+        self.say(Message::Sync(SyncMessage::Update(update)))?;
         let sent = std::mem::take(&mut self.unsent);
         self.waiting.push_back(sent);
         Ok(())
@@ -210,10 +214,22 @@ impl Member {
         let content = self.doc.get_or_insert_text(CONTENT);
         let place = content.sticky_index(&self.doc.transact(), index, Assoc::After);
         let place = place.context("no such place")?;
+        self.show(name, json!({ "anchor": place, "head": place }))
+    }
+
+    /// Shows that it is there, under a name, without a caret.
+    ///
+    /// # Errors
+    /// When the connection is gone.
+    pub fn show_itself(&mut self, name: &str) -> Result<()> {
+        self.show(name, Value::Null)
+    }
+
+    fn show(&mut self, name: &str, cursor: Value) -> Result<()> {
         self.shown += 1;
         let state = json!({
             "user": { "name": name, "color": "#30bced", "colorLight": "#30bced33" },
-            "cursor": { "anchor": place, "head": place },
+            "cursor": cursor,
         });
         let update = awareness::encode(&[AwarenessEntry {
             client: self.doc.client_id().get(),
@@ -233,19 +249,43 @@ impl Member {
     /// Everything whose acknowledgement has come, ever.
     #[must_use]
     pub fn acknowledged(&self) -> &[String] {
-        &self.acknowledged
+        &self.account.acknowledged
     }
 
     /// Everything it has typed, ever.
     #[must_use]
     pub fn typed(&self) -> &[String] {
-        &self.typed
+        &self.account.typed
+    }
+
+    /// What it has done, and what is durable of it.
+    #[must_use]
+    pub fn account(&self) -> &Account {
+        &self.account
     }
 
     /// How many updates wait for their acknowledgement.
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.waiting.len()
+    }
+
+    /// Whether everything it has done is acknowledged.
+    #[must_use]
+    pub fn is_saved(&self) -> bool {
+        self.waiting.is_empty() && self.unsent.is_empty()
+    }
+
+    /// Whether it has a connection, as far as it knows.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        self.socket.is_some()
+    }
+
+    /// The clients that the server shows in the room, itself among them once it has shown itself.
+    #[must_use]
+    pub fn present(&self) -> BTreeSet<u64> {
+        self.present.keys().copied().collect()
     }
 
     /// Waits until all that was sent is acknowledged.
@@ -322,14 +362,23 @@ impl Member {
             Message::Sync(SyncMessage::Update(update))
             | Message::SyncReply(SyncMessage::Update(update)) => {
                 self.apply(update)?;
-                Event::Changed
+                Event::Changed(update.to_vec())
+            }
+            Message::Awareness(update) => {
+                self.see(awareness::decode(update)?);
+                Event::Other
             }
             Message::SyncStatus(true) => {
                 let durable = self
                     .waiting
                     .pop_front()
                     .context("an acknowledgement of nothing")?;
-                self.acknowledged.extend(durable);
+                for edit in durable {
+                    match edit {
+                        Edit::Typed(text) => self.account.acknowledged.push(text),
+                        Edit::Deleted(text) => self.account.gone.push(text),
+                    }
+                }
                 Event::Acknowledged
             }
             Message::SyncStatus(false) => bail!("the server refused an update"),
@@ -337,6 +386,21 @@ impl Member {
             Message::Stateless(text) => Event::Told(text.to_owned()),
             _ => Event::Other,
         })
+    }
+
+    fn see(&mut self, entries: Vec<AwarenessEntry>) {
+        for entry in entries {
+            match self.present.get(&entry.client) {
+                Some(&clock) if entry.is_removal() && entry.clock >= clock => {
+                    self.present.remove(&entry.client);
+                }
+                Some(&clock) if entry.clock <= clock => {}
+                _ if entry.is_removal() => {}
+                _ => {
+                    self.present.insert(entry.client, entry.clock);
+                }
+            }
+        }
     }
 
     fn apply(&mut self, update: &[u8]) -> Result<()> {
@@ -362,8 +426,8 @@ pub enum Event {
     Asked,
     /// The server answered with what we lacked.
     Answered,
-    /// Someone's update.
-    Changed,
+    /// Someone's update: this.
+    Changed(Vec<u8>),
     /// One of our updates is durable.
     Acknowledged,
     /// A text for everyone in the room.

@@ -8,6 +8,7 @@
 //! | --- | --- |
 //! | [`server`] | a `tutti-server` process, to be killed and started again |
 //! | [`redis`] | a `redis-server` process, likewise |
+//! | [`wire`] | the way from a node to Redis or to the database, which can be held, cut and made to lose messages |
 //! | [`cable`] | the way to the server, which can be cut |
 //! | [`cli`] | `tutti share`, `join`, `status` … |
 //! | [`rest`] | the server's REST interface |
@@ -43,4 +44,5 @@ pub mod tools;
 
 pub mod vscode;
 pub mod wait;
+pub mod wire;
 pub mod witness;

@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 use anyhow::{Context, Result};
 use tempfile::TempDir;
 
+use crate::server::signal;
 use crate::wait::until;
 
 /// A running Redis; dropped, it is killed.
@@ -33,6 +34,20 @@ impl Redis {
     #[must_use]
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Stops the process where it is, without ending it, or lets it go on.
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub fn hold(&self, still: bool) -> Result<()> {
+        signal(self.child.id(), if still { "STOP" } else { "CONT" })
     }
 
     /// `kill -9`.

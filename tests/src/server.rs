@@ -175,6 +175,32 @@ impl Server {
         Ok(())
     }
 
+    /// As [`Self::restart`], by a clock that is off by so much, as libfaketime writes it (`+1h`); `None` for a right one.
+    ///
+    /// # Errors
+    /// When there is no libfaketime (`cargo xtask setup` installs it), or the server does not come to listen.
+    pub fn restart_by_clock(&mut self, off: Option<&str>) -> Result<()> {
+        self.words.before = match off {
+            None => Vec::new(),
+            Some(off) => vec![
+                "env".to_owned(),
+                format!("LD_PRELOAD={}", tools::faketime()?.display()),
+                format!("FAKETIME={off}"),
+                // Only what calendars tell is wrong; a second lasts a second.
+                "FAKETIME_DONT_FAKE_MONOTONIC=1".to_owned(),
+            ],
+        };
+        self.restart()
+    }
+
+    /// Stops the process where it is, without ending it, or lets it go on.
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub fn hold(&self, still: bool) -> Result<()> {
+        signal(self.pid(), if still { "STOP" } else { "CONT" })
+    }
+
     /// Stops it and starts it again on another port, with the same data.
     ///
     /// # Errors
@@ -193,15 +219,8 @@ impl Server {
     /// # Errors
     /// When it does not end in time.
     pub fn stop(&mut self) -> Result<ExitStatus> {
-        let pid = self.child.id().to_string();
-        ensure!(
-            Command::new("kill")
-                .args(["-TERM", &pid])
-                .status()?
-                .success(),
-            "the server had ended by itself:\n{}",
-            self.log()
-        );
+        signal(self.pid(), "TERM")
+            .with_context(|| format!("the server had ended by itself:\n{}", self.log()))?;
         let log = self.log.clone();
         until_or(
             "the server's end after SIGTERM",
@@ -240,6 +259,17 @@ pub fn resident_bytes(pid: u32) -> Result<u64> {
         .context("no VmRSS in /proc")?;
     let kib: u64 = line.trim().trim_end_matches(" kB").parse()?;
     Ok(kib * 1024)
+}
+
+/// Sends a process a signal.
+///
+/// # Errors
+/// When there is no such process.
+pub(crate) fn signal(pid: u32, name: &str) -> Result<()> {
+    let words = [format!("-{name}"), pid.to_string()];
+    let status = Command::new("kill").args(words).status()?;
+    ensure!(status.success(), "kill -{name} failed ({status})");
+    Ok(())
 }
 
 fn spawn(home: &Path, listen: &str, words: &Words, log: &Log) -> Result<(Child, SocketAddr)> {

@@ -91,6 +91,20 @@ pub fn chromium() -> Result<PathBuf> {
         .with_context(|| format!("no browser `{}`; run `cargo xtask setup`", named.display()))
 }
 
+/// The library that tells a program a wrong time.
+///
+/// # Errors
+/// When it is not installed.
+pub fn faketime() -> Result<PathBuf> {
+    // In a directory of the machine's kind, such as `x86_64-linux-gnu`.
+    let kinds = std::fs::read_dir("/usr/lib")?.flatten();
+    let library = |kind: PathBuf| kind.join("faketime/libfaketimeMT.so.1");
+    let mut found = kinds.map(|kind| library(kind.path()));
+    found
+        .find(|library| library.is_file())
+        .context("libfaketime is missing; run `cargo xtask setup`")
+}
+
 /// A command whose user is nobody's: its home and all its configuration are in `home`, and `tutti` is on its path.
 ///
 /// # Errors

@@ -47,6 +47,16 @@ impl TestServer {
         )
     }
 
+    /// Where it listens.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The process that runs now.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Kills it, as a power cut would. Its data stays.
     ///
     /// # Panics
@@ -87,7 +97,11 @@ impl Drop for TestServer {
 
 fn launch(port: u16, data: &Path, arguments: &[&str]) -> (Child, u16) {
     let program = program();
-    let mut child = Command::new(&program)
+    // A signal that is ignored stays so in the program that the shell becomes: a file that may not
+    // grow is an error of writing, as a full disk is, and not the end of the process.
+    let mut child = Command::new("sh")
+        .args(["-c", r#"trap "" XFSZ; exec "$0" "$@""#])
+        .arg(&program)
         .args(["--port", &port.to_string()])
         .arg("--storage-path")
         .arg(data)

@@ -47,6 +47,10 @@ const PACKAGES: &[Package] = &[
         there: || succeeds(Command::new("sqlite3").arg("--version")),
     },
     Package {
+        name: "libfaketime",
+        there: faketime,
+    },
+    Package {
         name: "debian-archive-keyring",
         there: || Path::new("/usr/share/keyrings/debian-archive-keyring.gpg").exists(),
     },
@@ -85,6 +89,16 @@ pub(super) fn install() -> Result<()> {
 fn chromium() -> bool {
     let named = std::env::var("CHROMIUM").unwrap_or_else(|_| "chromium".to_owned());
     succeeds(Command::new(named).arg("--version"))
+}
+
+/// As `tests/src/tools.rs` looks for it.
+fn faketime() -> bool {
+    let kinds = std::fs::read_dir("/usr/lib")
+        .into_iter()
+        .flatten()
+        .flatten();
+    let mut libraries = kinds.map(|kind| kind.path().join("faketime/libfaketimeMT.so.1"));
+    libraries.any(|library| library.is_file())
 }
 
 fn apt_get(words: &[&str]) -> Result<()> {
