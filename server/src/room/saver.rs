@@ -20,6 +20,9 @@ use crate::store::{Append, DocumentStore, StoreError};
 const FIRST_RETRY: Duration = Duration::from_millis(100);
 const LAST_RETRY: Duration = Duration::from_secs(5);
 
+/// A write that takes longer than this is told of like one that failed, and goes on.
+const SLOW: Duration = Duration::from_secs(2);
+
 /// Updates in one append.
 const BATCH_UPDATES: usize = 4_096;
 
@@ -28,7 +31,7 @@ const BATCH_UPDATES: usize = 4_096;
 pub(super) enum SaveEvent {
     /// Everything that was being written is durable.
     Saved,
-    /// A try failed; the next one follows.
+    /// A try failed, and the next one follows; or it takes long.
     Failing(StoreError),
 }
 
@@ -178,7 +181,17 @@ pub(super) struct Written {
 async fn write(store: Arc<dyn DocumentStore>, batch: Vec<Append>, events: mpsc::Sender<SaveEvent>) {
     let mut pause = FIRST_RETRY;
     loop {
-        let event = match store.append(batch.clone()).await {
+        let mut append = store.append(batch.clone());
+        let ended = match tokio::time::timeout(SLOW, &mut append).await {
+            Ok(ended) => ended,
+            Err(_) => {
+                if events.send(SaveEvent::Failing(slow())).await.is_err() {
+                    return;
+                }
+                append.await
+            }
+        };
+        let event = match ended {
             Ok(()) => SaveEvent::Saved,
             Err(error) => SaveEvent::Failing(error),
         };
@@ -191,6 +204,10 @@ async fn write(store: Arc<dyn DocumentStore>, batch: Vec<Append>, events: mpsc::
         tokio::time::sleep(pause.mul_f64(0.5 + jitter())).await;
         pause = (pause * 2).min(LAST_RETRY);
     }
+}
+
+fn slow() -> StoreError {
+    StoreError::Unavailable(format!("for {} seconds", SLOW.as_secs()))
 }
 
 /// Between 0 and 0.5.
