@@ -11,6 +11,7 @@ use tutti_protocol::ids::RoomName;
 
 use super::exchange::Schedule;
 use super::follow::{Follow, News};
+use super::hearsay::Hearsay;
 use super::log::LogSize;
 use super::members::Member;
 use super::presence::Presence;
@@ -49,6 +50,8 @@ pub(super) struct Room {
     pub(super) written: bool,
     /// Whether other nodes have told of updates, whose durability this one does not know of.
     pub(super) heard_from_others: bool,
+    /// What they told and nobody has shown to be stored.
+    pub(super) hearsay: Hearsay,
     /// Whether the document was read after other nodes could be heard, and not looked at since.
     pub(super) is_fresh: bool,
     pub(super) schedule: Schedule,
@@ -111,6 +114,7 @@ pub(super) fn spawn(
         saver: Saver::default(),
         save_events,
         heard_from_others: false,
+        hearsay: Hearsay::default(),
         is_fresh: opened.others.before_load,
         schedule: Schedule::default(),
         news,

@@ -14,6 +14,7 @@ use yrs::StateVector;
 
 use super::actor::Room;
 use super::saver::Waiter;
+use super::sync::Integrated;
 use crate::document::Wanted;
 use crate::fanout::{Digest, Message, NodeId, Received};
 use crate::update::{EMPTY, read_state_vector};
@@ -110,8 +111,11 @@ impl Room {
                 self.ask(Some(node));
                 self.follow_store();
             }
+            Received::Silent => self.follow_silent(),
             Received::Left(node) => self.on_gone(node),
             Received::Lost(node) => {
+                // It may not have stored all that it told.
+                self.hearsay.orphaned();
                 self.on_gone(node);
                 self.follow_for_a_while();
             }
@@ -239,7 +243,10 @@ impl Room {
         if update[..] == *EMPTY {
             return;
         }
-        let held = self.integrate_elsewhere(update, wanted).held;
+        let Integrated { news, held } = self.integrate_elsewhere(update, wanted);
+        if news || held {
+            self.note_hearsay(update);
+        }
         if held {
             // It builds on something that was lost.
             self.note_change();
@@ -277,6 +284,7 @@ impl Room {
     fn hear_answer(&mut self, from: NodeId, update: &Bytes, vector: &Bytes, digest: Digest) {
         if self.integrate_elsewhere(update, Wanted::OnlyNew).news {
             metrics::counter!("tutti_fanout_heals_total").increment(1);
+            self.note_hearsay(update);
         }
         if self.digest() == digest {
             return;

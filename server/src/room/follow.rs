@@ -7,8 +7,9 @@ use tutti_protocol::ids::DocumentId;
 
 use super::actor::Room;
 use super::exchange::random;
-use crate::document::Wanted;
+use crate::document::{Document, Wanted};
 use crate::store::{Seen, StoreError, StoredDocument};
+use crate::update::Contents;
 
 /// Between two looks into the store while nothing is carried, at the least and at the most. With
 /// the time that storing takes, an edit is on the other nodes within two seconds.
@@ -19,6 +20,9 @@ const LOOK_BEFORE: Duration = Duration::from_millis(1_200);
 const WHILE_LOST: Duration = Duration::from_secs(600);
 const LOOK_WHILE_LOST: Duration = Duration::from_secs(2);
 
+/// The same for a node that is not heard at present: until it is taken for lost.
+const WHILE_SILENT: Duration = Duration::from_secs(12);
+
 /// Between two looks for other reasons.
 const LOOK_AGAIN: Duration = Duration::from_millis(300);
 
@@ -26,6 +30,8 @@ const LOOK_AGAIN: Duration = Duration::from_millis(300);
 pub(super) struct News {
     seen: Seen,
     found: Result<Option<StoredDocument>, StoreError>,
+    /// What is stored altogether, where that was read and has to be known.
+    contents: Option<Contents>,
     /// In an index, how much is stored of each document of the project.
     sizes: Option<Sizes>,
 }
@@ -39,6 +45,8 @@ pub(super) struct Follow {
     seen: Option<Seen>,
     /// Whether nothing is carried, so that there is always a next look.
     is_needed: bool,
+    /// Until when a node that is not heard may go on writing, and be taken for alive.
+    silent_until: Option<tokio::time::Instant>,
     /// Until when a lost node may go on writing.
     lost_until: Option<tokio::time::Instant>,
     due: Option<tokio::time::Instant>,
@@ -72,7 +80,8 @@ impl Follow {
     /// Plans the next look where there has to be one.
     fn look_regularly(&mut self) {
         let now = tokio::time::Instant::now();
-        if self.is_needed {
+        let is_silent = self.silent_until.is_some_and(|until| now < until);
+        if self.is_needed || is_silent {
             let span = LOOK_BEFORE - LOOK_AFTER;
             self.look_in(LOOK_AFTER + span.mul_f64(random()));
         } else if self.lost_until.is_some_and(|until| now < until) {
@@ -81,6 +90,22 @@ impl Follow {
             self.lost_until = None;
         }
     }
+}
+
+/// What a whole document that was read contains. Building it may take longer than a task may hold
+/// its thread.
+async fn contents(
+    stored: StoredDocument,
+) -> (Result<Option<StoredDocument>, StoreError>, Option<Contents>) {
+    let built = tokio::task::spawn_blocking(move || {
+        let contents = Document::from_stored(&stored).map(|document| document.contents());
+        // A document that cannot be built says nothing about what it contains.
+        (Ok(Some(stored)), contents.ok())
+    });
+    let failed = |error: tokio::task::JoinError| StoreError::Unavailable(error.to_string());
+    built
+        .await
+        .unwrap_or_else(|error| (Err(failed(error)), None))
 }
 
 impl Room {
@@ -96,11 +121,19 @@ impl Room {
     pub(super) fn follow_until_back(&mut self) {
         self.is_fresh = false;
         self.follow.is_needed = true;
-        self.follow.look_regularly();
+        // At once, for what was on its way when the fan-out fell silent.
+        self.follow_store();
+    }
+
+    /// Looks again and again for a moment: what a silent node stores is seen as if Redis were away.
+    pub(super) fn follow_silent(&mut self) {
+        self.follow.silent_until = Some(tokio::time::Instant::now() + WHILE_SILENT);
+        self.follow_store();
     }
 
     /// Looks again and again, but not for ever: a node that died writes nothing any more.
     pub(super) fn follow_for_a_while(&mut self) {
+        self.follow.silent_until = None;
         self.follow.lost_until = Some(tokio::time::Instant::now() + WHILE_LOST);
         self.follow.look_regularly();
     }
@@ -114,16 +147,23 @@ impl Room {
     pub(super) fn on_follow(&mut self) {
         self.follow.due = None;
         // Who comes into a room that nobody is in has it looked up then.
-        if self.members.is_empty() && self.idle {
+        if self.members.is_empty() && self.idle && !self.hearsay.is_orphaned() {
             return;
         }
         let Some(seen) = self.follow.seen.take() else {
             return;
         };
         let (registry, name, news) = (self.registry.clone(), self.name.clone(), self.news.clone());
+        let asks_contents = !self.hearsay.is_empty();
         let asks_sizes = self.follow.is_needed && self.name.document.is_index();
         tokio::spawn(async move {
             let found = registry.news(&name, &seen).await;
+            let (found, contents) = match found {
+                Ok(Some(stored)) if asks_contents && stored.snapshot.is_some() => {
+                    contents(stored).await
+                }
+                found => (found, None),
+            };
             let sizes = match asks_sizes {
                 true => registry.store.documents(&name.project).await.ok(),
                 false => None,
@@ -133,7 +173,13 @@ impl Room {
                 sizes.map(|size| (size.document, size.bytes)).collect()
             });
             // The room may have been unloaded meanwhile.
-            let _ = news.send(News { seen, found, sizes }).await;
+            let news_found = News {
+                seen,
+                found,
+                contents,
+                sizes,
+            };
+            let _ = news.send(news_found).await;
         });
     }
 
@@ -141,8 +187,10 @@ impl Room {
         let News {
             mut seen,
             found,
+            contents,
             sizes,
         } = news;
+        let has_looked = found.is_ok();
         match found {
             Ok(None) => {}
             Ok(Some(stored)) => {
@@ -155,11 +203,15 @@ impl Room {
                     metrics::counter!("tutti_fanout_from_store_total").increment(1);
                 }
                 seen.note(&stored);
+                self.hearsay.found(&stored.log, contents.as_ref());
             }
             Err(error) => {
                 tracing::debug!(room = %self.name, %error, "the store cannot be followed");
                 self.follow.look_in(LOOK_BEFORE);
             }
+        }
+        if has_looked && self.hearsay.is_orphaned() {
+            self.vouch();
         }
         if let Some(sizes) = sizes.filter(|_| self.follow.is_needed) {
             self.hint_at_growth(sizes);

@@ -7,6 +7,7 @@ mod actor;
 mod exchange;
 mod follow;
 mod framing;
+mod hearsay;
 mod log;
 mod members;
 mod outbox;

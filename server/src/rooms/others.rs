@@ -106,7 +106,9 @@ async fn follow(registry: Weak<Registry>, standing: Arc<dyn Standing>) {
             Some(Received::Message(_, Message::Deleted(project))) => {
                 close(&registry, project);
             }
-            Some(Received::Message(..) | Received::Left(_) | Received::Lost(_)) => {}
+            Some(
+                Received::Message(..) | Received::Silent | Received::Left(_) | Received::Lost(_),
+            ) => {}
             Some(Received::Missed(_) | Received::Back) => {
                 is_away = false;
                 ask_at = Some(tokio::time::Instant::now() + ASK_SOON);

@@ -16,8 +16,11 @@ use super::address::RedisUrl;
 use super::cluster::{self, Range};
 use super::shared::{Channel, Shared};
 
-/// How long Redis may take to be reached, and to answer.
+/// How long Redis may take to be reached.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How long it may take to answer.
+const ANSWER: Duration = Duration::from_secs(1);
 
 /// Subscriptions asked for in one go.
 const AT_ONCE: usize = 512;
@@ -275,7 +278,7 @@ async fn connect(
     let (shared, signals) = (Arc::downgrade(shared), signals.clone());
     let config = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(PATIENCE))
-        .set_response_timeout(Some(PATIENCE))
+        .set_response_timeout(Some(ANSWER))
         .set_push_sender(move |push: PushInfo| {
             signals.on_push(push, &shared);
             Ok::<(), redis::aio::SendError>(())

@@ -6,7 +6,13 @@ use std::time::{Duration, Instant};
 use super::super::NodeId;
 
 /// Between a node's signs of life.
-pub(super) const BEAT: Duration = Duration::from_secs(1);
+pub(super) const BEAT: Duration = Duration::from_millis(500);
+
+/// A node that gives no sign for this long is not heard any more, for whatever reason.
+const SILENT_AFTER: Duration = Duration::from_millis(1_500);
+
+/// Who looks later than this after its last look has stood still itself.
+const STOOD_STILL: Duration = Duration::from_millis(1_500);
 
 /// A node that gives no sign for this long is taken for dead.
 pub(super) const DEAD_AFTER: Duration = Duration::from_secs(10);
@@ -20,16 +26,40 @@ const MOST_NODES: usize = 1_024;
 /// The other nodes.
 #[derive(Debug, Default)]
 pub(super) struct Nodes {
-    alive: HashMap<NodeId, Instant>,
+    alive: HashMap<NodeId, Life>,
     dead: HashMap<NodeId, Instant>,
     last_look: Option<Instant>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Life {
+    heard: Instant,
+    is_silent: bool,
+}
+
+impl Life {
+    fn at(heard: Instant) -> Self {
+        Self {
+            heard,
+            is_silent: false,
+        }
+    }
+}
+
+/// What a look has found.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Found {
+    /// Whether any node is not heard that was before.
+    pub(super) any_silent: bool,
+    /// Nodes that have died.
+    pub(super) dead: Vec<NodeId>,
 }
 
 impl Nodes {
     /// A sign of life; says whether the node had been taken for dead.
     pub(super) fn heard(&mut self, node: NodeId, now: Instant) -> bool {
         if self.alive.len() < MOST_NODES || self.alive.contains_key(&node) {
-            self.alive.insert(node, now);
+            self.alive.insert(node, Life::at(now));
         }
         self.dead.remove(&node).is_some()
     }
@@ -40,12 +70,12 @@ impl Nodes {
         self.alive.remove(&node).is_some()
     }
 
-    /// The nodes that have died since the last look; look about once a [`BEAT`].
-    pub(super) fn died(&mut self, now: Instant) -> Vec<NodeId> {
+    /// What has happened since the last look; look about once a [`BEAT`].
+    pub(super) fn look(&mut self, now: Instant) -> Found {
         let late = self
             .last_look
             .replace(now)
-            .is_some_and(|last| now.duration_since(last) > BEAT * 3);
+            .is_some_and(|last| now.duration_since(last) > STOOD_STILL);
         if late {
             // It was this node that stood still; what the others said meanwhile is still to be
             // read.
@@ -54,7 +84,7 @@ impl Nodes {
         let dead: Vec<NodeId> = self
             .alive
             .iter()
-            .filter(|(_, heard)| now.duration_since(**heard) > DEAD_AFTER)
+            .filter(|(_, life)| now.duration_since(life.heard) > DEAD_AFTER)
             .map(|(&node, _)| node)
             .collect();
         for node in &dead {
@@ -65,13 +95,18 @@ impl Nodes {
         }
         self.dead
             .retain(|_, died| now.duration_since(*died) < REMEMBER_DEAD);
-        dead
+        let mut any_silent = false;
+        for life in self.alive.values_mut() {
+            let is_silent = now.duration_since(life.heard) > SILENT_AFTER;
+            any_silent |= is_silent && !std::mem::replace(&mut life.is_silent, is_silent);
+        }
+        Found { any_silent, dead }
     }
 
     /// Nobody could be heard for a while: everybody gets a new start.
     pub(super) fn all_alive(&mut self, now: Instant) {
-        for heard in self.alive.values_mut() {
-            *heard = now;
+        for life in self.alive.values_mut() {
+            *life = Life::at(now);
         }
         self.last_look = Some(now);
     }
@@ -92,7 +127,8 @@ mod tests {
         let mut died = Vec::new();
         for second in from..=to {
             let at = start + Duration::from_secs(second);
-            died.extend(nodes.died(at).into_iter().map(|node| (second, node)));
+            let found = nodes.look(at);
+            died.extend(found.dead.into_iter().map(|node| (second, node)));
         }
         died
     }
@@ -107,6 +143,23 @@ mod tests {
         assert_eq!(nodes.count(), 1);
         assert!(nodes.left(ONE) && !nodes.left(ONE));
         assert_eq!(look_until(&mut nodes, start, 31, 60), []);
+    }
+
+    #[test]
+    fn a_node_is_silent_once_and_long_before_it_is_dead() {
+        let (mut nodes, start) = (Nodes::default(), Instant::now());
+        nodes.heard(ONE, start);
+        let mut silent_at = |from: u64, to: u64| -> Vec<u64> {
+            let looks = (from..to).filter(|beat| {
+                let at = start + BEAT * *beat as u32;
+                nodes.look(at).any_silent
+            });
+            looks.collect()
+        };
+        assert_eq!(silent_at(1, 12), [4]);
+        nodes.heard(ONE, start + BEAT * 12);
+        let again = (13..20).find(|&beat| nodes.look(start + BEAT * beat).any_silent);
+        assert_eq!(again, Some(16));
     }
 
     #[test]

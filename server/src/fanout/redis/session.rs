@@ -17,7 +17,13 @@ const FIRST_RETRY: Duration = Duration::from_millis(100);
 const LAST_RETRY: Duration = Duration::from_secs(3);
 
 /// How long an own sign of life may be under way before the connection is given up.
-const ECHO_PATIENCE: Duration = Duration::from_secs(4);
+///
+/// With [`BEAT`] before it and a look into the store behind it, an edit is on the other nodes within
+/// two seconds after Redis has fallen silent.
+const ECHO_PATIENCE: Duration = Duration::from_secs(1);
+
+/// Who finds that out later than this has stood still itself, and listens first.
+const LATE: Duration = Duration::from_millis(400);
 
 /// Messages that are sent in one go.
 const AT_ONCE: usize = 512;
@@ -124,8 +130,9 @@ impl Session {
                     self.publish(connection, &mut batch).await?;
                     return Ok(End::Left(left));
                 }
+                () = echo_is_due(&self.shared) => self.miss_echo()?,
                 () = self.shared.look.notified() => self.look(connection, server, number).await?,
-                _ = beat.tick() => self.beat(server)?,
+                _ = beat.tick() => self.beat(server),
                 count = self.outgoing.recv_many(&mut batch, AT_ONCE) => {
                     if count == 0 {
                         return Ok(End::Dropped);
@@ -136,18 +143,25 @@ impl Session {
         }
     }
 
-    fn beat(&self, server: &Channel) -> Result<(), ConnectionError> {
+    fn beat(&self, server: &Channel) {
         self.shared.look_for_dead();
-        if self
-            .shared
-            .waits_for_echo_since()
-            .is_some_and(|since| since.elapsed() > ECHO_PATIENCE)
-        {
-            return Err(ConnectionError::NoEcho);
-        }
         self.shared.beat();
         self.shared.send(server.clone(), None, Message::Alive);
-        Ok(())
+    }
+
+    fn miss_echo(&self) -> Result<(), ConnectionError> {
+        // It may have come back meanwhile.
+        let Some(since) = self.shared.waits_for_echo_since() else {
+            return Ok(());
+        };
+        match since.elapsed().checked_sub(ECHO_PATIENCE) {
+            None => Ok(()),
+            Some(late) if late > LATE => {
+                self.shared.beat_late();
+                Ok(())
+            }
+            Some(_) => Err(ConnectionError::NoEcho),
+        }
     }
 
     /// Subscribes to what has come to be followed, and unsubscribes from what is no more.
@@ -189,6 +203,14 @@ impl Session {
             count += 1;
         }
         metrics::counter!("tutti_fanout_dropped_total", "why" => "Redis is away").increment(count);
+    }
+}
+
+/// Waits until the sign of life that is out should have come back.
+async fn echo_is_due(shared: &Shared) {
+    match shared.waits_for_echo_since() {
+        Some(since) => tokio::time::sleep_until((since + ECHO_PATIENCE).into()).await,
+        None => std::future::pending().await,
     }
 }
 

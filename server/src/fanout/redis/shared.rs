@@ -5,7 +5,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::sync::{Notify, mpsc};
@@ -19,6 +19,9 @@ use super::numbers::Numbers;
 /// Messages that may wait to be sent; and their bytes.
 pub(super) const OUTGOING: usize = 8_192;
 const OUTGOING_BYTES: usize = 64 * 1024 * 1024;
+
+/// How long a node that has just connected may not have heard the others' signs of life.
+const GETTING_TO_KNOW: Duration = BEAT.saturating_mul(6);
 
 /// The largest frame that is looked into. Honest ones are half of this at most.
 const FRAME_BYTES: usize = 4 * 1024 * 1024;
@@ -209,7 +212,9 @@ impl Shared {
     pub(super) fn has_others(&self) -> bool {
         {
             let state = locked(&self.state);
-            let is_new = state.since.is_none_or(|since| since.elapsed() < BEAT * 3);
+            let is_new = state
+                .since
+                .is_none_or(|since| since.elapsed() < GETTING_TO_KNOW);
             if is_new || !matches!(state.carried, Carried::In(_)) {
                 return true;
             }
@@ -318,6 +323,13 @@ impl Shared {
         locked(&self.state).beat.get_or_insert_with(Instant::now);
     }
 
+    /// The sign of life that is out counts from now on: it was this node that stood still.
+    pub(super) fn beat_late(&self) {
+        if let Some(beat) = &mut locked(&self.state).beat {
+            *beat = Instant::now();
+        }
+    }
+
     /// Since when the sign of life has been out that has not come back.
     pub(super) fn waits_for_echo_since(&self) -> Option<Instant> {
         locked(&self.state).beat
@@ -330,10 +342,13 @@ impl Shared {
         }
     }
 
-    /// Looks for nodes that have died.
+    /// Looks for nodes that are not heard, or have died.
     pub(super) fn look_for_dead(&self) {
-        let dead = locked(&self.nodes).died(Instant::now());
-        for node in dead {
+        let found = locked(&self.nodes).look(Instant::now());
+        if found.any_silent {
+            self.tell_all(&Received::Silent);
+        }
+        for node in found.dead {
             tracing::warn!(node = node.0, "another node gives no sign of life any more");
             self.tell_gone(node, &Received::Lost(node));
         }

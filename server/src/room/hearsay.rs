@@ -1,0 +1,171 @@
+//! What other nodes have told this one, and nobody has shown to be stored.
+//!
+//! Whoever tells of an edit stores it, and may die before it has. Its author then comes to another
+//! node, which has the edit and therefore does not ask for it again: were the author told that all
+//! is saved, the edit would be in the memory of this node only. So what is heard is remembered
+//! until a look into the store has found it, and what was not found by the time that somebody
+//! counts on it is stored by this node too. An edit that is stored twice is there once.
+
+use std::collections::HashSet;
+
+use bytes::Bytes;
+
+use super::actor::Room;
+use crate::store::LogEntry;
+use crate::update::{Contents, scan};
+
+/// After so much more hearsay the store is looked into, to forget what it has by then.
+const LOOK_EVERY: usize = 1_024;
+
+/// More than this is not remembered one by one; the whole document stands for it.
+const MOST_BYTES: usize = 4 * 1024 * 1024;
+
+/// Updates that only their senders are known to have.
+#[derive(Default)]
+pub(super) struct Hearsay {
+    updates: Vec<Bytes>,
+    bytes: usize,
+    /// Heard since the last look was asked for.
+    fresh: usize,
+    is_too_much: bool,
+    /// Whether what the next look does not find is to be stored.
+    is_orphaned: bool,
+}
+
+impl Hearsay {
+    pub(super) fn is_empty(&self) -> bool {
+        self.updates.is_empty() && !self.is_too_much
+    }
+
+    /// Notes an update; says whether it is time to look into the store.
+    fn note(&mut self, update: &Bytes) -> bool {
+        self.fresh += 1;
+        self.bytes += update.len();
+        if self.bytes > MOST_BYTES || self.is_too_much {
+            self.updates = Vec::new();
+            self.is_too_much = true;
+        } else {
+            // Not a slice of its frame, which would stay as a whole.
+            self.updates.push(Bytes::copy_from_slice(update));
+        }
+        self.fresh.is_multiple_of(LOOK_EVERY)
+    }
+
+    /// Forgets what is among the entries, or in the document, that a look has found.
+    pub(super) fn found(&mut self, log: &[LogEntry], contents: Option<&Contents>) {
+        let stored: HashSet<&Bytes> = log.iter().map(|entry| &entry.update).collect();
+        let is_covered = |update: &Bytes| {
+            contents
+                .is_some_and(|contents| scan(update).is_ok_and(|scanned| contents.cover(&scanned)))
+        };
+        self.updates
+            .retain(|update| !stored.contains(update) && !is_covered(update));
+        self.bytes = self.updates.iter().map(Bytes::len).sum();
+        self.fresh = 0;
+    }
+
+    /// The node that told some of it has died.
+    pub(super) fn orphaned(&mut self) {
+        self.is_orphaned = !self.is_empty();
+    }
+
+    pub(super) fn is_orphaned(&self) -> bool {
+        self.is_orphaned
+    }
+}
+
+impl Room {
+    /// Remembers an update that another node has told of.
+    pub(super) fn note_hearsay(&mut self, update: &Bytes) {
+        if self.hearsay.note(update) {
+            self.follow_store();
+        }
+    }
+
+    /// Stores what only others are known to have. Whoever waits from now on waits for that too.
+    pub(super) fn vouch(&mut self) {
+        if self.hearsay.is_empty() {
+            return;
+        }
+        metrics::counter!("tutti_fanout_vouched_total").increment(1);
+        let hearsay = std::mem::take(&mut self.hearsay);
+        let merged = match hearsay.is_too_much {
+            true => None,
+            false => yrs::merge_updates_v1(&hearsay.updates).ok(),
+        };
+        let update = match merged {
+            Some(update) => Bytes::from(update),
+            None => self.document.diff(&yrs::StateVector::default()).into(),
+        };
+        self.registry.unsaved_more(update.len());
+        self.saver.accept(update);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document::{Document, Wanted};
+    use crate::store::EntryId;
+    use tutti_protocol::index::new_doc;
+    use yrs::{Text, Transact};
+
+    /// Two edits, one after the other, and a deletion of both.
+    fn edits() -> [Bytes; 3] {
+        let doc = new_doc(1);
+        let text = doc.get_or_insert_text("content");
+        let edit = |change: &dyn Fn(&mut yrs::TransactionMut<'_>)| {
+            let mut txn = doc.transact_mut();
+            change(&mut txn);
+            Bytes::from(txn.encode_update_v1())
+        };
+        [
+            edit(&|txn| text.insert(txn, 0, "a")),
+            edit(&|txn| text.insert(txn, 1, "b")),
+            edit(&|txn| text.remove_range(txn, 0, 2)),
+        ]
+    }
+
+    fn entry(update: &Bytes) -> LogEntry {
+        LogEntry {
+            id: EntryId(0),
+            update: update.clone(),
+        }
+    }
+
+    #[test]
+    fn what_a_look_finds_is_forgotten_and_nothing_else() {
+        let [a, b, gone] = edits();
+        let mut hearsay = Hearsay::default();
+        for update in [&a, &b, &gone] {
+            assert!(!hearsay.note(update));
+        }
+        hearsay.found(&[entry(&b)], None);
+        assert_eq!(hearsay.updates, [a.clone(), gone.clone()]);
+        // A snapshot with both letters, in which they are not deleted.
+        let mut document = Document::default();
+        for update in [&a, &b] {
+            document.apply(update, Wanted::AsSent).unwrap();
+        }
+        hearsay.found(&[], Some(&document.contents()));
+        assert_eq!(hearsay.updates, std::slice::from_ref(&gone));
+        document.apply(&gone, Wanted::AsSent).unwrap();
+        hearsay.found(&[], Some(&document.contents()));
+        assert!(hearsay.is_empty());
+    }
+
+    #[test]
+    fn it_is_bounded_and_looks_are_asked_for() {
+        let mut hearsay = Hearsay::default();
+        let update = Bytes::from(vec![0; MOST_BYTES / LOOK_EVERY / 2]);
+        let looks = (0..LOOK_EVERY).filter(|_| hearsay.note(&update)).count();
+        assert_eq!((looks, hearsay.updates.len()), (1, LOOK_EVERY));
+        for _ in 0..2 * LOOK_EVERY {
+            hearsay.note(&update);
+        }
+        assert!(hearsay.updates.is_empty() && !hearsay.is_empty());
+        // What a look finds then says nothing about the rest.
+        hearsay.found(&[entry(&update)], None);
+        assert!(!hearsay.is_empty());
+    }
+}
