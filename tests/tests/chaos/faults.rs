@@ -234,7 +234,7 @@ pub(crate) const FAULTS: &[Fault] = &[
             all.to_redis[node].mend();
             Ok(())
         },
-        expects: Expects::Nothing,
+        expects: THROUGH_THE_STORE,
     },
     Fault {
         name: "all-nodes-are-split",

@@ -33,8 +33,32 @@ pub(crate) struct Typed {
     pub(crate) sent: u64,
     /// To others than who typed it.
     pub(crate) delivered: u64,
-    pub(crate) median_ms: f64,
-    pub(crate) p99_ms: f64,
+    pub(crate) latency: Spread,
+    /// From typing to the acknowledgement that it is durable.
+    pub(crate) saved: Spread,
+}
+
+/// Some times, in order.
+pub(crate) struct Spread {
+    micros: Vec<u64>,
+}
+
+impl Spread {
+    fn new(mut micros: Vec<u64>) -> Self {
+        micros.sort_unstable();
+        Self { micros }
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.micros.len()
+    }
+
+    /// The time in milliseconds that this part of them does not exceed.
+    pub(crate) fn at_ms(&self, part: f64) -> f64 {
+        let index = (self.micros.len() as f64 * part) as usize;
+        let micros = self.micros.get(index).copied().unwrap_or_default();
+        micros as f64 / 1_000.0
+    }
 }
 
 impl Crowd {
@@ -69,24 +93,17 @@ impl Crowd {
                 listening.await.context("a listener failed")
             });
         }
-        let mut delivered = 0;
-        let mut latencies = Vec::new();
+        let (mut latencies, mut saved) = (Vec::new(), Vec::new());
         while let Some(done) = tasks.join_next().await {
             let heard = done.context("somebody failed")??;
-            delivered += heard.len() as u64;
-            latencies.extend(heard);
+            latencies.extend(heard.others);
+            saved.extend(heard.own);
         }
-        latencies.sort_unstable();
-        let at = |part: f64| {
-            let index = (latencies.len() as f64 * part) as usize;
-            let micros = latencies.get(index).copied().unwrap_or_default();
-            micros as f64 / 1_000.0
-        };
         Ok(Typed {
             sent: sent.load(Ordering::Relaxed),
-            delivered,
-            median_ms: at(0.5),
-            p99_ms: at(0.99),
+            delivered: latencies.len() as u64,
+            latency: Spread::new(latencies),
+            saved: Spread::new(saved),
         })
     }
 }
@@ -123,14 +140,21 @@ async fn type_keys(
     Ok(())
 }
 
-/// The ages, in microseconds, of what others typed.
+/// Ages of what was heard, in microseconds.
+#[derive(Default)]
+struct Heard {
+    others: Vec<u64>,
+    /// The server sends back what has become durable.
+    own: Vec<u64>,
+}
+
 async fn listen(
     mut receive: SplitStream<Socket>,
     client: u64,
     began: Instant,
     end: Instant,
-) -> Vec<u64> {
-    let mut ages = Vec::new();
+) -> Heard {
+    let mut heard = Heard::default();
     while let Ok(Some(Ok(message))) = tokio::time::timeout_at(end.into(), receive.next()).await {
         let Message::Binary(frame) = message else {
             continue;
@@ -142,12 +166,14 @@ async fn listen(
         };
         let now = began.elapsed().as_micros() as u64;
         for (author, at) in marks(update) {
-            if author != client {
-                ages.push(now.saturating_sub(at));
-            }
+            let ages = match author == client {
+                true => &mut heard.own,
+                false => &mut heard.others,
+            };
+            ages.push(now.saturating_sub(at));
         }
     }
-    ages
+    heard
 }
 
 /// The marks in an update, without decoding it: `author:micros;` in plain text.

@@ -13,6 +13,8 @@ use anyhow::{Context, Result, ensure};
 use clap::Parser;
 
 use node::{Node, Redis};
+use tutti_server::mongo::MongoUri;
+use tutti_server::mongo::test_server::TestServer;
 
 /// How much is typed, and where.
 #[derive(Debug, Clone, Parser)]
@@ -32,19 +34,28 @@ struct Args {
     /// How long.
     #[arg(long, default_value_t = 15)]
     seconds: u64,
+    /// Keep it in a MongoDB-compatible server that is started for it, instead of in SQLite.
+    #[arg(long)]
+    mongodb: bool,
     /// For the processes that this one starts.
     #[arg(long, hide = true)]
     serve: Option<String>,
     /// The same.
     #[arg(long, hide = true)]
     redis: Option<String>,
+    /// The same.
+    #[arg(long, hide = true)]
+    database: Option<MongoUri>,
 }
 
 fn main() -> Result<()> {
     let args = Args::parse();
     let runtime = tokio::runtime::Runtime::new()?;
     match &args.serve {
-        Some(dir) => runtime.block_on(node::serve(dir, args.redis.as_deref())),
+        Some(dir) => {
+            let (redis, database) = (args.redis.as_deref(), args.database.as_ref());
+            runtime.block_on(node::serve(dir, redis, database))
+        }
         None => runtime.block_on(measure(&args)),
     }
 }
@@ -57,8 +68,10 @@ async fn measure(args: &Args) -> Result<()> {
         _ => Some(Redis::start()?),
     };
     let url = redis.as_ref().map(Redis::url);
+    let database = args.mongodb.then(TestServer::start);
+    let uri = database.as_ref().map(TestServer::uri_text);
     let nodes = (0..args.nodes)
-        .map(|_| Node::start(dir.path(), url.as_deref()))
+        .map(|_| Node::start(dir.path(), url.as_deref(), uri.as_deref()))
         .collect::<Result<Vec<Node>>>()?;
     // Nodes know each other by signs of life, once a second.
     tokio::time::sleep(Duration::from_secs(3)).await;
@@ -73,8 +86,13 @@ async fn measure(args: &Args) -> Result<()> {
 
     let expected = typed.sent * (args.clients as u64 - 1);
     println!(
-        "{} nodes, {} rooms, {} people each, {} keys a second, {} s",
-        args.nodes, args.rooms, args.clients, args.keys, args.seconds
+        "{} nodes on {}, {} rooms, {} people each, {} keys a second, {} s",
+        args.nodes,
+        if args.mongodb { "MongoDB" } else { "SQLite" },
+        args.rooms,
+        args.clients,
+        args.keys,
+        args.seconds
     );
     println!("updates typed           {:>10}", typed.sent);
     println!(
@@ -91,7 +109,14 @@ async fn measure(args: &Args) -> Result<()> {
     );
     println!(
         "median and 99 % latency {:>7.1} ms {:>7.1} ms",
-        typed.median_ms, typed.p99_ms
+        typed.latency.at_ms(0.5),
+        typed.latency.at_ms(0.99)
+    );
+    println!(
+        "until it is saved       {:>7.1} ms {:>7.1} ms, of {}",
+        typed.saved.at_ms(0.5),
+        typed.saved.at_ms(0.99),
+        typed.saved.count()
     );
     if let (Some(redis), Some(before)) = (&redis, redis_before) {
         let redis = redis.used()?.saturating_sub(before);

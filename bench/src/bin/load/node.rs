@@ -13,8 +13,9 @@ use tutti_protocol::ids::ProjectId;
 use tutti_protocol::role::Role;
 use tutti_server::fanout::{FanOut, LocalFanOut, RedisFanOut};
 use tutti_server::limits::Limits;
+use tutti_server::mongo::{Mongo, MongoUri};
 use tutti_server::rooms::Rooms;
-use tutti_server::store::SqliteStore;
+use tutti_server::store::{DocumentStore, MongoStore, SqliteStore};
 use tutti_server::ws::{self, Authorize, Denied, Grant, GrantId, WsState};
 
 /// A node. It ends when this is dropped.
@@ -24,11 +25,14 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    pub(crate) fn start(dir: &Path, redis: Option<&str>) -> Result<Self> {
+    pub(crate) fn start(dir: &Path, redis: Option<&str>, database: Option<&str>) -> Result<Self> {
         let mut command = Command::new(std::env::current_exe()?);
         command.arg("--serve").arg(dir).stdout(Stdio::piped());
         if let Some(url) = redis {
             command.args(["--redis", url]);
+        }
+        if let Some(uri) = database {
+            command.args(["--database", uri]);
         }
         let mut process = command.spawn()?;
         let output = process.stdout.take().context("no output")?;
@@ -133,9 +137,16 @@ impl Authorize for Everybody {
     }
 }
 
-/// Is a node: on the store of a directory that others may share.
-pub(crate) async fn serve(dir: &str, redis: Option<&str>) -> Result<()> {
-    let store = SqliteStore::open(&Path::new(dir).join("documents.db"))?;
+/// Is a node: on a database, or on the store of a directory, that others may share.
+pub(crate) async fn serve(
+    dir: &str,
+    redis: Option<&str>,
+    database: Option<&MongoUri>,
+) -> Result<()> {
+    let store: Arc<dyn DocumentStore> = match database {
+        Some(uri) => Arc::new(MongoStore::new(&Mongo::connect(uri).await?)),
+        None => Arc::new(SqliteStore::open(&Path::new(dir).join("documents.db"))?),
+    };
     let fanout: Arc<dyn FanOut> = match redis {
         Some(url) => Arc::new(RedisFanOut::start(
             url.parse().map_err(anyhow::Error::msg)?,
@@ -143,7 +154,7 @@ pub(crate) async fn serve(dir: &str, redis: Option<&str>) -> Result<()> {
         None => Arc::new(LocalFanOut::new()),
     };
     let router = ws::router(WsState {
-        rooms: Rooms::new(Arc::new(store), fanout, Limits::default()),
+        rooms: Rooms::new(store, fanout, Limits::default()),
         authorize: Arc::new(Everybody),
     });
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
