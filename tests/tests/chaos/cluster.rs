@@ -66,6 +66,12 @@ impl Cluster {
         Member::new(to, client)
     }
 
+    /// The path of a room for y-websocket clients.
+    pub(crate) fn path(&self, room: usize) -> String {
+        let token = self.project.editor_token();
+        format!("/ws/{}/room-{room}?token={token}", self.project.id)
+    }
+
     /// A node that knows what is in the database and nothing else.
     pub(crate) fn fresh_node(&self) -> Result<Server> {
         Server::start_with(&["--mongodb", &uri(self.database.port())])

@@ -22,6 +22,7 @@ mod cluster;
 mod faults;
 mod marks;
 mod person;
+mod storm;
 mod suite;
 
 use std::env;

@@ -82,6 +82,8 @@ impl Suite {
         for person in &self.people {
             person.anew();
         }
+        // When they have answered, they have begun to measure.
+        self.reports()?;
         (fault.hit)(&mut self.all, victim)?;
         drop(guests);
         // How long a fault lasts is what the test is about.
