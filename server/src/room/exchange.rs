@@ -107,6 +107,7 @@ impl Room {
         match received {
             Received::Message(from, message) => self.on_message(from, message),
             Received::Missed(node) => {
+                self.presence.doubt(Some(node), Instant::now());
                 self.note_change();
                 self.ask(Some(node));
                 self.follow_store();
@@ -136,6 +137,7 @@ impl Room {
         if !self.registry.fanout.has_others() {
             return;
         }
+        self.presence.doubt(None, Instant::now());
         self.ask(None);
         // A room that was read after its subscription held has missed nothing that is stored.
         if !std::mem::take(&mut self.is_fresh) {

@@ -153,6 +153,9 @@ impl Room {
         let timeout = self.registry.limits.awareness_timeout;
         let gone = self.presence.expire(now, timeout);
         self.tell_awareness(&gone, true);
+        if self.presence.has_doubts() {
+            self.ask(None);
+        }
         let time = SystemTime::now();
         self.remove_members(
             |member| member.grant.expires_at.is_some_and(|end| end <= time),
