@@ -53,6 +53,8 @@ pub struct Limits {
     pub unsaved_bytes: usize,
     /// Memory for resident rooms; idle ones beyond it are unloaded, the longest unused first.
     pub cache_bytes: usize,
+    /// Tokens of newcomers looked up at the same time; the others wait in the order they came.
+    pub concurrent_checks: usize,
     /// Documents loaded from the store at the same time.
     pub concurrent_loads: usize,
     /// A document is compacted once its log has this many entries …
@@ -96,6 +98,7 @@ impl Default for Limits {
             held_bytes: 4 * MIB,
             unsaved_bytes: 256 * MIB,
             cache_bytes: 256 * MIB,
+            concurrent_checks: 6,
             concurrent_loads: 16,
             compact_entries: 500,
             compact_bytes: 256 * 1024,

@@ -453,7 +453,6 @@ async fn join(
     // An empty token is how a provider says that it has none.
     let token = Some(token).filter(|token| !token.is_empty());
     let grant = endpoints
-        .authorize
         .authorize(&name.project, token)
         .await
         .map_err(|denied| match denied {

@@ -16,6 +16,8 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::routing::get;
+use tokio::sync::Semaphore;
+use tutti_protocol::ids::ProjectId;
 
 pub use auth::{Authorize, Denied, Grant, GrantId};
 
@@ -35,6 +37,8 @@ pub struct WsState {
 struct Endpoints {
     rooms: Rooms,
     authorize: Arc<dyn Authorize>,
+    /// Turns of those who want to be let in.
+    turns: Arc<Semaphore>,
     addresses: Addresses,
 }
 
@@ -43,6 +47,9 @@ struct Endpoints {
 pub fn router(state: WsState) -> Router {
     let endpoints = Endpoints {
         addresses: Addresses::new(state.rooms.limits().connections_per_address),
+        turns: Arc::new(Semaphore::new(
+            state.rooms.limits().concurrent_checks.max(1),
+        )),
         rooms: state.rooms,
         authorize: state.authorize,
     };
@@ -57,5 +64,16 @@ impl Endpoints {
     fn limit(&self, upgrade: WebSocketUpgrade) -> WebSocketUpgrade {
         let most = self.rooms.limits().message_bytes;
         upgrade.max_message_size(most).max_frame_size(most)
+    }
+
+    /// Asks what a token allows, when it is its turn: thousands who come at once, because another
+    /// node has died, leave the database time for what people here write.
+    async fn authorize(&self, project: &ProjectId, token: Option<&str>) -> Result<Grant, Denied> {
+        let waiting = metrics::gauge!("tutti_newcomers_waiting");
+        waiting.increment(1.0);
+        // It is never closed; an error would only mean that nobody has to wait.
+        let _turn = self.turns.acquire().await;
+        waiting.decrement(1.0);
+        self.authorize.authorize(project, token).await
     }
 }

@@ -101,7 +101,6 @@ async fn join(
             Closing::new(close::NOT_FOUND, error.to_string())
         })?;
     let grant = endpoints
-        .authorize
         .authorize(&name.project, token)
         .await
         .map_err(|denied| Closing::new(denied.close_code(), denied.to_string()))?;
