@@ -7,6 +7,7 @@
 //! counts on it is stored by this node too. An edit that is stored twice is there once.
 
 use std::collections::HashSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bytes::Bytes;
 
@@ -16,6 +17,7 @@ use crate::update::{Contents, scan};
 
 /// After so much more hearsay the store is looked into, to forget what it has by then.
 const LOOK_EVERY: usize = 1_024;
+const LOOK_EVERY_BYTES: usize = 1024 * 1024;
 
 /// More than this is not remembered one by one; the whole document stands for it.
 const MOST_BYTES: usize = 4 * 1024 * 1024;
@@ -40,6 +42,7 @@ impl Hearsay {
     /// Notes an update; says whether it is time to look into the store.
     fn note(&mut self, update: &Bytes) -> bool {
         self.fresh += 1;
+        let before = self.bytes;
         self.bytes += update.len();
         if self.bytes > MOST_BYTES || self.is_too_much {
             self.updates = Vec::new();
@@ -48,7 +51,8 @@ impl Hearsay {
             // Not a slice of its frame, which would stay as a whole.
             self.updates.push(Bytes::copy_from_slice(update));
         }
-        self.fresh.is_multiple_of(LOOK_EVERY)
+        let is_much = before / LOOK_EVERY_BYTES != self.bytes / LOOK_EVERY_BYTES;
+        is_much || self.fresh.is_multiple_of(LOOK_EVERY)
     }
 
     /// Forgets what is among the entries, or in the document, that a look has found.
@@ -62,6 +66,14 @@ impl Hearsay {
             .retain(|update| !stored.contains(update) && !is_covered(update));
         self.bytes = self.updates.iter().map(Bytes::len).sum();
         self.fresh = 0;
+    }
+
+    /// All of it in one update; `None` where the whole document stands for it.
+    fn merged(&self) -> Option<Bytes> {
+        let merge = || yrs::merge_updates_v1(&self.updates);
+        // As wherever something is made of what others sent: a panic costs no room.
+        let merged = catch_unwind(AssertUnwindSafe(merge)).ok()?.ok()?;
+        (!self.is_too_much).then(|| merged.into())
     }
 
     /// The node that told some of it has died.
@@ -89,12 +101,8 @@ impl Room {
         }
         metrics::counter!("tutti_fanout_vouched_total").increment(1);
         let hearsay = std::mem::take(&mut self.hearsay);
-        let merged = match hearsay.is_too_much {
-            true => None,
-            false => yrs::merge_updates_v1(&hearsay.updates).ok(),
-        };
-        let update = match merged {
-            Some(update) => Bytes::from(update),
+        let update = match hearsay.merged() {
+            Some(update) => update,
             None => self.document.diff(&yrs::StateVector::default()).into(),
         };
         self.registry.unsaved_more(update.len());
@@ -155,11 +163,41 @@ mod tests {
     }
 
     #[test]
+    fn what_is_stored_in_one_goes_together_with_the_rest() {
+        let [a, b, gone] = edits();
+        let mut hearsay = Hearsay::default();
+        for update in [&a, &gone] {
+            hearsay.note(update);
+        }
+        // Between what it has of one author, another node has stored something.
+        let merged = hearsay.merged().unwrap();
+        for log in [[&merged, &b], [&b, &merged]] {
+            let mut document = Document::default();
+            let mut held = false;
+            for update in log {
+                held = document.apply(update, Wanted::AsSent).unwrap().held;
+            }
+            assert!(!held && document.held_bytes() == 0);
+            let all = document.contents();
+            assert!(
+                [&a, &b, &gone]
+                    .iter()
+                    .all(|update| all.cover(&scan(update).unwrap()))
+            );
+        }
+    }
+
+    #[test]
     fn it_is_bounded_and_looks_are_asked_for() {
         let mut hearsay = Hearsay::default();
         let update = Bytes::from(vec![0; MOST_BYTES / LOOK_EVERY / 2]);
         let looks = (0..LOOK_EVERY).filter(|_| hearsay.note(&update)).count();
-        assert_eq!((looks, hearsay.updates.len()), (1, LOOK_EVERY));
+        let megabytes = MOST_BYTES / 2 / LOOK_EVERY_BYTES;
+        assert_eq!((looks, hearsay.updates.len()), (megabytes, LOOK_EVERY));
+        let tiny = Bytes::from_static(b"u");
+        let mut other = Hearsay::default();
+        let looks = (0..3 * LOOK_EVERY).filter(|_| other.note(&tiny)).count();
+        assert_eq!(looks, 3);
         for _ in 0..2 * LOOK_EVERY {
             hearsay.note(&update);
         }

@@ -12,7 +12,7 @@ pub(super) const BEAT: Duration = Duration::from_millis(500);
 const SILENT_AFTER: Duration = Duration::from_millis(1_500);
 
 /// Who looks later than this after its last look has stood still itself.
-const STOOD_STILL: Duration = Duration::from_millis(1_500);
+const STOOD_STILL: Duration = Duration::from_secs(3);
 
 /// A node that gives no sign for this long is taken for dead.
 pub(super) const DEAD_AFTER: Duration = Duration::from_secs(10);
