@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::env;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use fastrand::Rng;
@@ -46,16 +46,32 @@ fn target<'a>(url: &'a str, project: &'a Project, document: &'a str) -> Target<'
     }
 }
 
-/// Types for a while, or until the connection ends.
-fn type_for(member: &mut Member, life: Duration, name: &str) {
-    let words = (life.as_millis() / 4) as usize;
-    for word in 0..words {
-        if member.append(&format!("{name}w{word} ")).is_err()
-            || member.receive(Duration::from_millis(4)).is_err()
-        {
-            return;
+/// A word each 4 ms.
+const PACE: Duration = Duration::from_millis(4);
+
+/// Types until the connection ends; whether it did, and was not only waited for in vain.
+fn type_until_cut(member: &mut Member, name: &str) -> bool {
+    const PATIENCE: Duration = Duration::from_secs(20);
+    let start = Instant::now();
+    for word in 0.. {
+        let next = start + PACE * word;
+        let is_cut = member.append(&format!("{name}w{word} ")).is_err()
+            || listen_until(member, next).is_err();
+        if is_cut || start.elapsed() > PATIENCE {
+            return is_cut;
         }
     }
+    unreachable!("there is always a next word")
+}
+
+fn listen_until(member: &mut Member, end: Instant) -> Result<()> {
+    while let Some(left) = end
+        .checked_duration_since(Instant::now())
+        .filter(|left| !left.is_zero())
+    {
+        member.receive(left)?;
+    }
+    Ok(())
 }
 
 /// Takes in what had been sent before the connection ended.
@@ -98,27 +114,34 @@ fn no_kill_of_the_server_or_the_database_loses_an_acknowledged_edit() -> Result<
         .zip(DOCUMENTS)
         .map(|(client, document)| Member::new(target(&url, &project, document), client))
         .collect();
+    let mut typed_for = Duration::ZERO;
     for kill in 0..KILLS {
         for member in &mut members {
             // Checking links needs the database, which has just come back.
             until("the members to be let in", || member.connect().ok())?;
         }
         let life = Duration::from_millis(rng.u64(20..500));
+        typed_for += life;
         let both = rng.bool();
         std::thread::scope(|scope| -> Result<()> {
-            for (index, member) in members.iter_mut().enumerate() {
+            let typing = members.iter_mut().enumerate().map(|(index, member)| {
                 scope.spawn(move || {
-                    let name = format!("m{index}k{kill}");
-                    type_for(member, Duration::from_millis(700), &name);
+                    let is_cut = type_until_cut(member, &format!("m{index}k{kill}"));
                     drain(member);
-                });
-            }
+                    is_cut
+                })
+            });
+            let typing: Vec<_> = typing.collect();
             // The moment of the kill is what the test is about.
             pause(life);
             if both {
                 database.kill();
             }
-            server.kill()
+            server.kill()?;
+            let cut = typing.into_iter().map(|one| one.join());
+            let cut: Vec<bool> = cut.map(|cut| cut.expect("nobody panics")).collect();
+            ensure!(cut == [true; 2], "somebody typed on: {cut:?}");
+            Ok(())
         })?;
         if both {
             database.restart();
@@ -138,7 +161,12 @@ fn no_kill_of_the_server_or_the_database_loses_an_acknowledged_edit() -> Result<
         let stored = Member::join(target(&url, &project, DOCUMENTS[index]), 5000)?;
         ensure!(words(&stored.text())?.len() == member.typed().len());
         hold(&stored.text(), member.typed())?;
-        ensure!(member.typed().len() > KILLS, "hardly anything was typed");
+        let words = typed_for.as_millis() / PACE.as_millis();
+        let typed = member.typed().len();
+        ensure!(
+            typed as u128 > words / 8,
+            "{typed} of {words} words were typed"
+        );
     }
     Ok(())
 }

@@ -7,11 +7,13 @@
 //! | `check` | the quick half: formatting, lints, the web client's types |
 //! | `setup` | installs what the tests need |
 //! | `bench` | how fast the engine is |
+//! | `chaos` | nodes, Redis and the database, killed, frozen and cut off under thirty people who type |
 //! | `simulate` | people in simulated editors, over as many seeds as one has time for |
 //! | `figures` | sizes, memory and latency of the optimised programs |
 #![allow(clippy::print_stdout, clippy::print_stderr)] // A task's output is what its caller reads.
 
 mod bench;
+mod chaos;
 mod command;
 mod figures;
 mod run;
@@ -46,6 +48,8 @@ enum Task {
     Setup,
     /// Measure how fast the engine is, and what its speed depends on.
     Bench(bench::Args),
+    /// Kill, freeze and cut off nodes, Redis and the database while people type.
+    Chaos(chaos::Args),
     /// Let people type in simulated editors, over many seeds.
     Simulate(simulate::Args),
     /// Build optimised programs and print their sizes, memory and latency.
@@ -59,6 +63,7 @@ fn main() -> ExitCode {
         Task::Check => test::check(),
         Task::Setup => setup::setup(),
         Task::Bench(args) => bench::bench(&args),
+        Task::Chaos(args) => chaos::chaos(&args),
         Task::Simulate(args) => simulate::simulate(&args),
         Task::Figures => figures::figures(),
     };

@@ -11,6 +11,8 @@ use crate::{setup, tidy};
 const WEB: &str = "server/web";
 /// Tests that need the whole machine: real editors and a browser, with people's typing in real time.
 const EDITORS: &str = "binary(editors) | binary(durability)";
+/// Processes that are stopped and killed, and people who measure how long that keeps them apart.
+const CHAOS: &str = "binary(chaos)";
 const WHOLE_WAY: &str = "binary(whole_way)";
 /// Half a minute of typing each, and mostly waiting for the next key, so several go at a time.
 const PAIRS: &str = "binary(pairs)";
@@ -60,13 +62,21 @@ pub(crate) fn test() -> Result<()> {
     steps.step("tests", || {
         tally.run(
             Runner::Nextest,
-            &mut nextest(&format!("not ({EDITORS} | {WHOLE_WAY} | {PAIRS})"))?,
+            &mut nextest(&format!(
+                "not ({EDITORS} | {CHAOS} | {WHOLE_WAY} | {PAIRS})"
+            ))?,
         )
     });
     steps.step("tests in real time", || {
         tally.run(
             Runner::Nextest,
             nextest(EDITORS)?.args(["--test-threads", "1"]),
+        )
+    });
+    steps.step("nodes in trouble", || {
+        tally.run(
+            Runner::Nextest,
+            nextest(CHAOS)?.args(["--test-threads", "1"]),
         )
     });
     steps.step("pairs of editors", || {

@@ -82,7 +82,13 @@ impl Cluster {
     }
 
     pub(crate) fn restart_all_nodes(&mut self) -> Result<()> {
-        self.nodes.iter_mut().try_for_each(Server::restart)
+        std::thread::scope(|scope| {
+            let nodes = self.nodes.iter_mut();
+            let starting = nodes.map(|node| scope.spawn(|| node.restart()));
+            let starting: Vec<_> = starting.collect();
+            let mut started = starting.into_iter().map(|one| one.join());
+            started.try_for_each(|started| started.expect("nobody panics"))
+        })
     }
 
     /// The same trouble on every node's way to the database.

@@ -56,7 +56,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     },
     Fault {
         name: "kill-redis",
-        is_usual: true,
+        is_usual: false,
         hit: |all, _| all.redis.kill(),
         lasts: seconds(5),
         heal: |all, _| all.redis.restart(),
@@ -64,7 +64,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     },
     Fault {
         name: "kill-database",
-        is_usual: true,
+        is_usual: false,
         hit: |all, _| {
             all.database.kill();
             Ok(())
@@ -228,6 +228,23 @@ pub(crate) const FAULTS: &[Fault] = &[
             });
             Ok(())
         },
+        lasts: seconds(5),
+        heal: |all, node| {
+            all.to_redis[node].mend();
+            Ok(())
+        },
+        expects: THROUGH_THE_STORE,
+    },
+    Fault {
+        name: "one-node-is-split-off-until-it-is-buried",
+        is_usual: false,
+        hit: |all, node| {
+            all.to_redis[node].trouble(Trouble {
+                is_held: true,
+                ..Trouble::default()
+            });
+            Ok(())
+        },
         // Longer than it takes the others to take it for dead.
         lasts: seconds(13),
         heal: |all, node| {
@@ -272,7 +289,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     },
     Fault {
         name: "database-refuses-writes",
-        is_usual: true,
+        is_usual: false,
         hit: |all, _| {
             refuse(all, 10_107, "NotWritablePrimary");
             Ok(())

@@ -6,7 +6,7 @@
 use std::env;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -40,6 +40,9 @@ const AT_LEISURE: usize = 20;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_millis(2_500);
+
+/// Between two keys of somebody who works at one of the other nodes all the time.
+const KEY: Duration = Duration::from_millis(20);
 
 /// How long all of them may take.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -79,6 +82,21 @@ async fn storm(all: &mut Cluster, people: usize) -> Result<()> {
         there.push(person??);
     }
 
+    let mut bystander = Somebody::new(people, all.path(people / TOGETHER + 1));
+    bystander.come(addresses[1]).await?;
+    let is_over = Arc::new(AtomicBool::new(false));
+    let until_over = is_over.clone();
+    let working = tokio::spawn(async move {
+        let mut longest = Duration::ZERO;
+        while !until_over.load(Ordering::Relaxed) {
+            let began = Instant::now();
+            bystander.type_and_save().await?;
+            longest = longest.max(began.elapsed());
+            tokio::time::sleep(KEY).await;
+        }
+        anyhow::Ok(longest)
+    });
+
     all.nodes[0].kill()?;
     let killed = Instant::now();
     let refusals = Arc::new(AtomicUsize::new(0));
@@ -106,6 +124,8 @@ async fn storm(all: &mut Cluster, people: usize) -> Result<()> {
         times.push(took);
         back.push(person);
     }
+    is_over.store(true, Ordering::Relaxed);
+    let longest = working.await??;
     times.sort_unstable();
     let at = |part: f64| times[((times.len() - 1) as f64 * part) as usize].as_secs_f64();
     println!(
@@ -115,6 +135,10 @@ async fn storm(all: &mut Cluster, people: usize) -> Result<()> {
         at(0.99),
         at(1.0),
         refusals.load(Ordering::Relaxed)
+    );
+    println!(
+        "meanwhile, an edit of somebody at one of the others was saved after {:.2} s at the most",
+        longest.as_secs_f64()
     );
     ensure!(times[times.len() - 1] < PATIENCE, "that took too long");
     for person in &back {
