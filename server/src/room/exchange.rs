@@ -128,6 +128,12 @@ impl Room {
     fn on_gone(&mut self, node: NodeId) {
         let gone = self.presence.left_elsewhere(node, Instant::now());
         self.tell_awareness(&gone, false);
+        // Who has come over from it is this node's now, and the others do not know.
+        let mut claimed = gone;
+        claimed.retain(|entry| !entry.is_removal());
+        if !claimed.is_empty() {
+            self.publish(Message::Awareness(awareness::encode(&claimed).into()));
+        }
         // What it could not say any more may be in the store.
         self.follow_store();
     }

@@ -205,3 +205,35 @@ async fn a_node_that_alone_is_cut_off_is_heard_through_the_store() {
     two.until_connected().await;
     passes(&mut bo, &mut ada, "[after]").await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_comes_over_from_a_node_that_was_killed_is_shown_on_all_others() {
+    let (redis, shared) = (RedisServer::start(Kind::Single), Shared::new());
+    let killed = Node::start(shared.path(), &redis.url());
+    let one = Server::start(shared.path(), &redis.url(), Limits::default()).await;
+    let two = Server::start(shared.path(), &redis.url(), Limits::default()).await;
+    one.until_connected().await;
+    two.until_connected().await;
+    let mut ada = Client::hocuspocus(&killed.server, "p/d", EDITOR, doc()).await;
+    let mut bo = Client::hocuspocus(&two, "p/d", EDITOR, doc()).await;
+    let mut cy = Client::hocuspocus(&one, "p/d", EDITOR, doc()).await;
+    ada.show(&[state(1, 1, "Ada")]).await;
+    for other in [&mut bo, &mut cy] {
+        other
+            .until("ada", |client| client.states.contains_key(&1))
+            .await;
+    }
+    // She comes back at once and shows herself once, as yet while nobody knows that the node is dead.
+    killed.signal("KILL");
+    let began = Instant::now();
+    let mut again = Client::hocuspocus(&one, "p/d", EDITOR, doc()).await;
+    again.show(&[state(1, 2, "Ada again")]).await;
+    bo.until("ada again", |client| {
+        let shown = client.states.get(&1);
+        shown.is_some_and(|shown| shown.state.contains("Ada again"))
+    })
+    .await;
+    tell("shown again after", began.elapsed());
+    // Ten seconds until the dead one is given up. An exchange would bring her too, some time later.
+    assert!(began.elapsed() < Duration::from_secs(14));
+}
