@@ -121,6 +121,7 @@ pub const CATALOG: &[Figure] = &[
     // People.
     gauge("tutti_sockets", "WebSocket connections"),
     gauge("tutti_members", "Memberships of sockets in rooms"),
+    gauge("tutti_newcomers_waiting", "People who wait to be let in"),
     counter(
         "tutti_sockets_closed_total",
         "Connections that the server closed, by close code",
@@ -190,6 +191,10 @@ pub const CATALOG: &[Figure] = &[
     counter(
         "tutti_fanout_heals_total",
         "Times that what was missing has come",
+    ),
+    counter(
+        "tutti_fanout_vouched_total",
+        "Times that edits of other nodes, which may have died, were stored by this one",
     ),
     counter(
         "tutti_fanout_from_store_total",

@@ -123,9 +123,6 @@ impl Saver {
             entries: self.writing.len(),
             bytes: self.writing.iter().map(Bytes::len).sum(),
         };
-        if let Some(oldest) = self.oldest {
-            metrics::histogram!("tutti_save_seconds").record(oldest.elapsed());
-        }
         self.saved += self.writing.len() as u64;
         self.unsaved_bytes -= written.bytes;
         self.writing = Vec::new();
