@@ -136,16 +136,18 @@ impl Document {
             ),
         };
         let as_sent = wanted == Wanted::AsSent && held.is_none() && !skips;
-        let (integrated, released) = self.integrate(first, as_sent.then_some(update))?;
-        let change = Change {
-            held: held.is_some(),
-            integrated,
-            released,
-        };
+        let is_held = held.is_some();
         if let Some(held) = held {
             self.held_bytes += held.update.len();
             self.held.push(held);
         }
+        // What is ready may release what an earlier part has waited for, and that the rest.
+        let (integrated, released) = self.integrate(first, as_sent.then_some(update))?;
+        let change = Change {
+            held: is_held && !self.held.is_empty(),
+            integrated,
+            released,
+        };
         if let Some(integrated) = &change.integrated {
             self.encoded_bytes += integrated.len();
         }
