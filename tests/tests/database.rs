@@ -264,9 +264,9 @@ fn a_server_moves_into_the_database_and_back() -> Result<()> {
     let moved = migrate(&data, &database.uri_text())?;
     ensure!(
         moved.0
-            && moved
-                .1
-                .contains("copied 1 project with 2 links, 0 tokens and 1 document from")
+            && moved.1.contains(
+                "copied 1 project with 2 links, 0 tokens, 1 document and 0 binary files from"
+            )
             && moved.1.contains("the admin token stays the same"),
         "{moved:?}"
     );

@@ -1,5 +1,6 @@
 //! Two patches of one text that have partly done the same.
 
+use ropey::Rope;
 use tutti_engine::patch::{Patch, Side, Splice};
 
 /// What is left of a patch beside another patch of the same text.
@@ -117,4 +118,63 @@ fn whole_lines(ours: &[char], theirs: &[char], head: usize, tail: usize) -> (usi
 
 pub(super) fn chars(text: &str) -> Vec<char> {
     text.chars().collect()
+}
+
+/// `ours` with whole lines where `theirs` has deleted lines that it has changed: the letters that were
+/// changed would be left without the rest of their line.
+pub(super) fn whole_where_deleted(base: &Rope, ours: &Patch, theirs: &Patch) -> Patch {
+    let mut whole = Patch::default();
+    let mut splices = ours.splices();
+    while let Some(first) = splices.first() {
+        let (start, mut end) = lines_of(base, first);
+        let mut count = 1;
+        while let Some(next) = splices.get(count)
+            && next.at < end
+        {
+            end = end.max(lines_of(base, next).1);
+            count += 1;
+        }
+        let (here, rest) = splices.split_at(count);
+        splices = rest;
+        let covers = |splice: &Splice| splice.at <= start && splice.end() >= end;
+        if start < end && theirs.splices().iter().any(covers) {
+            whole.push(Splice {
+                at: start,
+                delete: end - start,
+                insert: changed(base, start, end, here),
+            });
+        } else {
+            here.iter().cloned().for_each(|splice| whole.push(splice));
+        }
+    }
+    whole
+}
+
+/// The lines that a splice changes: none for one that only brings whole lines.
+fn lines_of(text: &Rope, splice: &Splice) -> (usize, usize) {
+    let begin = |at: usize| text.line_to_char(text.char_to_line(at));
+    let start = begin(splice.at);
+    if start == splice.at && splice.delete == 0 && splice.insert.ends_with('\n') {
+        return (start, start);
+    }
+    let end = splice.end();
+    if begin(end) == end && splice.delete > 0 {
+        return (start, end);
+    }
+    (
+        start,
+        text.line_to_char((text.char_to_line(end) + 1).min(text.len_lines())),
+    )
+}
+
+/// What the splices make of the lines from `start` to `end`.
+fn changed(text: &Rope, start: usize, end: usize, splices: &[Splice]) -> String {
+    let (mut made, mut at) = (String::new(), start);
+    for splice in splices {
+        made.extend(text.slice(at..splice.at).chunks());
+        made.push_str(&splice.insert);
+        at = splice.end();
+    }
+    made.extend(text.slice(at..end).chunks());
+    made
 }

@@ -7,7 +7,7 @@ use tutti_engine::{BadUpdate, Replica};
 use yrs::updates::encoder::Encode;
 use yrs::{ReadTxn, Transact};
 
-use super::beside::{Likeness, beside, chars};
+use super::beside::{Likeness, beside, chars, whole_where_deleted};
 
 /// The outcome of [`merge_disk`].
 #[derive(Debug)]
@@ -78,6 +78,7 @@ pub(crate) fn merge_disk(base: &[u8], main: &[u8], disk: &str) -> Result<Merged,
         let (update, base) = (Some(update), main.state());
         return Ok(Merged { update, main, base });
     }
+    let ours = whole_where_deleted(base.rope(), &ours, &theirs);
     let beside = beside(&ours, &theirs, Likeness::Continued);
     let update = if beside.left.is_empty() {
         None
@@ -246,6 +247,19 @@ mod tests {
             ("a\n", "a\nhello\n", "a\nhello\n", "a\nhello\n"),
             ("a", "a hello", "a hel", "a hello"),
             ("a\n", "a hel\n", "a hello\n", "a hello\n"),
+            // Of a line that others have deleted, what it was changed to stays whole.
+            (
+                "1\nline 44 of Bob\nline 42 of Bob\n4\n",
+                "1\n4\n",
+                "1\nline 79 of Bob\n4\n",
+                "1\nline 79 of Bob\n4\n",
+            ),
+            (
+                "a\na long line\nb\n",
+                "b\n",
+                "a\na very long line!\nb\n",
+                "a very long line!\nb\n",
+            ),
         ];
         for (base, main, disk, both) in table {
             let (base_state, main_state) = states(base, main);
