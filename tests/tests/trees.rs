@@ -348,7 +348,8 @@ enum Writing {
 #[test]
 fn two_trees_come_to_the_same_and_nothing_written_is_missing() -> Result<()> {
     let seed = env::var("SEED").ok().and_then(|seed| seed.parse().ok());
-    for seed in seed.map_or(1..=2, |seed| seed..=seed) {
+    // 9 has failed: a line that was deleted and changed at once.
+    for seed in seed.map_or(vec![1, 2, 9], |seed| vec![seed]) {
         eprintln!("SEED={seed}");
         play(seed)?;
     }
