@@ -57,7 +57,12 @@ impl Hub {
     /// The document at a path.
     fn id(&self, path: &str) -> DocumentId {
         let entries = self.entries();
-        let mut found = entries.iter().filter(|(_, entry)| entry.path == path);
+        // A binary file that was deleted is listed without a content.
+        let is_there = |entry: &FileEntry| {
+            let blob = entry.blob.as_ref();
+            entry.path == path && blob.is_none_or(|blob| blob.sha256.is_some())
+        };
+        let mut found = entries.iter().filter(|(_, entry)| is_there(entry));
         found
             .next()
             .unwrap_or_else(|| panic!("{path} is not listed"))
