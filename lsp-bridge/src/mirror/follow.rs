@@ -68,11 +68,12 @@ impl Mirror {
         if self.open.contains(document) || self.held_open.has(document) {
             return Ok(true);
         }
-        let with_a_guest = self.guests_have_open(document)?;
-        if with_a_guest {
+        let elsewhere =
+            self.left_behind.may_come_back(document) || self.guests_have_open(document)?;
+        if elsewhere {
             self.with_guests.insert(document.clone());
         }
-        Ok(with_a_guest)
+        Ok(elsewhere)
     }
 
     /// Writes an edit into the mirror's own picture of the index and asks for it to be made.

@@ -12,7 +12,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs::File;
 use std::io::{self, Write};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use cap_fs_ext::{DirExt, FollowSymlinks, OpenOptionsFollowExt};
 use cap_std::fs::{Dir, OpenOptions};
@@ -33,7 +33,9 @@ const LENGTH_BYTES: usize = 4;
 const CHECK_BYTES: usize = 8;
 /// A journal is begun anew when it is this long, and twice as long as it was at its beginning.
 const LONG_BYTES: usize = 256 << 10;
-/// No editor waits longer for its next bridge.
+/// An editor that lives on shows its files to the next bridge at once; none takes longer than this.
+const COMES_BACK: Duration = Duration::from_secs(5);
+/// No editor is expected after this.
 const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Where this bridge keeps its journals, and what earlier ones have left.
@@ -59,6 +61,8 @@ pub(super) struct LeftBehind {
     shown_at: ShownAt,
     /// Documents whose files have not been looked at since.
     unseen: HashSet<DocumentId>,
+    /// When they were found.
+    found: Option<Instant>,
 }
 
 /// The documents that editors have shown, by the path under which they did.
@@ -119,7 +123,10 @@ impl Journal {
 
 impl LeftBehind {
     fn read(all: &Dir) -> io::Result<Self> {
-        let mut left = Self::default();
+        let mut left = Self {
+            found: Some(Instant::now()),
+            ..Self::default()
+        };
         for entry in all.entries()? {
             let entry = entry?;
             let Ok(dir) = all.open_dir_nofollow(entry.file_name()) else {
@@ -165,6 +172,13 @@ impl LeftBehind {
             true => self.of(document),
             false => Vec::new(),
         }
+    }
+
+    /// Whether an editor may be about to show the document as it did to an earlier bridge. Were its
+    /// file written meanwhile, the editor would find it changed on disk, and ask whose text to keep.
+    pub(super) fn may_come_back(&self, document: &DocumentId) -> bool {
+        let is_early = self.found.is_some_and(|found| found.elapsed() < COMES_BACK);
+        is_early && self.dirs.contains_key(document)
     }
 
     /// What the file holds is known: what is written from now on is made of that.

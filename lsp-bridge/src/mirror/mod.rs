@@ -166,7 +166,8 @@ pub struct Mirror {
     /// The same as the session has it, which is ahead.
     held_open: HeldOpen,
     recent: Recent,
-    /// Documents that were passed over because a guest's editor had them open.
+    /// Documents that were passed over because a guest's editor had them open, or one that lives on
+    /// after its bridge may have.
     with_guests: BTreeSet<DocumentId>,
     /// Files here that are not shared.
     left_alone: BTreeMap<String, LeftAlone>,
