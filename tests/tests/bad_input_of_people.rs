@@ -190,6 +190,11 @@ fn joining_where_nothing_can_be_written() -> Result<()> {
     fs::write(taken.join(".tutti"), "")?;
     let words = ["join", "--merge", link, &to(&taken)?];
     once(&scene.person.tutti(&home, &words)?.failure(&[".tutti"])?)?;
+    let kept = fs::read_to_string(home.join("config/tutti/credentials.toml"))?;
+    ensure!(
+        !kept.contains("taken"),
+        "what was not begun is kept: {kept}"
+    );
     scene.witness.notices_nothing()
 }
 

@@ -90,7 +90,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
             project.root.display()
         ));
     }
-    let download = download(&project, &token, condition, joined.role, keep);
+    let download = download(&project, &token, condition, joined.role, &credentials, keep);
     let count = runtime()?.block_on(download)?;
     project.finish()?;
     let may = match joined.role {
@@ -226,6 +226,7 @@ async fn download(
     token: &str,
     condition: Condition,
     role: Role,
+    credentials: &Credentials,
     keep: impl FnOnce() -> Result<(), CredentialsError>,
 ) -> anyhow::Result<usize> {
     let mut transfer = Transfer::start(link_config(project, token));
@@ -240,7 +241,10 @@ async fn download(
     // Before the first file, so that an interrupted join can go on. What cannot be kept is not
     // begun.
     keep()?;
-    project.begin()?;
+    if let Err(error) = project.begin() {
+        credentials.forget_project(project)?;
+        return Err(error.into());
+    }
     let me = identity::shown_name(&project.root);
     let entries = index.entries();
     let mirror = open_mirror(project, &me)?;
