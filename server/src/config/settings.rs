@@ -53,6 +53,10 @@ pub struct Settings {
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub max_blob_mb: usize,
 
+    /// Edits held in memory while the store takes none, before more are refused, in MiB [default: 256]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub max_unsaved_mb: usize,
+
     /// Largest single message of a client, in MiB [default: 16]
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub max_message_mb: usize,
@@ -97,6 +101,7 @@ impl Default for Settings {
             cache_mb: limits.cache_bytes / MIB,
             max_document_mb: limits.document_bytes / MIB,
             max_blob_mb: limits.blob_bytes as usize / MIB,
+            max_unsaved_mb: limits.unsaved_bytes / MIB,
             max_message_mb: limits.message_bytes / MIB,
             max_rooms_per_project: limits.rooms_per_project,
             max_connections_per_address: limits.connections_per_address,
@@ -123,6 +128,7 @@ impl Settings {
             cache_bytes: self.cache_mb.saturating_mul(MIB),
             document_bytes: self.max_document_mb.saturating_mul(MIB),
             blob_bytes: (self.max_blob_mb.saturating_mul(MIB)) as u64,
+            unsaved_bytes: self.max_unsaved_mb.saturating_mul(MIB),
             message_bytes: self.max_message_mb.saturating_mul(MIB),
             rooms_per_project: self.max_rooms_per_project,
             connections_per_address: self.max_connections_per_address,

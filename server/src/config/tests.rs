@@ -52,6 +52,7 @@ fn help_names_the_defaults_in_use() {
         ("--cache-mb", settings.cache_mb.to_string()),
         ("--max-document-mb", settings.max_document_mb.to_string()),
         ("--max-message-mb", settings.max_message_mb.to_string()),
+        ("--max-unsaved-mb", settings.max_unsaved_mb.to_string()),
         (
             "--max-rooms-per-project",
             settings.max_rooms_per_project.to_string(),

@@ -59,7 +59,7 @@ pub const CATALOG: &[Figure] = &[
     ),
     gauge(
         "tutti_unsaved_bytes",
-        "Edits that are in memory only; at 256 MiB no more are taken",
+        "Edits that are in memory only; at --max-unsaved-mb no more are taken",
     ),
     gauge(
         "tutti_failing_rooms",
