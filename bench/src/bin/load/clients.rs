@@ -44,7 +44,7 @@ pub(crate) struct Spread {
 }
 
 impl Spread {
-    fn new(mut micros: Vec<u64>) -> Self {
+    pub(crate) fn new(mut micros: Vec<u64>) -> Self {
         micros.sort_unstable();
         Self { micros }
     }
@@ -55,7 +55,9 @@ impl Spread {
 
     /// The time in milliseconds that this part of them does not exceed.
     pub(crate) fn at_ms(&self, part: f64) -> f64 {
+        let last = self.micros.len().saturating_sub(1);
         let index = (self.micros.len() as f64 * part) as usize;
+        let index = index.min(last);
         let micros = self.micros.get(index).copied().unwrap_or_default();
         micros as f64 / 1_000.0
     }

@@ -1,11 +1,13 @@
 //! What delivering an edit costs the server: people who type in rooms, on one node or on several
-//! over a Redis, and the processor time that the nodes take for each update they deliver.
+//! over a Redis, and the processor time that the nodes take for each update they deliver. Then, if asked, people who open
+//! one document after the other, and how many of these were in memory.
 //!
-//! `cargo run --release -p tutti-bench --bin load -- --nodes 2`
+//! `cargo run --release -p tutti-bench --bin load -- --nodes 2 --mongodb`
 #![allow(clippy::print_stdout)] // The figures are what this is for.
 
 mod clients;
 mod node;
+mod visits;
 
 use std::time::Duration;
 
@@ -37,6 +39,15 @@ struct Args {
     /// Keep it in a MongoDB-compatible server that is started for it, instead of in SQLite.
     #[arg(long)]
     mongodb: bool,
+    /// No Redis: the nodes follow each other through their database.
+    #[arg(long, requires = "mongodb")]
+    without_redis: bool,
+    /// So many visits to documents, of which there are a tenth as many, 32 KiB each; four of five go to the same fifth.
+    #[arg(long, default_value_t = 0)]
+    visits: usize,
+    /// Memory of each node for documents, in MiB.
+    #[arg(long, default_value_t = 256)]
+    cache_mb: usize,
     /// For the processes that this one starts.
     #[arg(long, hide = true)]
     serve: Option<String>,
@@ -54,7 +65,7 @@ fn main() -> Result<()> {
     match &args.serve {
         Some(dir) => {
             let (redis, database) = (args.redis.as_deref(), args.database.as_ref());
-            runtime.block_on(node::serve(dir, redis, database))
+            runtime.block_on(node::serve(dir, redis, database, args.cache_mb))
         }
         None => runtime.block_on(measure(&args)),
     }
@@ -63,15 +74,15 @@ fn main() -> Result<()> {
 async fn measure(args: &Args) -> Result<()> {
     ensure!(args.nodes > 0, "there must be a node");
     let dir = tempfile::tempdir()?;
-    let redis = match args.nodes {
-        1 => None,
-        _ => Some(Redis::start()?),
+    let redis = match args.nodes > 1 && !args.without_redis {
+        true => Some(Redis::start()?),
+        false => None,
     };
     let url = redis.as_ref().map(Redis::url);
     let database = args.mongodb.then(TestServer::start);
     let uri = database.as_ref().map(TestServer::uri_text);
     let nodes = (0..args.nodes)
-        .map(|_| Node::start(dir.path(), url.as_deref(), uri.as_deref()))
+        .map(|_| Node::start(dir.path(), url.as_deref(), uri.as_deref(), args.cache_mb))
         .collect::<Result<Vec<Node>>>()?;
     // Nodes know each other by signs of life, once a second.
     tokio::time::sleep(Duration::from_secs(3)).await;
@@ -79,16 +90,19 @@ async fn measure(args: &Args) -> Result<()> {
     let addresses: Vec<_> = nodes.iter().map(Node::addr).collect();
     let crowd = clients::Crowd::join(&addresses, args.rooms, args.clients).await?;
     let before = used(&nodes)?;
+    let trips_before = trips(&nodes)?;
     let redis_before = redis.as_ref().map(Redis::used).transpose()?;
     let typed = crowd.type_for(args.keys, args.seconds).await?;
     let after = used(&nodes)?;
     let took = after.saturating_sub(before);
+    let trips = trips(&nodes)? - trips_before;
 
     let expected = typed.sent * (args.clients as u64 - 1);
     println!(
-        "{} nodes on {}, {} rooms, {} people each, {} keys a second, {} s",
+        "{} nodes on {}{}, {} rooms, {} people each, {} keys a second, {} s",
         args.nodes,
         if args.mongodb { "MongoDB" } else { "SQLite" },
+        if args.without_redis { " alone" } else { "" },
         args.rooms,
         args.clients,
         args.keys,
@@ -113,16 +127,39 @@ async fn measure(args: &Args) -> Result<()> {
         typed.latency.at_ms(0.99)
     );
     println!(
-        "until it is saved       {:>7.1} ms {:>7.1} ms, of {}",
+        "until it is saved       {:>7.1} ms {:>7.1} ms, at most {:.1} ms",
         typed.saved.at_ms(0.5),
         typed.saved.at_ms(0.99),
-        typed.saved.count()
+        typed.saved.at_ms(1.0)
+    );
+    println!(
+        "trips to the store      {:>10.1} for 1,000 updates typed",
+        trips * 1e3 / typed.sent as f64
     );
     if let (Some(redis), Some(before)) = (&redis, redis_before) {
         let redis = redis.used()?.saturating_sub(before);
         println!("Redis beside them       {:>10.2} s", redis.as_secs_f64());
     }
+    if args.visits > 0 {
+        visits::measure(&nodes, args.visits).await?;
+    }
     Ok(())
+}
+
+/// Operations of the database, or the embedded store's commits, of all nodes.
+fn trips(nodes: &[Node]) -> Result<f64> {
+    let names = [
+        "tutti_mongodb_operations_total",
+        "tutti_store_commits_total",
+    ];
+    for name in names {
+        let all = nodes.iter().map(|node| node.figure(name, ""));
+        let all = all.sum::<Result<f64>>()?;
+        if all > 0.0 {
+            return Ok(all);
+        }
+    }
+    Ok(0.0)
 }
 
 fn used(nodes: &[Node]) -> Result<Duration> {

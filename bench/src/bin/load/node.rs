@@ -1,17 +1,19 @@
 //! The processes that are measured.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
+use axum::routing::get;
 use futures_util::future::BoxFuture;
+use metrics_exporter_prometheus::PrometheusBuilder;
 use tutti_protocol::ids::ProjectId;
 use tutti_protocol::role::Role;
-use tutti_server::fanout::{FanOut, LocalFanOut, RedisFanOut};
+use tutti_server::fanout::{FanOut, LocalFanOut, RedisFanOut, SilentFanOut};
 use tutti_server::limits::Limits;
 use tutti_server::mongo::{Mongo, MongoUri};
 use tutti_server::rooms::Rooms;
@@ -25,9 +27,16 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    pub(crate) fn start(dir: &Path, redis: Option<&str>, database: Option<&str>) -> Result<Self> {
+    /// `cache_mb` is the memory for documents.
+    pub(crate) fn start(
+        dir: &Path,
+        redis: Option<&str>,
+        database: Option<&str>,
+        cache_mb: usize,
+    ) -> Result<Self> {
         let mut command = Command::new(std::env::current_exe()?);
         command.arg("--serve").arg(dir).stdout(Stdio::piped());
+        command.args(["--cache-mb", &cache_mb.to_string()]);
         if let Some(url) = redis {
             command.args(["--redis", url]);
         }
@@ -49,6 +58,22 @@ impl Node {
     /// The processor time it has taken so far.
     pub(crate) fn used(&self) -> Result<Duration> {
         used(self.process.id())
+    }
+
+    /// The sum of a figure's series whose line contains `label`, 0 if there is none yet.
+    pub(crate) fn figure(&self, name: &str, label: &str) -> Result<f64> {
+        let mut socket = TcpStream::connect(self.addr)?;
+        write!(socket, "GET /metrics HTTP/1.0\r\n\r\n")?;
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer)?;
+        ensure!(answer.contains(" 200 OK"), "no figures: {answer}");
+        let of_it = answer.lines().filter_map(|line| {
+            let rest = line.strip_prefix(name)?;
+            let (labels, value) = rest.rsplit_once(' ')?;
+            let is_it = labels.is_empty() || labels.starts_with('{');
+            (is_it && labels.contains(label)).then_some(value)
+        });
+        Ok(of_it.map(str::parse::<f64>).sum::<Result<f64, _>>()?)
     }
 }
 
@@ -142,21 +167,30 @@ pub(crate) async fn serve(
     dir: &str,
     redis: Option<&str>,
     database: Option<&MongoUri>,
+    cache_mb: usize,
 ) -> Result<()> {
+    let figures = PrometheusBuilder::new().install_recorder()?;
     let store: Arc<dyn DocumentStore> = match database {
         Some(uri) => Arc::new(MongoStore::new(&Mongo::connect(uri).await?)),
         None => Arc::new(SqliteStore::open(&Path::new(dir).join("documents.db"))?),
     };
-    let fanout: Arc<dyn FanOut> = match redis {
-        Some(url) => Arc::new(RedisFanOut::start(
+    let fanout: Arc<dyn FanOut> = match (redis, database) {
+        (Some(url), _) => Arc::new(RedisFanOut::start(
             url.parse().map_err(anyhow::Error::msg)?,
         )?),
-        None => Arc::new(LocalFanOut::new()),
+        // Others may be on the same one, as the server itself assumes.
+        (None, Some(_)) => Arc::new(SilentFanOut),
+        (None, None) => Arc::new(LocalFanOut::new()),
+    };
+    let limits = Limits {
+        cache_bytes: cache_mb << 20,
+        ..Limits::default()
     };
     let router = ws::router(WsState {
-        rooms: Rooms::new(store, fanout, Limits::default()),
+        rooms: Rooms::new(store, fanout, limits),
         authorize: Arc::new(Everybody),
     });
+    let router = router.route("/metrics", get(async move || figures.render()));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     println!("{}", listener.local_addr()?);
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
