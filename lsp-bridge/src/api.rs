@@ -3,6 +3,7 @@
 mod blobs;
 
 use std::io;
+use std::sync::{PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime};
 
 use serde::de::DeserializeOwned;
@@ -16,6 +17,8 @@ use tutti_protocol::rest::{
 use ureq::http::{Response, StatusCode};
 use ureq::{Agent, Body};
 use url::Url;
+
+use crate::link::Token;
 
 pub use blobs::Put;
 
@@ -104,7 +107,7 @@ struct Readiness {
 pub struct Api {
     agent: Agent,
     server: Url,
-    token: String,
+    token: RwLock<String>,
 }
 
 impl Api {
@@ -122,8 +125,14 @@ impl Api {
         Self {
             agent: config.new_agent(),
             server: server.clone(),
-            token: token.to_owned(),
+            token: RwLock::new(token.to_owned()),
         }
+    }
+
+    /// Another token from now on.
+    pub fn renew(&self, token: &Token) {
+        let mut own = self.token.write().unwrap_or_else(PoisonError::into_inner);
+        own.clone_from(&token.0);
     }
 
     /// Makes a project. Needs the administrator's token.
@@ -304,7 +313,8 @@ impl Api {
     }
 
     fn bearer(&self) -> String {
-        format!("Bearer {}", self.token)
+        let token = self.token.read().unwrap_or_else(PoisonError::into_inner);
+        format!("Bearer {token}")
     }
 }
 

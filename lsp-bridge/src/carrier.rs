@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tutti_protocol::ids::ProjectId;
 
 use crate::api::{Api, ApiError, Put};
+use crate::link::Token;
 use crate::mirror::{Cargo, Carried, Holds};
 
 /// Transfers at a time.
@@ -45,6 +46,7 @@ pub(crate) enum Report {
 /// The way to the threads. They end with what they are at when this is dropped.
 pub(crate) struct Carrier {
     jobs: Sender<Job>,
+    api: Arc<Api>,
 }
 
 /// One of the threads.
@@ -75,7 +77,12 @@ impl Carrier {
             let waiting = waiting.clone();
             std::thread::spawn(move || porter.work(&waiting));
         }
-        Self { jobs }
+        Self { jobs, api }
+    }
+
+    /// Another token from now on.
+    pub(crate) fn renew(&self, token: &Token) {
+        self.api.renew(token);
     }
 
     /// Gives them something to carry.

@@ -133,6 +133,18 @@ impl Rest {
         answer(request.send_json(body)?)
     }
 
+    /// DELETE of a path.
+    ///
+    /// # Errors
+    /// When no answer comes; an answer of any status is none.
+    pub fn delete(&self, path: &str) -> Result<Answer> {
+        let request = self
+            .agent
+            .delete(format!("{}{path}", self.url))
+            .header("Authorization", format!("Bearer {}", self.token));
+        answer(request.call()?)
+    }
+
     /// Makes a project.
     ///
     /// # Errors

@@ -42,6 +42,18 @@ pub(crate) fn cargo(args: &[&str]) -> Result<Command> {
     }
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.args(args).env("PATH", path).current_dir(repository());
+    // What `cargo run` tells of this very package. Build scripts that look at such variables would run again whenever
+    // it is the other way of calling cargo, and everything above them be compiled anew.
+    for (name, _) in env::vars_os() {
+        let is_own = |name: &str| {
+            ["CARGO_PKG_", "CARGO_MANIFEST_"]
+                .iter()
+                .any(|own| name.starts_with(own))
+        };
+        if name.to_str().is_some_and(is_own) {
+            cargo.env_remove(name);
+        }
+    }
     Ok(cargo)
 }
 

@@ -250,7 +250,7 @@ mod tests {
         let mut transfer = Transfer::start(link::Config {
             server: format!("http://{address}").parse().unwrap(),
             project: "p".parse().unwrap(),
-            token: "secret".into(),
+            token: link::Token("secret".into()),
             timing: link::Timing::default(),
         });
         let mut peer = accept_async(listener.accept().await.unwrap().0)

@@ -329,7 +329,7 @@ pub(super) fn link_config(project: &Project, token: &str) -> link::Config {
     link::Config {
         server: project.server.clone(),
         project: project.id.clone(),
-        token: token.to_owned(),
+        token: link::Token(token.to_owned()),
         timing: link::Timing::default(),
     }
 }

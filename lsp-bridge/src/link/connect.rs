@@ -141,7 +141,7 @@ mod tests {
         let config = Config {
             server: format!("https://{address}").parse().unwrap(),
             project: "p".parse().unwrap(),
-            token: "t".into(),
+            token: crate::link::Token("t".into()),
             timing: super::super::Timing::default(),
         };
         assert!(matches!(connect(&config).await, Err(Failure::Lost(_))));

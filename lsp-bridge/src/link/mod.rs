@@ -26,6 +26,7 @@ mod task;
 #[cfg(test)]
 mod tests;
 
+use std::fmt;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -43,9 +44,19 @@ pub struct Config {
     /// The project whose rooms are joined.
     pub project: ProjectId,
     /// The link's or person's token.
-    pub token: String,
+    pub token: Token,
     /// How long to wait for what.
     pub timing: Timing,
+}
+
+/// What opens a project. It is not shown in logs.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Token(pub String);
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token")
+    }
 }
 
 /// The link's waiting times.
@@ -81,6 +92,8 @@ impl Default for Timing {
 /// What the owner asks of the link.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
+    /// Another token from now on: connects anew with it, also after [`Status::Denied`].
+    Renew(Token),
     /// Takes part in a room from now on, over all reconnects.
     Join {
         /// The document.
@@ -204,7 +217,7 @@ pub enum Status {
         /// One sentence on what went wrong.
         reason: String,
     },
-    /// The server will not have us: no attempt follows, the link has ended.
+    /// The server will not have us: no attempt follows before [`Command::Renew`].
     Denied {
         /// One sentence that says what to do.
         reason: String,
@@ -218,7 +231,7 @@ const COMMANDS: usize = 256;
 const EVENTS: usize = 256;
 
 /// Starts the link on the current tokio runtime. It ends when the sender is dropped (after what
-/// was commanded has been written), when the receiver is dropped, or after [`Status::Denied`].
+/// was commanded has been written), or when the receiver is dropped.
 pub fn start(config: Config) -> (mpsc::Sender<Command>, mpsc::Receiver<Event>) {
     let (commands, commands_rx) = mpsc::channel(COMMANDS);
     let (events_tx, events) = mpsc::channel(EVENTS);

@@ -38,11 +38,15 @@ enum Step {
 /// What ends a connection.
 enum End {
     Failed(Failure),
+    /// There is another token.
+    Renewed,
     Abandoned,
 }
 
 pub(super) struct Task {
     config: Config,
+    /// The token is another one than the connection has.
+    renewed: bool,
     commands: mpsc::Receiver<Command>,
     events: mpsc::Sender<Event>,
     rooms: BTreeMap<DocumentId, Room>,
@@ -64,6 +68,7 @@ impl Task {
         let timing = config.timing;
         Self {
             config,
+            renewed: false,
             commands,
             events,
             rooms: BTreeMap::new(),
@@ -79,11 +84,14 @@ impl Task {
         let mut backoff = Backoff::new(timing.retry_first, timing.retry_longest);
         loop {
             self.tell(Event::Status(Status::Connecting));
+            self.renewed = false;
             let config = self.config.clone();
             let failure = match self.while_waiting(connect(&config)).await {
                 Err(Abandoned) => return,
                 Ok(Err(failure)) => failure,
                 Ok(Ok(socket)) => {
+                    // Nothing has been said in anybody's name yet.
+                    self.renewed = false;
                     let since = Instant::now();
                     let end = self.serve(socket).await;
                     self.disconnected();
@@ -92,6 +100,7 @@ impl Task {
                     }
                     match end {
                         End::Abandoned => return,
+                        End::Renewed => continue,
                         End::Failed(failure) => failure,
                     }
                 }
@@ -99,7 +108,13 @@ impl Task {
             match failure {
                 Failure::Denied(reason) => {
                     self.tell(Event::Status(Status::Denied { reason }));
-                    return self.tell_all().await;
+                    while !self.renewed {
+                        let Ok(command) = self.next_command().await else {
+                            return;
+                        };
+                        self.command(command, false);
+                    }
+                    backoff.reset();
                 }
                 Failure::Lost(reason) => {
                     let retry_in = backoff.next();
@@ -123,13 +138,21 @@ impl Task {
         loop {
             let command = tokio::select! {
                 done = &mut work => return Ok(done),
+                command = self.next_command() => command?,
+            };
+            self.command(command, false);
+        }
+    }
+
+    /// The next command, with events handed out meanwhile. May be dropped at any moment.
+    async fn next_command(&mut self) -> Result<Command, Abandoned> {
+        loop {
+            tokio::select! {
                 place = self.events.reserve(), if !self.told.is_empty() => {
                     send_one(place, &mut self.told)?;
-                    continue;
                 }
-                command = self.commands.recv() => command,
-            };
-            self.command(command.ok_or(Abandoned)?, false);
+                command = self.commands.recv() => return command.ok_or(Abandoned),
+            }
         }
     }
 
@@ -167,6 +190,9 @@ impl Task {
                 Step::Command(Some(command)) => {
                     self.command(command, true);
                     self.more_commands();
+                    if self.renewed {
+                        return End::Renewed;
+                    }
                 }
                 Step::Command(None) => {
                     say_goodbye(sink, stream).await;
@@ -208,6 +234,10 @@ impl Task {
 
     fn command(&mut self, command: Command, connected: bool) {
         match command {
+            Command::Renew(token) => {
+                self.config.token = token;
+                self.renewed = true;
+            }
             Command::Join {
                 document,
                 state_vector,
@@ -396,21 +426,13 @@ impl Task {
         }
     }
 
-    async fn tell_all(mut self) {
-        for event in self.told.drain(..) {
-            if self.events.send(event).await.is_err() {
-                return;
-            }
-        }
-    }
-
     fn send_token(&mut self, document: &DocumentId) {
         let token = self.config.token.clone();
         // No provider version: WebSocket pings keep this connection, not the protocol's own.
         self.send(
             document,
             Message::Token {
-                token: &token,
+                token: &token.0,
                 version: None,
             },
         );

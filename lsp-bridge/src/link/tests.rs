@@ -13,7 +13,7 @@ use tutti_protocol::ids::DocumentId;
 use tutti_protocol::role::Role;
 use tutti_protocol::sync::SyncMessage;
 
-use super::{Command, Config, Event, Status, Timing, start};
+use super::{Command, Config, Event, Status, Timing, Token, start};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -45,7 +45,11 @@ impl Peer {
     }
 
     async fn expect_token(&mut self, document: &str) {
-        let (token, version) = ("secret", None);
+        self.expect_token_of(document, "secret").await;
+    }
+
+    async fn expect_token_of(&mut self, document: &str, token: &str) {
+        let version = None;
         self.expect(document, Message::Token { token, version })
             .await;
     }
@@ -85,7 +89,7 @@ impl Scene {
         let (commands, events) = start(Config {
             server: format!("http://{address}").parse().unwrap(),
             project: "p".parse().unwrap(),
-            token: "secret".into(),
+            token: Token("secret".into()),
             timing,
         });
         Self {
@@ -304,7 +308,7 @@ async fn what_was_not_confirmed_goes_out_again_after_a_cut() {
 }
 
 #[tokio::test]
-async fn a_refused_token_ends_the_link_and_says_what_to_do() {
+async fn after_a_refused_token_nothing_is_tried_before_there_is_another() {
     let table = [
         (4401, "ask for a new link"),
         (4403, "does not allow"),
@@ -323,8 +327,16 @@ async fn a_refused_token_ends_the_link_and_says_what_to_do() {
             }
             other => panic!("{other:?}"),
         }
-        let end = tokio::time::timeout(PATIENCE, scene.events.recv()).await;
-        assert_eq!(end.unwrap(), None, "no attempt follows");
+        scene.command(join("b")).await;
+        // Longer than `quick` lets any other attempt wait.
+        let silence = Duration::from_millis(300);
+        let next = tokio::time::timeout(silence, scene.events.recv()).await;
+        assert!(next.is_err(), "an attempt follows: {next:?}");
+        scene.command(Command::Renew(Token("new".into()))).await;
+        let mut peer = scene.accept().await;
+        scene.expect(Event::Status(Status::Connecting)).await;
+        peer.expect_token_of("a", "new").await;
+        peer.expect_token_of("b", "new").await;
     }
 }
 

@@ -34,20 +34,24 @@ impl Mirror {
         self.refused
             .retain(|document, _| entries.contains_key(document));
         self.entries = Some(entries);
+        self.is_current = current && self.is_owner();
         let mut effects = Vec::new();
-        if !self.is_owner() {
-            return Ok(effects);
+        if self.is_owner() {
+            self.note_listed()?;
+            self.follow_index(&mut effects)?;
+            self.look_at_namesakes(&mut effects)?;
         }
-        self.note_listed()?;
-        self.is_current = current;
-        self.make_again()?;
-        if current {
-            self.remove_unlisted(&mut effects)?;
-            self.make_moves(&mut effects)?;
-        }
-        self.sync_changed(&mut effects)?;
-        self.look_at_namesakes(&mut effects)?;
         Ok(effects)
+    }
+
+    /// Brings the directory to what the index says, as far as nobody has the files open.
+    pub(super) fn follow_index(&mut self, effects: &mut Vec<Effect>) -> Result<(), MirrorError> {
+        self.make_again()?;
+        if self.is_current {
+            self.remove_unlisted(effects)?;
+            self.make_moves(effects)?;
+        }
+        self.sync_changed(effects)
     }
 
     /// Whether the document's file stands elsewhere than the index says, or should not be there.

@@ -30,10 +30,7 @@ impl Project {
                         }
                     }
                     if is_viewer {
-                        self.tell_once(
-                            Severity::Warning,
-                            "your link is view-only: what you type stays here",
-                        );
+                        self.tell_view_only();
                         continue;
                     }
                     self.people.typed(document, &update);

@@ -35,10 +35,7 @@ impl Project {
                 count,
                 commanded,
             } => self.unsaved(&document, count, commanded),
-            Event::Refused(_) => self.tell_once(
-                Severity::Warning,
-                "the server refused a change: your link is view-only, and what you type stays here",
-            ),
+            Event::Refused(_) => self.tell_view_only(),
             Event::Awareness { document, update } => self.others_present(&document, &update),
             Event::AwarenessWanted(document) => self.announce(&document),
             Event::Changed(documents) => self.changed_elsewhere(documents),
@@ -139,7 +136,13 @@ impl Project {
         };
         let update = match diff {
             // A viewer's own edits would be refused; they stay here.
-            Ok(_) if self.role == Role::Viewer => EMPTY_UPDATE.to_vec(),
+            Ok(update) if self.role == Role::Viewer => {
+                let room = self.rooms.get(&document);
+                if update != EMPTY_UPDATE && room.is_some_and(|room| room.open().is_some()) {
+                    self.tell_view_only();
+                }
+                EMPTY_UPDATE.to_vec()
+            }
             Ok(update) => update,
             Err(error) => {
                 tracing::warn!(%document, error, "the server's state vector is not understood");
@@ -177,11 +180,18 @@ impl Project {
     }
 
     fn authenticated(&mut self, document: &DocumentId, role: Role) {
-        if document.is_index() && role != self.role {
+        if role != self.role {
             self.role = role;
             self.disk.give(Task::ReadOnly(role == Role::Viewer));
         }
         self.announce(document);
+    }
+
+    pub(super) fn tell_view_only(&mut self) {
+        self.tell_once(
+            Severity::Warning,
+            "your link is view-only: what you type stays here",
+        );
     }
 
     fn synced(&mut self, document: &DocumentId) {

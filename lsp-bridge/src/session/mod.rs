@@ -29,6 +29,7 @@ mod outbox;
 mod people;
 mod progress;
 mod project;
+mod renewal;
 mod room;
 mod saved;
 mod sequence;

@@ -18,7 +18,7 @@ use tutti_protocol::role::Role;
 use super::asked::Asked;
 use super::clock::Clock;
 use super::disk::{Disk, News, Task};
-use super::documents::{Place, Told, Unlisted};
+use super::documents::{Place as Shown, Told, Unlisted};
 use super::index::Index;
 use super::opening::Opening;
 use super::outbox::Outbox;
@@ -28,9 +28,11 @@ use super::room::Room;
 use super::saved::Saved;
 use crate::api::Api;
 use crate::carrier::{Carrier, Report};
-use crate::link::{self, Command};
+use crate::credentials::Credentials;
+use crate::link::{self, Command, Token};
 use crate::lsp::{Abilities, Client};
 use crate::mirror::{Changes, DiskChanges, Journals, ShownAt};
+use crate::project::Project as Place;
 
 /// What is needed to take part in a project.
 pub(crate) struct Setup {
@@ -38,6 +40,10 @@ pub(crate) struct Setup {
     pub(crate) root: PathBuf,
     /// The server, the project and the token.
     pub(crate) link: link::Config,
+    /// The project as its directory names it.
+    pub(crate) place: Place,
+    /// Where its token was found, and another may come to be.
+    pub(crate) credentials: Credentials,
     /// The person's shown name.
     pub(crate) me: String,
 }
@@ -51,7 +57,7 @@ pub(super) enum Connection {
     Offline,
     /// The rooms are being joined.
     Online,
-    /// Not wanted: nothing more will be tried.
+    /// Not wanted: nothing more will be tried with this token.
     Denied,
 }
 
@@ -66,6 +72,7 @@ pub(super) struct Project {
     pub(super) clock: Clock,
     pub(super) outbox: Outbox,
     link_events: mpsc::Receiver<link::Event>,
+    renewed: mpsc::Receiver<Token>,
     link_ended: bool,
     pub(super) disk: Disk,
     disk_news: mpsc::Receiver<News>,
@@ -105,7 +112,7 @@ pub(super) struct Project {
     pub(super) mirror_has_index: bool,
     pub(super) rooms: HashMap<DocumentId, Room>,
     pub(super) opening: HashMap<DocumentId, Opening>,
-    pub(super) places: HashMap<String, Place>,
+    pub(super) places: HashMap<String, Shown>,
     pub(super) unlisted: HashMap<String, Unlisted>,
     /// Closed documents that are to be brought up to date, in order, each once.
     pub(super) queue: VecDeque<DocumentId>,
@@ -130,6 +137,8 @@ pub(super) struct Project {
 /// What happens to a project from elsewhere than the editor.
 pub(super) enum Input {
     Link(link::Event),
+    /// There is another token.
+    Renewed(Token),
     Disk(Box<News>),
     /// The mirror has ended, and nobody had asked for that.
     DiskEnded,
@@ -156,7 +165,7 @@ impl Project {
         let mut aliases = vec![root.clone(), setup.root.clone()];
         aliases.dedup();
         let server = setup.link.server.to_string();
-        let api = Api::new(&setup.link.server, &setup.link.token);
+        let api = Api::new(&setup.link.server, &setup.link.token.0);
         // Unbounded, as the threads that report must not wait; each transfer reports once.
         let (report, reports) = mpsc::unbounded_channel();
         let carrier = Carrier::start(api, &setup.link.project, &root, move |told| {
@@ -164,6 +173,8 @@ impl Project {
                 tracing::debug!("the session ended before a transfer");
             }
         });
+        let token = setup.link.token.clone();
+        let renewed = super::renewal::watch(setup.credentials, setup.place, token);
         let (link, link_events) = link::start(setup.link);
         let (disk, disk_news) = Disk::start(root.clone(), setup.me.clone());
         let mut progress = Progress::new(client.clone(), abilities.progress);
@@ -178,6 +189,7 @@ impl Project {
             clock,
             outbox: Outbox::new(link),
             link_events,
+            renewed,
             link_ended: false,
             disk,
             disk_news,
@@ -230,6 +242,7 @@ impl Project {
                     Some(event) => return Input::Link(event),
                     None => self.link_ended = true,
                 },
+                Some(token) = self.renewed.recv() => return Input::Renewed(token),
                 () = self.clock.sleep_until(due) => return Input::Due,
                 news = self.disk_news.recv(), if !self.disk_ended => match news {
                     Some(news) => return Input::Disk(Box::new(news)),
@@ -248,6 +261,7 @@ impl Project {
     pub(super) fn handle(&mut self, input: Input) {
         match input {
             Input::Link(event) => self.link_event(event),
+            Input::Renewed(token) => self.access_renewed(token),
             Input::Disk(news) => self.disk_news(*news),
             Input::DiskEnded => self.without_disk(),
             Input::Carried(report) => self.carried(report),

@@ -7,7 +7,7 @@ use anyhow::Context;
 use super::project::Setup;
 use crate::cli::shown_name;
 use crate::credentials::Credentials;
-use crate::link::{Config, Timing};
+use crate::link::{Config, Timing, Token};
 use crate::project::{Project, ProjectError};
 
 /// How projects are found.
@@ -63,7 +63,8 @@ impl FindSetup {
     }
 
     fn setup(&self, project: Project) -> anyhow::Result<Setup> {
-        let access = self.credentials()?.project(&project)?;
+        let credentials = self.credentials()?;
+        let access = credentials.project(&project)?;
         let access = access.with_context(|| {
             format!(
                 "nothing on this machine opens the project in {}: run `tutti join LINK` there",
@@ -73,12 +74,14 @@ impl FindSetup {
         Ok(Setup {
             me: shown_name(&project.root),
             link: Config {
-                server: project.server,
-                project: project.id,
-                token: access.token,
+                server: project.server.clone(),
+                project: project.id.clone(),
+                token: Token(access.token),
                 timing: self.timing,
             },
-            root: project.root,
+            root: project.root.clone(),
+            place: project,
+            credentials,
         })
     }
 }

@@ -1,0 +1,118 @@
+//! Access that changes while an editor is open: what is typed goes on to the others as soon as it may.
+
+use anyhow::{Context, Result, ensure};
+use serde_json::json;
+use tutti_tests::bridge::Bridge;
+use tutti_tests::cli::Person;
+use tutti_tests::collab::Member;
+use tutti_tests::project;
+use tutti_tests::rest::Project;
+use tutti_tests::server::Server;
+use tutti_tests::stock::Target;
+use tutti_tests::wait::until;
+
+const FILE: &str = "score.txt";
+
+struct Scene {
+    server: Server,
+    project: Project,
+    ada: Person,
+    /// Where Ada joins.
+    mine: tempfile::TempDir,
+}
+
+fn scene() -> Result<Scene> {
+    let server = Server::start()?;
+    let theirs = tempfile::tempdir()?;
+    project::write(theirs.path(), &[(FILE, "one\n")])?;
+    let project = Person::new("Bob")?.share(theirs.path(), &server)?;
+    Ok(Scene {
+        server,
+        project,
+        ada: Person::new("Ada")?,
+        mine: tempfile::tempdir()?,
+    })
+}
+
+impl Scene {
+    fn join(&self, link: &str) -> Result<()> {
+        let to = self.mine.path().to_str().context("a path in UTF-8")?;
+        self.ada
+            .tutti(self.ada.home(), &["join", link, to])?
+            .success()?;
+        Ok(())
+    }
+
+    fn server_holds(&self, text: &str, editor: &mut Bridge) -> Result<()> {
+        let rest = self.server.rest()?;
+        let id = rest.file_id(&self.project.id, FILE)?;
+        until("the server to hold it", || {
+            editor.catch_up().ok()?;
+            let stored = rest.text(&self.project.id, &id).ok()?;
+            (stored == text).then_some(())
+        })
+    }
+}
+
+fn is_told(editor: &mut Bridge, words: &str) -> Result<()> {
+    until("her to be told", || {
+        editor.catch_up().ok()?;
+        let mut told = editor.told().iter();
+        told.any(|told| told.contains(words)).then_some(())
+    })
+}
+
+#[test]
+fn a_viewer_who_may_edit_from_now_on_sends_what_was_typed() -> Result<()> {
+    let scene = scene()?;
+    scene.join(&scene.project.viewer_link)?;
+    let mut editor = Bridge::open(&scene.ada, scene.mine.path(), FILE)?;
+    editor.type_at(0, "typed as a viewer, ")?;
+    is_told(&mut editor, "view-only").with_context(|| format!("{:?}", editor.told()))?;
+    scene.join(&scene.project.editor_link)?;
+    scene.server_holds("typed as a viewer, one\n", &mut editor)?;
+    editor.type_at(0, "and more, ")?;
+    scene.server_holds("and more, typed as a viewer, one\n", &mut editor)?;
+    editor.quit()
+}
+
+#[test]
+fn who_is_shut_out_comes_back_by_another_link() -> Result<()> {
+    let scene = scene()?;
+    let rest = scene
+        .server
+        .rest()?
+        .with_token(scene.project.editor_token());
+    let links = format!("/api/projects/{}/links", scene.project.id);
+    let make = || rest.post(&links, &json!({ "role": "editor" }))?.json();
+    let link = make()?;
+    let url = link["link"].as_str().context("a link")?;
+    scene.join(url)?;
+    let mut editor = Bridge::open(&scene.ada, scene.mine.path(), FILE)?;
+    editor.type_at(0, "before, ")?;
+    scene.server_holds("before, one\n", &mut editor)?;
+
+    let id = link["id"].as_str().context("its id")?;
+    let withdrawn = scene.server.rest()?.delete(&format!("{links}/{id}"))?;
+    ensure!(withdrawn.status == 204, "{}", withdrawn.body);
+    is_told(&mut editor, "tutti join")?;
+    editor.type_at(0, "shut out, ")?;
+    let url = make()?;
+    scene.join(url["link"].as_str().context("a link")?)?;
+    scene.server_holds("shut out, before, one\n", &mut editor)?;
+    // The way back is open too.
+    let mut other = Member::join(
+        Target {
+            server: &scene.server.ws_url(),
+            project: &scene.project.id,
+            document: &scene.server.rest()?.file_id(&scene.project.id, FILE)?,
+            token: scene.project.editor_token(),
+        },
+        7,
+    )?;
+    other.append("two\n")?;
+    editor.text_is(|text| text == "shut out, before, one\ntwo\n")?;
+    editor.type_at(0, "after, ")?;
+    scene.server_holds("after, shut out, before, one\ntwo\n", &mut editor)?;
+    editor.quit()
+}
