@@ -34,6 +34,16 @@ const MAX_ANSWER_BYTES: usize = 64 * 1024 * 1024;
 /// Little, and quick.
 const COMPRESSION_LEVEL: i32 = 1;
 
+/// What the system said, in its own words where they say something.
+fn reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    match error.kind().to_string() {
+        _ if text.starts_with("failed to lookup address") => "its name is not known".to_owned(),
+        kind if kind.starts_with("uncategorized") => text,
+        kind => kind,
+    }
+}
+
 /// Why a request failed, as one sentence for the person.
 #[derive(Debug, Error)]
 pub enum ApiError {
@@ -146,6 +156,19 @@ impl Api {
         self.get(&format!("api/projects/{id}"))
     }
 
+    /// Why the server does not keep what is written at present, in its words; empty while it does.
+    pub fn not_ready(&self) -> Result<String, ApiError> {
+        let ready = self.agent.get(self.url("readyz")).call();
+        let mut ready = ready.map_err(|error| self.no_answer(&error))?;
+        Ok(match ready.status().is_success() {
+            true => String::new(),
+            false => match ready.body_mut().read_json::<Readiness>() {
+                Ok(Readiness { reasons }) => reasons.join(", "),
+                Err(_) => format!("it answers {}", ready.status()),
+            },
+        })
+    }
+
     /// Enters with a link: it counts as one use of it.
     pub fn join(&self, id: &ProjectId) -> Result<Joined, ApiError> {
         self.post::<(), _>(&format!("api/projects/{id}/join"), None)
@@ -203,15 +226,7 @@ impl Api {
         if description.info.title != "Tutti" {
             return Err(self.no_tutti("it describes itself as another".to_owned()));
         }
-        let ready = self.agent.get(self.url("readyz")).call();
-        let mut ready = ready.map_err(|error| self.no_answer(&error))?;
-        let not_ready = match ready.status().is_success() {
-            true => String::new(),
-            false => match ready.body_mut().read_json::<Readiness>() {
-                Ok(Readiness { reasons }) => reasons.join(", "),
-                Err(_) => format!("it answers {}", ready.status()),
-            },
-        };
+        let not_ready = self.not_ready()?;
         Ok(Probe {
             took,
             // It read its clock half-way between the question and the answer.
@@ -292,7 +307,7 @@ impl Api {
             }
             ureq::Error::Io(error) => ApiError::NoServer {
                 server,
-                reason: error.kind().to_string(),
+                reason: reason(error),
             },
             error => ApiError::NoServer {
                 server,

@@ -9,6 +9,7 @@ use tokio_tungstenite::tungstenite::Message as Socket;
 use tutti_protocol::close;
 use tutti_protocol::hocuspocus::{Frame, Message};
 use tutti_protocol::sync::SyncMessage;
+use tutti_tests::cli::Person;
 use tutti_tests::collab::{Connection, Event, Member, closed, connect, send};
 use tutti_tests::rest::Project;
 use tutti_tests::server::Server;
@@ -325,6 +326,15 @@ fn a_disk_that_is_full_while_committing() -> Result<()> {
         || format!("{:?}", rest.get("/readyz")),
     )?;
     ensure!(not_ready.body.len() > 10, "no reason: {not_ready:?}");
+    // Who has no browser open is told the same.
+    let person = Person::new("Ada")?;
+    let copy = person.home().join("copy");
+    person.join(&scene.project.editor_link, &copy)?;
+    let status = person.tutti(&copy, &["status"])?.success()?.stdout;
+    ensure!(
+        status.contains("Not saved  documents are not being saved"),
+        "{status}"
+    );
     ensure!(
         !scene
             .witness

@@ -12,7 +12,8 @@ use crate::project::Project;
 pub(super) fn run() -> anyhow::Result<()> {
     let project = Project::find(&current_dir()?)?;
     let access = Credentials::of_user()?.project(&project)?;
-    let asked = access.map(|access| Api::new(&project.server, &access.token).project(&project.id));
+    let api = access.map(|access| Api::new(&project.server, &access.token));
+    let asked = api.as_ref().map(|api| api.project(&project.id));
     let mut role = None;
     let mut cap = DEFAULT_MAX_BYTES;
     let (name, connection) = match asked {
@@ -41,6 +42,12 @@ pub(super) fn run() -> anyhow::Result<()> {
     output::line(format_args!("Project    {name}"))?;
     output::line(format_args!("Directory  {}", project.root.display()))?;
     output::line(format_args!("Server     {server}  {connection}"))?;
+    if role.is_some()
+        && let Some(Ok(reason)) = api.map(|api| api.not_ready())
+        && !reason.is_empty()
+    {
+        output::line(format_args!("Not saved  {reason}"))?;
+    }
     lines(&survey_for(&project.root, cap)?, role)
         .into_iter()
         .try_for_each(output::line)

@@ -58,7 +58,7 @@ impl Identity {
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
     /// The token is no token, is unknown, expired or withdrawn; which of them is not said.
-    #[error("This link is not valid (any more): ask for a new one.")]
+    #[error("This link is not valid any more, or its project is gone: ask for a new one.")]
     Invalid,
     /// The token's link leads to another project; whether there is such a project is not said.
     #[error("This link does not lead to this project: open it as it was given to you.")]

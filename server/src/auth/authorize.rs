@@ -15,9 +15,17 @@ impl Authorize for Access {
         project: &'a ProjectId,
         token: Option<&'a str>,
     ) -> BoxFuture<'a, Result<Grant, Denied>> {
-        Box::pin(async move { self.grant(project, token.unwrap_or_default()).await })
+        Box::pin(async move {
+            match token {
+                Some(token) => self.grant(project, token).await,
+                None => Err(Denied::Unauthorized(NO_TOKEN.to_owned())),
+            }
+        })
     }
 }
+
+/// Nobody is let in without one.
+const NO_TOKEN: &str = "This needs a token: the part of your link after #, as `?token=`.";
 
 /// What the administrator's grants are called; they end with the process only.
 const ADMIN: &str = "admin";

@@ -175,6 +175,11 @@ pub enum StoreError {
     /// The store does not answer, or answers with an error that may pass.
     #[error("the store does not answer ({0})")]
     Unavailable(String),
+    /// The store's file is none, or none that can be read.
+    #[error(
+        "its file is damaged ({0}): stop the server and put the file from your backup in its place"
+    )]
+    Damaged(String),
     /// What is stored does not match its checksum, or is no document.
     #[error("what is stored of {room} is damaged: {what}; restore it from a backup")]
     Corrupt {

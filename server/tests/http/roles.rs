@@ -154,7 +154,7 @@ fn what_is_wrong_with_a_token_is_not_told() {
     for reply in &replies {
         assert_eq!(
             reply.problem(401),
-            "This link is not valid (any more): ask for a new one."
+            "This link is not valid any more, or its project is gone: ask for a new one."
         );
         assert_eq!(reply.body, replies[0].body);
     }
