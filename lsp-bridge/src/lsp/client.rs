@@ -15,11 +15,10 @@ pub(crate) struct Client {
     next_id: Arc<AtomicI64>,
 }
 
-/// How grave a shown message is.
+/// How grave a shown message is. Nothing is shown as an error (1): one that is wider than its window makes Neovim
+/// wait for a key, and swallow it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Severity {
-    /// Something does not work.
-    Error = 1,
     /// Something is not as it should be.
     Warning = 2,
     /// Good to know.

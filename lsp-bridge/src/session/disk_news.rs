@@ -29,7 +29,7 @@ impl Project {
                 self.disk_ended = true;
                 self.now_ready();
                 self.progress.end("not connected");
-                self.tell_once(Severity::Error, &error.to_string());
+                self.tell_once(Severity::Warning, &error.to_string());
             }
             News::Loaded {
                 document,
@@ -56,7 +56,7 @@ impl Project {
         self.now_ready();
         self.progress.end("not connected");
         self.tell_once(
-            Severity::Error,
+            Severity::Warning,
             "Tutti has stopped to look after this directory because of an error of its own: what \
              others write does not reach your files, and new files are not shared; restart the \
              language server, and please report what its log says",

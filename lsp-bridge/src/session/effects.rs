@@ -77,7 +77,7 @@ impl Project {
         };
         if !self.abilities.apply_edit {
             return self.tell_once(
-                Severity::Error,
+                Severity::Warning,
                 "this editor does not let a language server edit: others' changes cannot be shown",
             );
         }

@@ -15,6 +15,8 @@ use crate::lsp::Severity;
 const EMPTY_UPDATE: [u8; 2] = [0, 0];
 /// Changes of the index are looked at together when they follow each other this closely.
 pub(super) const INDEX_QUIET_MS: u64 = 20;
+/// What is refused together is refused within this time.
+const SHUT_OUT_MS: u64 = 500;
 /// A replica is stored this long after it has changed.
 pub(super) const STORE_MS: u64 = 1_000;
 
@@ -78,7 +80,7 @@ impl Project {
         self.without_connection(Connection::Denied);
         self.progress.end("not connected");
         self.tell_once(
-            Severity::Error,
+            Severity::Warning,
             &format!("not connected, edits are kept here: {reason}"),
         );
     }
@@ -298,14 +300,25 @@ impl Project {
         let is_open = room.is_some_and(|room| room.open().is_some());
         if is_open || self.opening.contains_key(document) {
             self.open_as_it_is(document);
-            let path = self.name_of(document);
-            self.tell_once(
-                Severity::Warning,
-                &format!("{path} is not shared now, your edits are kept here: {reason}"),
-            );
+            // Where it is the project that we are not let into, one message says so.
+            self.shut_out_of.insert(document.clone(), reason.to_owned());
+            self.shut_out_of_at = Some(self.clock.after(SHUT_OUT_MS));
         } else {
             tracing::warn!(%document, reason, "the server does not let us in");
             self.rooms.remove(document);
+        }
+    }
+
+    /// Tells of the documents that the server does not let us into, while it does into the project.
+    pub(super) fn tell_of_shut_out(&mut self) {
+        for (document, reason) in std::mem::take(&mut self.shut_out_of) {
+            if self.connection != Connection::Denied {
+                let path = self.name_of(&document);
+                self.tell_once(
+                    Severity::Warning,
+                    &format!("{path} is not shared now, your edits are kept here: {reason}"),
+                );
+            }
         }
     }
 

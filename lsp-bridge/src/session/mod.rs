@@ -302,7 +302,7 @@ impl Session {
                 }
             }
             Ok(None) => tracing::info!("not in a shared project"),
-            Err(error) => self.client.show(Severity::Error, &sentence(&error)),
+            Err(error) => self.client.show(Severity::Warning, &sentence(&error)),
         }
     }
 

@@ -127,6 +127,9 @@ pub(super) struct Project {
     pub(super) asked: Asked,
     pub(super) progress: Progress,
     pub(super) people: People,
+    /// Documents that the server does not let us into, with its words, and when to tell of them.
+    pub(super) shut_out_of: BTreeMap<DocumentId, String>,
+    pub(super) shut_out_of_at: Option<Millis>,
     /// The document in which the person wrote last.
     pub(super) written_last: Option<DocumentId>,
     pub(super) neighbours_at: Option<Millis>,
@@ -224,6 +227,8 @@ impl Project {
             loading: BTreeSet::new(),
             overwritten: VecDeque::new(),
             deleted: BTreeMap::new(),
+            shut_out_of: BTreeMap::new(),
+            shut_out_of_at: None,
             asked: Asked::default(),
             progress,
             neighbours_at: None,

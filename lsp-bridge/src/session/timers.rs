@@ -16,6 +16,7 @@ impl Project {
             self.neighbours_at,
             self.busy_files_at,
             self.transfers_at,
+            self.shut_out_of_at,
             self.people.due(),
         ];
         let rooms = self.rooms.values().map(|room| room.due());
@@ -46,6 +47,9 @@ impl Project {
                 true => Task::LookAfterGuests,
                 false => Task::TakeOver,
             });
+        }
+        if take_due(&mut self.shut_out_of_at, now) {
+            self.tell_of_shut_out();
         }
         self.transfers_due(now);
         let due: Vec<DocumentId> = self
