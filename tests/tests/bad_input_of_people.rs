@@ -117,7 +117,40 @@ fn sharing_to_a_server_that_is_not_there() -> Result<()> {
         "the directory is left as it was"
     );
     ensure!(!person.home().join("copy").exists(), "a directory was made");
+    let link = "http://no-such-host.invalid/p/abc#secret";
+    let words = ["join", link, "copy"];
+    person
+        .tutti(person.home(), &words)?
+        .failure(&["no-such-host.invalid", "its name is not known"])?;
     Ok(())
+}
+
+/// One of them makes a project, or none, and the links that are printed lead to what the directory names.
+#[test]
+fn sharing_a_directory_twice_at_once() -> Result<()> {
+    let mut scene = scene()?;
+    let dir = tempfile::tempdir()?;
+    project::write(dir.path(), &[("a.txt", "a\n")])?;
+    let (url, token) = (scene.server.url(), scene.server.admin_token()?);
+    let words = ["share", "--json", "--server", &url, "--token", &token];
+    let ran = std::thread::scope(|scope| {
+        let share = || scene.person.tutti(dir.path(), &words);
+        let (one, other) = (scope.spawn(share), scope.spawn(share));
+        [one, other].map(|ran| ran.join().expect("nobody panics"))
+    });
+    let [one, other] = ran;
+    let (one, other) = (one?, other?);
+    let (good, bad) = match one.code {
+        Some(0) => (one, other),
+        _ => (other, one),
+    };
+    let shared = Project::from_json(&good.success()?.stdout)?;
+    bad.failure(&[dir.path().to_str().context("a path in UTF-8")?])?;
+    let named = fs::read_to_string(dir.path().join(".tutti/project.toml"))?;
+    ensure!(named.contains(&shared.id), "{named} names another project");
+    let files = scene.server.rest()?.files(&shared.id)?;
+    ensure!(files.len() == 1, "{files:?}");
+    scene.witness.notices_nothing()
 }
 
 #[test]
@@ -280,6 +313,20 @@ fn serving_from_a_directory_that_is_served_already() -> Result<()> {
     let data = data.to_str().context("a path in UTF-8")?;
     serve(&home, &["--listen", "127.0.0.1:0", "--data", data])?.failure(&[data, "--data"])?;
     scene.witness.notices_nothing()
+}
+
+#[test]
+fn serving_from_a_database_that_is_none() -> Result<()> {
+    let home = tempfile::tempdir()?;
+    let data = home.path().join("data");
+    for database in ["documents.db", "directory.db"] {
+        project::write(&data, &[(database, &"no database at all ".repeat(100))])?;
+        let data = data.to_str().context("a path in UTF-8")?;
+        serve(&home, &["--listen", "127.0.0.1:0", "--data", data])?
+            .failure(&[database, "damaged", "backup"])?;
+        fs::remove_dir_all(data)?;
+    }
+    Ok(())
 }
 
 /// Runs the server to its end.

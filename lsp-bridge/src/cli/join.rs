@@ -11,6 +11,7 @@ use tutti_protocol::index::FileEntry;
 use tutti_protocol::link::ShareLink;
 use tutti_protocol::role::Role;
 
+use super::alone::Alone;
 use super::transfer::Transfer;
 use super::workspace::{Index, Workspace, link_config, open_mirror};
 use super::{current_dir, identity, output, runtime};
@@ -238,6 +239,12 @@ async fn download(
     }
     fs::create_dir_all(&project.root)
         .with_context(|| format!("{} cannot be made", project.root.display()))?;
+    let _alone = Alone::in_directory(&project.root)?;
+    ensure!(
+        examine(project, condition == Condition::Merged)? == condition,
+        "another program has changed {} meanwhile: run this again",
+        project.root.display()
+    );
     // Before the first file, so that an interrupted join can go on. What cannot be kept is not
     // begun.
     keep()?;

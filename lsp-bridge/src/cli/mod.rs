@@ -1,5 +1,6 @@
 //! The command line.
 
+mod alone;
 mod bulk;
 mod carry;
 mod doctor;

@@ -8,6 +8,7 @@ use tutti_protocol::link::ShareLink;
 use tutti_protocol::rest::CreatedProject;
 use url::Url;
 
+use super::alone::Alone;
 use super::transfer::Transfer;
 use super::workspace::{Index, Workspace, link_config, open_mirror};
 use super::{DEFAULT_SERVER, current_dir, identity, output, runtime, server_url, token};
@@ -44,6 +45,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         .with_context(|| format!("{} cannot be shared", dir.display()))?;
     anyhow::ensure!(root.is_dir(), "{} is not a directory", dir.display());
     let credentials = Credentials::of_user()?;
+    let _alone = Alone::in_directory(&root)?;
     refuse_shared(&root, &credentials)?;
     let (project, access) = match Project::pending(&root)? {
         Some(pending) => resume(pending, &args, &credentials)?,
