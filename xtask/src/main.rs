@@ -7,6 +7,7 @@
 //! | `check` | the quick half: formatting, lints, the web client's types |
 //! | `setup` | installs what the tests need |
 //! | `bench` | how fast the engine is |
+//! | `fuzz` | hostile paths and indexes, found by libFuzzer |
 //! | `chaos` | nodes, Redis and the database, killed, frozen and cut off under thirty people who type |
 //! | `simulate` | people in simulated editors, over as many seeds as one has time for |
 //! | `figures` | sizes, memory and latency of the optimised programs |
@@ -16,6 +17,7 @@ mod bench;
 mod chaos;
 mod command;
 mod figures;
+mod fuzz;
 mod run;
 mod setup;
 mod simulate;
@@ -50,6 +52,8 @@ enum Task {
     Bench(bench::Args),
     /// Kill, freeze and cut off nodes, Redis and the database while people type.
     Chaos(chaos::Args),
+    /// Feed hostile paths and indexes to what reads them.
+    Fuzz(fuzz::Args),
     /// Let people type in simulated editors, over many seeds.
     Simulate(simulate::Args),
     /// Build optimised programs and print their sizes, memory and latency.
@@ -64,6 +68,7 @@ fn main() -> ExitCode {
         Task::Setup => setup::setup(),
         Task::Bench(args) => bench::bench(&args),
         Task::Chaos(args) => chaos::chaos(&args),
+        Task::Fuzz(args) => fuzz::fuzz(&args),
         Task::Simulate(args) => simulate::simulate(&args),
         Task::Figures => figures::figures(),
     };
