@@ -97,8 +97,12 @@ fn who_is_shut_out_comes_back_by_another_link() -> Result<()> {
     ensure!(withdrawn.status == 204, "{}", withdrawn.body);
     is_told(&mut editor, "tutti join")?;
     editor.type_at(0, "shut out, ")?;
-    let url = make()?;
-    scene.join(url["link"].as_str().context("a link")?)?;
+    // As she was told to: in the directory.
+    let link = make()?;
+    let link = link["link"].as_str().context("a link")?;
+    let renewed = scene.ada.tutti(scene.mine.path(), &["join", link])?;
+    let renewed = renewed.success()?.stdout;
+    ensure!(renewed.contains("your access was renewed"), "{renewed}");
     scene.server_holds("shut out, before, one\n", &mut editor)?;
     // The way back is open too.
     let mut other = Member::join(

@@ -27,7 +27,8 @@ const SHOWN_PATHS: usize = 10;
 pub(super) struct Args {
     /// The link that you were given
     link: String,
-    /// A new or empty directory [default: the project's name, in the current directory]
+    /// A new or empty directory [default: the project's name, in the current directory; or, in a
+    /// directory of this project, that one]
     dir: Option<PathBuf>,
     /// Join a directory that holds files. Where one differs from the project's, your text is kept
     /// in .tutti/recovered; files that only you have are added to the project
@@ -60,7 +61,11 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
     let name = Api::new(&link.server, &token).project(&link.project)?.name;
     let dir = match &args.dir {
         Some(dir) => dir.clone(),
-        None => current_dir()?.join(directory_name(&name)),
+        None => match Project::find(&current_dir()?) {
+            // Called where it is followed already: the access is to be renewed.
+            Ok(here) if here.id == link.project => here.root,
+            _ => current_dir()?.join(directory_name(&name)),
+        },
     };
     // Its parent must be there; the directory itself need not.
     let root = absolute(&dir)?;
