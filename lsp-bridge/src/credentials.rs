@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use tutti_protocol::ids::ProjectId;
+use tutti_protocol::link::ShareLink;
 use url::Url;
 
 use crate::project::Project;
@@ -53,6 +54,9 @@ struct Secrets {
     /// view it in another.
     #[serde(default)]
     projects: BTreeMap<String, BTreeMap<ProjectId, BTreeMap<String, Access>>>,
+    /// Per link that lets a limited number of people in: the token that it gave, until a directory has it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    entered: BTreeMap<String, String>,
 }
 
 /// The file. Each change reads it anew, so that several bridges can share it.
@@ -101,9 +105,22 @@ impl Credentials {
     /// Keeps what opens a project in its directory.
     pub fn keep_project(&self, project: &Project, access: Access) -> Result<(), CredentialsError> {
         self.change(|secrets| {
+            secrets.entered.retain(|_, token| *token != access.token);
             let ids = secrets.projects.entry(key(&project.server)).or_default();
             let directories = ids.entry(project.id.clone()).or_default();
             directories.insert(directory(project), access);
+        })
+    }
+
+    /// What a link has given that was used, and led to no directory yet.
+    pub fn entered(&self, link: &ShareLink) -> Result<Option<String>, CredentialsError> {
+        Ok(self.read()?.entered.remove(&link.to_string()))
+    }
+
+    /// Keeps what a link has given.
+    pub fn keep_entered(&self, link: &ShareLink, token: &str) -> Result<(), CredentialsError> {
+        self.change(|secrets| {
+            secrets.entered.insert(link.to_string(), token.to_owned());
         })
     }
 

@@ -118,5 +118,42 @@ fn who_is_shut_out_comes_back_by_another_link() -> Result<()> {
     editor.text_is(|text| text == "shut out, before, one\ntwo\n")?;
     editor.type_at(0, "after, ")?;
     scene.server_holds("after, shut out, before, one\ntwo\n", &mut editor)?;
+    // Nothing is left of it: all is saved, and once the file is closed it follows the others.
+    until("all to be saved", || {
+        editor.catch_up().ok()?;
+        let status = scene.ada.tutti(scene.mine.path(), &["status"]).ok()?;
+        (!status.stdout.contains("confirmed")).then_some(())
+    })?;
+    editor.close()?;
+    other.append("three\n")?;
+    until("the file to follow", || {
+        let text = std::fs::read_to_string(scene.mine.path().join(FILE)).ok()?;
+        text.ends_with("two\nthree\n").then_some(())
+    })?;
     editor.quit()
+}
+
+/// A link for one person is not used up by a join that was refused here.
+#[test]
+fn a_link_for_one_lets_in_who_has_to_ask_twice() -> Result<()> {
+    let scene = scene()?;
+    let rest = scene
+        .server
+        .rest()?
+        .with_token(scene.project.editor_token());
+    let links = format!("/api/projects/{}/links", scene.project.id);
+    let link = rest.post(&links, &json!({ "role": "editor", "max_uses": 1 }))?;
+    let link = link.json()?;
+    let link = link["link"].as_str().context("a link")?;
+    project::write(scene.mine.path(), &[(FILE, "mine\n")])?;
+    let to = scene.mine.path().to_str().context("a path in UTF-8")?;
+    let refused = scene.ada.tutti(scene.ada.home(), &["join", link, to])?;
+    ensure!(refused.code == Some(1), "{refused:?}");
+    let words = ["join", "--merge", link, to];
+    scene.ada.tutti(scene.ada.home(), &words)?.success()?;
+    // Somebody else it does not.
+    let bob = Person::new("Bob")?;
+    bob.tutti(bob.home(), &["join", link, "copy"])?
+        .failure(&["used"])?;
+    Ok(())
 }

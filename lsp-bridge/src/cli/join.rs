@@ -55,10 +55,8 @@ enum Condition {
 
 pub(super) fn run(args: Args) -> anyhow::Result<()> {
     let link: ShareLink = args.link.parse()?;
-    let joined = Api::new(&link.server, &link.token).join(&link.project);
-    let joined = joined.map_err(explain)?;
-    let token = joined.token;
-    let name = Api::new(&link.server, &token).project(&link.project)?.name;
+    let credentials = Credentials::of_user()?;
+    let Entered { token, role, name } = enter(&link, &credentials)?;
     let dir = match &args.dir {
         Some(dir) => dir.clone(),
         None => match Project::find(&current_dir()?) {
@@ -75,7 +73,6 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         id: link.project.clone(),
     };
     let condition = examine(&project, args.merge)?;
-    let credentials = Credentials::of_user()?;
     let keep = || {
         credentials.keep_project(
             &project,
@@ -96,10 +93,10 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
             project.root.display()
         ));
     }
-    let download = download(&project, &token, condition, joined.role, &credentials, keep);
+    let download = download(&project, &token, condition, role, &credentials, keep);
     let count = runtime()?.block_on(download)?;
     project.finish()?;
-    let may = match joined.role {
+    let may = match role {
         Role::Editor => "edit",
         Role::Viewer => "view",
     };
@@ -128,6 +125,32 @@ fn move_there(
         project.root.display(),
         project.server
     ))
+}
+
+/// What a link leads to.
+struct Entered {
+    token: String,
+    role: Role,
+    name: String,
+}
+
+/// Uses the link, unless it was used before by a join that was refused here: it may let one person in only.
+fn enter(link: &ShareLink, credentials: &Credentials) -> anyhow::Result<Entered> {
+    let find = |token: &str| Api::new(&link.server, token).project(&link.project);
+    if let Some(token) = credentials.entered(link)?
+        && let Ok(found) = find(&token)
+    {
+        let (role, name) = (found.role, found.name);
+        return Ok(Entered { token, role, name });
+    }
+    let joined = Api::new(&link.server, &link.token).join(&link.project);
+    let token = joined.map_err(explain)?.token;
+    if token != link.token {
+        credentials.keep_entered(link, &token)?;
+    }
+    let found = find(&token)?;
+    let (role, name) = (found.role, found.name);
+    Ok(Entered { token, role, name })
 }
 
 fn explain(error: ApiError) -> anyhow::Error {

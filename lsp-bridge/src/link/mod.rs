@@ -194,7 +194,7 @@ pub enum Event {
         /// The server's words.
         reason: String,
     },
-    /// The server does not let us into a room; the link has forgotten it.
+    /// The server does not let us into a room; the next connection asks again.
     Denied {
         /// The document.
         document: DocumentId,

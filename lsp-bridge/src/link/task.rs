@@ -318,7 +318,10 @@ impl Task {
             Message::QueryAwareness => self.tell(Event::AwarenessWanted(document)),
             Message::Authenticated(role) => self.tell(Event::Authenticated { document, role }),
             Message::PermissionDenied(reason) => {
-                self.rooms.remove(&document);
+                if let Some(room) = self.rooms.get_mut(&document) {
+                    room.away();
+                }
+                self.tell_unsaved(&document);
                 self.tell(Event::Denied {
                     document,
                     reason: reason.to_owned(),

@@ -306,6 +306,7 @@ impl Project {
         } else {
             tracing::warn!(%document, reason, "the server does not let us in");
             self.rooms.remove(document);
+            self.outbox.send(Command::Leave(document.clone()));
         }
     }
 

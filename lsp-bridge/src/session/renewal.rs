@@ -5,7 +5,6 @@ use std::io;
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::mpsc;
-use tutti_protocol::ids::DocumentId;
 
 use super::project::Project;
 use crate::credentials::Credentials;
@@ -63,19 +62,5 @@ impl Project {
         self.told.clear();
         self.carrier.renew(&token);
         self.outbox.send(Command::Renew(token));
-        // Those that the server did not let us into have left the link, which ignores the others.
-        let index = (DocumentId::index(), self.index.state_vector());
-        let rooms = self.rooms.iter();
-        let rooms = rooms.map(|(document, room)| (document.clone(), room.replica().state_vector()));
-        let all: Vec<_> = std::iter::once(index)
-            .filter(|_| self.ready)
-            .chain(rooms)
-            .collect();
-        for (document, state_vector) in all {
-            self.outbox.send(Command::Join {
-                document,
-                state_vector,
-            });
-        }
     }
 }
