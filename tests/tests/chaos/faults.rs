@@ -119,6 +119,22 @@ pub(crate) const FAULTS: &[Fault] = &[
         expects: Expects::Nothing,
     },
     Fault {
+        name: "kill-node-redis-and-database",
+        is_usual: false,
+        hit: |all, node| {
+            all.database.kill();
+            all.redis.kill()?;
+            all.nodes[node].kill()
+        },
+        lasts: seconds(3),
+        heal: |all, node| {
+            all.database.restart();
+            all.redis.restart()?;
+            all.nodes[node].restart()
+        },
+        expects: Expects::Nothing,
+    },
+    Fault {
         name: "kill-everything",
         is_usual: true,
         hit: |all, _| {

@@ -50,6 +50,8 @@ pub(crate) struct Report {
     pub(crate) present: BTreeSet<u64>,
     /// The age of the oldest mark of somebody else that arrived while it was the newest thing to happen.
     pub(crate) oldest: Duration,
+    /// Of whom something has come that was typed since it began to measure.
+    pub(crate) heard_of: BTreeSet<u64>,
     /// Whether the server has said that nothing is being saved.
     pub(crate) told_unsaved: bool,
     /// How many edits are acknowledged.
@@ -92,6 +94,8 @@ impl Person {
             next_show: Instant::now(),
             heard: Instant::now(),
             oldest: Duration::ZERO,
+            heard_of: BTreeSet::new(),
+            measures: Instant::now(),
             told_unsaved: false,
             trouble: String::new(),
         };
@@ -164,6 +168,9 @@ struct Body {
     next_show: Instant,
     heard: Instant,
     oldest: Duration,
+    heard_of: BTreeSet<u64>,
+    /// Since when.
+    measures: Instant,
     told_unsaved: bool,
     trouble: String,
 }
@@ -211,6 +218,8 @@ impl Body {
             }
             Order::Anew => {
                 self.oldest = Duration::ZERO;
+                self.heard_of.clear();
+                self.measures = Instant::now();
                 self.told_unsaved = false;
             }
             Order::Tell(answer) => drop(answer.send(self.report())),
@@ -230,6 +239,7 @@ impl Body {
             marks: text.matches(marks::END).count(),
             present: self.member.present(),
             oldest: self.oldest,
+            heard_of: self.heard_of.clone(),
             told_unsaved: self.told_unsaved,
             acknowledged: account.acknowledged.len() + account.gone.len(),
             trouble: self.trouble.clone(),
@@ -303,9 +313,16 @@ impl Body {
                 self.heard = Instant::now();
                 match event {
                     Event::Changed(update) => {
-                        let ages = Mark::all_in(&update).filter(|mark| mark.client != self.client);
-                        let oldest = ages.map(|mark| mark.age()).max();
-                        self.oldest = self.oldest.max(oldest.unwrap_or_default());
+                        let since = self.measures.elapsed();
+                        for mark in Mark::all_in(&update) {
+                            if mark.client == self.client {
+                                continue;
+                            }
+                            self.oldest = self.oldest.max(mark.age());
+                            if mark.age() < since {
+                                self.heard_of.insert(mark.client);
+                            }
+                        }
                     }
                     Event::Told(text) if text.contains(r#""saved":false"#) => {
                         self.told_unsaved = true;

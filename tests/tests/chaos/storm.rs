@@ -24,6 +24,7 @@ use yrs::updates::decoder::Decode;
 use yrs::updates::encoder::Encode;
 use yrs::{Doc, GetString, ReadTxn, StateVector, Text, Transact, Update};
 
+use crate::audit;
 use crate::cluster::Cluster;
 
 /// How many there are in a run of all tests.
@@ -149,6 +150,16 @@ async fn storm(all: &mut Cluster, people: usize) -> Result<()> {
                 "{mark} was saved and is gone"
             );
         }
+    }
+    drop(back);
+    // They had it before the node died: what counts is what the database has.
+    let all = tokio::task::block_in_place(|| {
+        all.kill_all_nodes()?;
+        audit::stored(all, people.div_ceil(TOGETHER))
+    })?;
+    for number in 0..people {
+        let found = all[number / TOGETHER].matches(&mark(number)).count();
+        ensure!(found == 1, "{} is there {found} times", mark(number));
     }
     Ok(())
 }

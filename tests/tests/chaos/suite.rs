@@ -66,7 +66,7 @@ impl Suite {
             audited: 0,
         };
         suite.until_together()?;
-        suite.until_present()?;
+        suite.until_present(Instant::now())?;
         Ok(suite)
     }
 
@@ -93,7 +93,7 @@ impl Suite {
         let swallowed = self.all.swallowed() - swallowed;
         let oldest = during.iter().map(|report| report.oldest).max();
         let oldest = oldest.unwrap_or_default();
-        expect(fault.expects, &during, oldest)?;
+        expect(fault.expects, &self.people, &during, oldest)?;
 
         let healed = Instant::now();
         if fault.expects == Expects::ThenDark {
@@ -101,7 +101,7 @@ impl Suite {
         }
         self.type_all(false);
         let together = self.until_together().map(|()| healed.elapsed())?;
-        let present = self.until_present().map(|()| healed.elapsed())?;
+        let present = self.until_present(healed).map(|()| healed.elapsed())?;
         println!("  together after {together:.1?}, presence right after {present:.1?}");
         println!("  the oldest edit that arrived meanwhile was {oldest:.1?} old");
         self.rows.push(Row {
@@ -252,9 +252,10 @@ impl Suite {
         })
     }
 
-    /// Waits until everybody is shown whoever is there, and nobody else.
-    fn until_present(&mut self) -> Result<()> {
-        self.until("presence to be right", PRESENCE, |reports| {
+    /// Waits until everybody is shown whoever is there, and nobody else, which has a time since all was healed.
+    fn until_present(&mut self, healed: Instant) -> Result<()> {
+        let patience = PRESENCE.saturating_sub(healed.elapsed());
+        self.until("presence to be right", patience, |reports| {
             let mut wrong = Vec::new();
             for (person, report) in self.people.iter().zip(reports) {
                 let others = self.people.iter();
@@ -293,7 +294,7 @@ impl Suite {
     }
 }
 
-fn expect(expects: Expects, during: &[Report], oldest: Duration) -> Result<()> {
+fn expect(expects: Expects, people: &[Person], during: &[Report], oldest: Duration) -> Result<()> {
     let together = match expects {
         Expects::Nothing | Expects::ThenDark => return Ok(()),
         Expects::Together(together) => together,
@@ -303,7 +304,19 @@ fn expect(expects: Expects, during: &[Report], oldest: Duration) -> Result<()> {
         oldest <= together,
         "an edit was {oldest:?} old when it arrived; {together:?} is the most"
     );
-    ensure!(oldest > Duration::ZERO, "nothing arrived");
+    // The others in a room are at all nodes.
+    for (person, report) in people.iter().zip(during) {
+        let others = people.iter().filter(|other| other.room == person.room);
+        let missing: Vec<u64> = others
+            .map(|other| other.client)
+            .filter(|other| *other != person.client && !report.heard_of.contains(other))
+            .collect();
+        ensure!(
+            missing.is_empty(),
+            "{} heard nothing of {missing:?}",
+            person.client
+        );
+    }
     let untold = during
         .iter()
         .filter(|report| expects == Expects::Unsaved && !report.told_unsaved)
