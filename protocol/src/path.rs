@@ -84,8 +84,8 @@ impl FromStr for ProjectPath {
         if text.len() > MAX_PATH_BYTES {
             return Err(PathError::TooLong);
         }
-        for (depth, part) in text.split('/').enumerate() {
-            check_part(part, depth)?;
+        for part in text.split('/') {
+            check_part(part)?;
         }
         Ok(Self(text.into()))
     }
@@ -103,7 +103,7 @@ impl AsRef<str> for ProjectPath {
     }
 }
 
-fn check_part(part: &str, depth: usize) -> Result<(), PathError> {
+fn check_part(part: &str) -> Result<(), PathError> {
     if part.is_empty() {
         return Err(PathError::EmptyPart);
     }
@@ -120,12 +120,12 @@ fn check_part(part: &str, depth: usize) -> Result<(), PathError> {
         return Err(PathError::TrailingDotOrBlank);
     }
     let folded = fold(part);
-    // `.git` counts at any depth: a nested repository's hooks run as well as the outer one's.
-    if folded == ".git" || is_short_name_of(&folded, "git") {
-        return Err(PathError::Reserved);
-    }
-    if depth == 0 && (folded == ".tutti" || is_short_name_of(&folded, "tutti")) {
-        return Err(PathError::Reserved);
+    // At any depth: a nested repository's hooks run as well as the outer one's, and a nested project would take the
+    // files around it away from this one.
+    for private in ["git", "tutti"] {
+        if folded.strip_prefix('.') == Some(private) || is_short_name_of(&folded, private) {
+            return Err(PathError::Reserved);
+        }
     }
     if is_windows_device(&folded) {
         return Err(PathError::WindowsDevice);
@@ -256,7 +256,6 @@ mod tests {
             "src/main.rs",
             ".gitignore",
             ".github/workflows/ci.yml",
-            "docs/.tutti",
             "naïve/ファイル.txt",
             "console.rs",
             "com10",
@@ -264,7 +263,6 @@ mod tests {
             "...x",
             "git~",
             "gifted~1",
-            "docs/tutti~1",
             "a~1.b",
             "\u{2615}\u{fe0f}.txt",
         ] {

@@ -57,7 +57,7 @@ fn visit(
             format!("{directory}/{name}")
         };
         let kind = entry.file_type()?;
-        if is_private(directory, name) {
+        if is_private(name) {
             continue;
         }
         if is_temporary(name) {
@@ -83,8 +83,8 @@ fn visit(
 }
 
 /// Git's and Tutti's own files, which nobody wants to hear about.
-fn is_private(directory: &str, name: &str) -> bool {
-    name == ".git" || (directory.is_empty() && name == ".tutti")
+fn is_private(name: &str) -> bool {
+    [".git", ".tutti"].contains(&name)
 }
 
 /// A path from elsewhere, made safe for a terminal and short.

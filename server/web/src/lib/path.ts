@@ -21,8 +21,8 @@ export function checkPath(path: string): string | undefined {
     return 'Write the path from the top of the project, without a leading / or a drive.';
   }
   if (bytes(path) > PATH_MAX_BYTES) return `A path has at most ${PATH_MAX_BYTES} bytes; use a shorter one.`;
-  for (const [depth, part] of path.split('/').entries()) {
-    const problem = checkPart(part, depth);
+  for (const part of path.split('/')) {
+    const problem = checkPart(part);
     if (problem) return problem;
   }
   return undefined;
@@ -34,7 +34,7 @@ export function foldPath(path: string): string {
   return Array.from(path.replace(IGNORABLE, '').normalize('NFKC'), (char) => char.toLowerCase()).join('');
 }
 
-function checkPart(part: string, depth: number): string | undefined {
+function checkPart(part: string): string | undefined {
   if (part === '') return 'A path needs a name between its slashes, and at its end.';
   if (part === '.' || part === '..') return 'A path cannot contain . or .. as a folder.';
   if (bytes(part) > NAME_MAX_BYTES) return `A name has at most ${NAME_MAX_BYTES} bytes; use a shorter one.`;
@@ -42,7 +42,7 @@ function checkPart(part: string, depth: number): string | undefined {
   if (/[. ]$/.test(part)) return 'A name cannot end in a blank or a dot.';
   const folded = foldPath(part);
   const ofGit = folded === '.git' || SHORT_GIT.test(folded);
-  if (ofGit || (depth === 0 && (folded === '.tutti' || SHORT_TUTTI.test(folded)))) {
+  if (ofGit || folded === '.tutti' || SHORT_TUTTI.test(folded)) {
     return 'Files in .git and .tutti are never shared; choose another name.';
   }
   if (WINDOWS_DEVICE.test((folded.split('.')[0] ?? folded).trimEnd())) {
