@@ -39,7 +39,7 @@ async fn readyz(State((access, rooms)): State<(Access, Rooms)>) -> (StatusCode, 
     match tokio::time::timeout(PATIENCE, access.directory().ping()).await {
         Ok(Ok(())) => {}
         Ok(Err(err)) => reasons.push(err.to_string()),
-        Err(_) => reasons.push("the project directory takes too long to answer".to_owned()),
+        Err(_) => reasons.push("the list of projects takes too long to read".to_owned()),
     }
     let health = rooms.health();
     if let Some(reason) = health.not_saving {

@@ -26,7 +26,7 @@ use crate::auth::{Access, Identity};
 const UPKEEP: Duration = Duration::from_secs(5);
 
 const SECONDS: &[f64] = &[
-    0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0,
+    0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0,
 ];
 
 /// The recorder of this process. There is one, however many servers run in it.

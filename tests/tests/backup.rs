@@ -15,9 +15,9 @@ use tutti_tests::wait;
 /// Typed before the backup begins, and at least while it is taken.
 const WORDS: usize = 200;
 
-/// As the documentation has it: the databases with SQLite's own backup, the directory last.
+/// As the documentation has it: the databases with SQLite's own backup, the directory first.
 fn back_up(data: &Path, to: &Path) -> Result<()> {
-    for name in ["documents.db", "directory.db"] {
+    for name in ["directory.db", "documents.db"] {
         let status = Command::new("sqlite3")
             .arg(data.join(name))
             .arg(format!(".backup '{}'", to.join(name).display()))

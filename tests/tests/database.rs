@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use fastrand::Rng;
 use tutti_server::mongo::test_server::TestServer;
+use tutti_tests::cli::Person;
 use tutti_tests::collab::{self, Event, Member};
 use tutti_tests::rest::{Project, Rest};
 use tutti_tests::server::Server;
@@ -21,6 +22,7 @@ use tutti_tests::wait::{pause, until};
 /// 1013: come back later.
 const TRY_LATER: u16 = 1013;
 
+const PICTURES: u8 = 20;
 const DOCUMENTS: [&str; 2] = ["score", "parts"];
 
 #[allow(clippy::print_stdout, reason = "a failed run must be repeatable")]
@@ -246,6 +248,12 @@ fn a_server_moves_into_the_database_and_back() -> Result<()> {
     let mut ada = Member::join(target(&url, &project, "score"), 1)?;
     ada.append("kept")?;
     ada.saved()?;
+    // What an index says of binary files has members without an order.
+    let pictures = tempfile::tempdir()?;
+    for picture in 0..PICTURES {
+        std::fs::write(pictures.path().join(format!("{picture}.bin")), [0, picture])?;
+    }
+    Person::new("Ada")?.share(pictures.path(), &embedded)?;
     let admin = embedded.admin_token()?;
     let database = TestServer::start();
     let data = format!("sqlite:{}", embedded.data().display());
@@ -259,7 +267,7 @@ fn a_server_moves_into_the_database_and_back() -> Result<()> {
     ensure!(
         moved.0
             && moved.1.contains(
-                "copied 1 project with 2 links, 0 tokens, 1 document and 0 binary files from"
+                "copied 2 projects with 4 links, 0 tokens, 2 documents and 20 binary files from"
             )
             && moved.1.contains("the admin token stays the same"),
         "{moved:?}"

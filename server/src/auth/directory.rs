@@ -90,7 +90,7 @@ pub enum DirectoryError {
     #[error("the disk is full; make room on it")]
     Full,
     /// A read or write failed.
-    #[error("the project directory did not answer: {0}")]
+    #[error("the list of projects cannot be read: {0}")]
     Failed(String),
 }
 

@@ -64,6 +64,15 @@ pub fn from_sources(
         apply_file(&mut settings, &path, &names)?;
         apply_env_and_flags(&mut settings, &env, &args)?;
     }
+    if settings.max_unsaved_mb < settings.max_message_mb {
+        return Err(ConfigError::BadValue {
+            place: "--max-unsaved-mb".to_owned(),
+            reason: format!(
+                "{} is less than --max-message-mb, {}: a message of that size could never be saved",
+                settings.max_unsaved_mb, settings.max_message_mb
+            ),
+        });
+    }
     Ok(settings)
 }
 

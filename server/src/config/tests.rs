@@ -105,7 +105,7 @@ fn a_flag_names_the_file_before_the_environment_does() {
 #[test]
 fn every_option_can_stand_everywhere() {
     let (_dir, path) = file(
-        "listen = \"[::1]:1\"\nmongodb = \"mongodb://h/d\"\ndata = \"/srv/tutti\"\ncache-mb = 0\nmax-document-mb = 2\nmax-message-mb = 3\n\
+        "listen = \"[::1]:1\"\nmongodb = \"mongodb://h/d\"\ndata = \"/srv/tutti\"\ncache-mb = 0\nmax-document-mb = 2\nmax-message-mb = 3\nmax-unsaved-mb = 6\n\
          max-rooms-per-project = 4\nmax-connections-per-address = 5\npublic-url = \"https://tutti.example.org\"\n\
          client-address-header = \"X-Forwarded-For\"\nlog = \"json\"\nlog-filter = \"debug\"\n",
     );
@@ -117,6 +117,7 @@ fn every_option_can_stand_everywhere() {
         ("TUTTI_CACHE_MB", "0"),
         ("TUTTI_MAX_DOCUMENT_MB", "2"),
         ("TUTTI_MAX_MESSAGE_MB", "3"),
+        ("TUTTI_MAX_UNSAVED_MB", "6"),
         ("TUTTI_MAX_ROOMS_PER_PROJECT", "4"),
         ("TUTTI_MAX_CONNECTIONS_PER_ADDRESS", "5"),
         ("TUTTI_PUBLIC_URL", "https://tutti.example.org"),
@@ -157,6 +158,7 @@ fn unknown_keys_are_all_named() {
 fn what_is_wrong_is_said_with_its_place() {
     assert!(refusal(&["--listen", "nowhere"], &[]).contains("'nowhere' for '--listen"));
     assert!(refusal(&["--wat"], &[]).contains("--wat"));
+    assert!(refusal(&["--max-unsaved-mb", "8"], &[]).contains("less than --max-message-mb, 16"));
     assert!(refusal(&["stray"], &[]).contains("stray"));
     assert!(refusal(&["--max-message-mb", "0"], &[]).contains("1 or more"));
     assert!(refusal(&[], &[("TUTTI_CACHE_MB", "lots")]).contains("TUTTI_CACHE_MB"));

@@ -23,6 +23,15 @@ pub struct Figure {
     pub meaning: &'static str,
 }
 
+impl Figure {
+    /// Whether there is one of it for each value of something.
+    fn has_labels(&self) -> bool {
+        [", by ", "from memory or"]
+            .iter()
+            .any(|words| self.meaning.contains(words))
+    }
+}
+
 const fn counter(name: &'static str, meaning: &'static str) -> Figure {
     let kind = Kind::Counter;
     Figure {
@@ -154,7 +163,7 @@ pub const CATALOG: &[Figure] = &[
     gauge("tutti_fanout_connected", "1 while Redis is there, else 0"),
     gauge(
         "tutti_fanout_nodes",
-        "Nodes that were heard of lately, this one among them",
+        "Other nodes that were heard of lately",
     ),
     histogram(
         "tutti_fanout_lag_seconds",
@@ -219,7 +228,14 @@ pub const CATALOG: &[Figure] = &[
 pub(super) fn describe() {
     for figure in CATALOG {
         match figure.kind {
-            Kind::Counter => metrics::describe_counter!(figure.name, figure.meaning),
+            Kind::Counter => {
+                metrics::describe_counter!(figure.name, figure.meaning);
+                // One that begins with its first event has not increased by it, for Prometheus. Those with labels
+                // cannot be there before.
+                if !figure.has_labels() {
+                    metrics::counter!(figure.name).absolute(0);
+                }
+            }
             Kind::Gauge => metrics::describe_gauge!(figure.name, figure.meaning),
             Kind::Histogram => metrics::describe_histogram!(figure.name, figure.meaning),
         }

@@ -21,6 +21,10 @@ pub(super) async fn everything(
     target: &Opened,
     progress: &mut impl FnMut(&str),
 ) -> Result<Report, MigrateError> {
+    if let Some(from) = source.mark.source().await? {
+        let place = source.name.clone();
+        return Err(MigrateError::HalfCopied { from, place });
+    }
     let projects = source.directory.projects().await?;
     if projects.is_empty() {
         return Err(MigrateError::NothingThere(source.name.clone()));

@@ -8,7 +8,7 @@ use yrs::StateVector;
 
 use crate::document::{ApplyError, Document, Wanted};
 use crate::store::StoredDocument;
-use crate::update::scan;
+use crate::update::{canonical, scan};
 
 /// The hash of a document's content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +29,7 @@ pub(super) fn content_hash(stored: &StoredDocument) -> Result<ContentHash, Apply
         }
     }
     let mut hash = Sha256::new();
-    hash.update(whole.diff(&StateVector::default()));
+    hash.update(canonical(&whole.diff(&StateVector::default()))?);
     for update in waiting {
         hash.update(update);
     }

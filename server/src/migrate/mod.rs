@@ -47,6 +47,16 @@ pub enum MigrateError {
         /// The target.
         target: String,
     },
+    /// The source is itself a copy that was not finished.
+    #[error(
+        "{place} is a copy from {from} that was not finished: finish that one first, with `tutti-server migrate --from {from} --to {place}`"
+    )]
+    HalfCopied {
+        /// Where it came from.
+        from: String,
+        /// The place that is to be copied.
+        place: String,
+    },
     /// The copy differs from the source.
     #[error(
         "{what} differs in the copy: stop every server that uses either side, and run it again"

@@ -273,6 +273,13 @@ async fn an_interrupted_copy_goes_on_and_is_served_by_nobody_meanwhile() {
         "{refusal}"
     );
 
+    // Half of everything is nobody's backup.
+    let refusal = quietly(&to, &places.sqlite("further")).await.unwrap_err();
+    assert!(
+        matches!(refusal, MigrateError::HalfCopied { .. }),
+        "{refusal}"
+    );
+
     let report = quietly(&from, &to).await.unwrap();
     assert_eq!((report.documents, report.files), (8, 6));
     assert_eq!(report.already_there, 4 + 3);

@@ -215,7 +215,10 @@ impl Room {
             Command::Changed(documents) => self.tell_changed(&documents),
             Command::Revoke(grant) => self.remove_members(
                 |member| member.grant.grant_id == grant,
-                &Closing::new(close::FORBIDDEN, "this link has been withdrawn"),
+                &Closing::new(
+                    close::FORBIDDEN,
+                    "this link has been withdrawn, or the project is gone",
+                ),
             ),
             Command::Grants(answer) => {
                 let grants = self.members.values().map(|member| &member.grant.grant_id);

@@ -52,7 +52,7 @@ impl Room {
         if self.registry.is_revoked(&new.grant.grant_id) {
             return Err(JoinError::Refused(Closing::new(
                 close::FORBIDDEN,
-                "this link has been withdrawn",
+                "this link has been withdrawn, or the project is gone",
             )));
         }
         if let Some(closing) = &self.ending {

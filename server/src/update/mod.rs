@@ -6,6 +6,7 @@
 //! from what has to wait. A document that only ever integrates the former never has holes, and so
 //! never serves any (Yjs 13 silently truncates some updates with holes).
 
+mod canonical;
 mod scan;
 mod split;
 
@@ -17,6 +18,7 @@ use thiserror::Error;
 use tutti_protocol::codec::{DecodeError, Reader};
 use yrs::{ClientID, IdSet, ReadTxn, StateVector};
 
+pub use canonical::canonical;
 pub use scan::{ScannedUpdate, scan};
 pub use split::Split;
 

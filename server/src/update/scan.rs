@@ -87,9 +87,19 @@ impl ScannedUpdate<'_> {
 /// # Errors
 /// [`ScanError`] when it is none, or when decoding it would cost more than its size warrants.
 pub fn scan(bytes: &[u8]) -> Result<ScannedUpdate<'_>, ScanError> {
+    walk(bytes, None)
+}
+
+/// As [`scan`]; the entries of each object value are added to `objects`, those of an inner one before those of its
+/// outer one.
+pub(super) fn walk<'a>(
+    bytes: &'a [u8],
+    objects: Option<&mut Vec<Vec<Range<usize>>>>,
+) -> Result<ScannedUpdate<'a>, ScanError> {
     let mut walk = Walk {
         reader: Reader::new(bytes),
         total: bytes.len(),
+        objects,
     };
     let clients = walk.clients()?;
     let deletes = walk.delete_set()?;
@@ -103,12 +113,13 @@ pub fn scan(bytes: &[u8]) -> Result<ScannedUpdate<'_>, ScanError> {
     })
 }
 
-struct Walk<'a> {
+struct Walk<'a, 'b> {
     reader: Reader<'a>,
     total: usize,
+    objects: Option<&'b mut Vec<Vec<Range<usize>>>>,
 }
 
-impl<'a> Walk<'a> {
+impl Walk<'_, '_> {
     fn position(&self) -> usize {
         self.total - self.reader.rest().len()
     }
@@ -288,9 +299,17 @@ impl<'a> Walk<'a> {
                 self.reader.var_str()?;
             }
             118 => {
+                let mut entries = Vec::new();
                 for _ in 0..self.count(2)? {
+                    let start = self.position();
                     self.reader.var_str()?;
                     self.any(depth + 1)?;
+                    if self.objects.is_some() {
+                        entries.push(start..self.position());
+                    }
+                }
+                if let Some(objects) = &mut self.objects {
+                    objects.push(entries);
                 }
             }
             117 => {
