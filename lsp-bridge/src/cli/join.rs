@@ -17,7 +17,7 @@ use super::workspace::{Index, Workspace, link_config, open_mirror};
 use super::{current_dir, identity, output, runtime};
 use crate::api::{Api, ApiError};
 use crate::credentials::{Access, Credentials, CredentialsError};
-use crate::mirror::{Changes, Comparison, compare};
+use crate::mirror::{Changes, Comparison, compare, survey};
 use crate::project::{Project, ProjectError};
 
 /// So many paths of a kind are named; the rest is counted.
@@ -120,11 +120,15 @@ fn move_there(
     if let Some(before) = before {
         credentials.forget_project(&before)?;
     }
-    output::line(format_args!(
-        "{} follows its project on {} now.",
-        project.root.display(),
-        project.server
-    ))
+    let root = project.root.display();
+    let server = &project.server;
+    output::line(format_args!("{root} follows its project on {server} now."))?;
+    if survey(&project.root)?.bridge_runs {
+        output::line(
+            "An editor is open there: start it again, or its language server, to follow too.",
+        )?;
+    }
+    Ok(())
 }
 
 /// What a link leads to.
@@ -156,7 +160,9 @@ fn enter(link: &ShareLink, credentials: &Credentials) -> anyhow::Result<Entered>
 fn explain(error: ApiError) -> anyhow::Error {
     match error {
         ApiError::Unauthorized(_) | ApiError::NotFound(_) => {
-            anyhow::anyhow!("this link is unknown or has expired: ask for a new one")
+            anyhow::anyhow!(
+                "this link is unknown or has expired, or its project is gone: ask for a new one"
+            )
         }
         error => error.into(),
     }
