@@ -7,6 +7,7 @@ use tutti_protocol::path::ProjectPath;
 use super::effect::{Effect, Notice};
 use super::state::{Base, BaseFile, Record, hash};
 use super::tree::Found;
+use super::watch::Changes;
 use super::{HeldOpen, Mirror, MirrorError, Role, doing, text};
 
 /// What an editor has written or read, see [`Mirror::editor_saved`].
@@ -77,25 +78,32 @@ impl Mirror {
             return Ok(Vec::new());
         }
         self.mark_open(document, false)?;
-        match self.entries.clone() {
-            Some(entries) if !self.is_moved_or_gone(document) => {
-                let listed = entries.contains_key(document);
-                Ok(listed
-                    .then(|| Effect::Sync(document.clone()))
-                    .into_iter()
-                    .collect())
-            }
-            // Renamed or removed while it was open: that is made up for now.
-            Some(entries) => {
-                let mut effects = self.index_changed(entries, self.is_current)?;
-                let sync = Effect::Sync(document.clone());
-                if self.shown.contains(document) && !effects.contains(&sync) {
-                    effects.push(sync);
-                }
-                Ok(effects)
-            }
-            None => Ok(Vec::new()),
+        self.let_go(&[document.clone()])
+    }
+
+    /// No editor shows these any more: what was left undone because one did, or may have, is made up
+    /// for.
+    pub(super) fn let_go(&mut self, documents: &[DocumentId]) -> Result<Vec<Effect>, MirrorError> {
+        let mut effects = Vec::new();
+        let Some(entries) = self.entries.clone() else {
+            return Ok(effects);
+        };
+        // Renamed or removed by others.
+        if documents.iter().any(|one| self.is_moved_or_gone(one)) {
+            effects = self.index_changed(entries, self.is_current)?;
         }
+        // Removed or moved away on disk.
+        let files = documents.iter().filter_map(|one| self.known.get(one));
+        let paths = files.filter_map(|known| Some(known.file.as_ref()?.path.to_string()));
+        let changes = Changes::of(paths.collect::<Vec<_>>());
+        effects.extend(self.files_changed(&changes)?);
+        for document in documents {
+            let sync = Effect::Sync(document.clone());
+            if self.shown.contains(document) && !effects.contains(&sync) {
+                effects.push(sync);
+            }
+        }
+        Ok(effects)
     }
 
     /// The editor has opened a file. If that holds what the editor shows, it is known from now on what

@@ -94,24 +94,16 @@ impl Mirror {
     /// The owner looks again at what it passed over because a guest's editor had it open, or an
     /// earlier bridge's might come back to it: call it now and then.
     pub fn look_after_guests(&mut self) -> Result<Vec<Effect>, MirrorError> {
-        let mut closed = Vec::new();
+        let mut free = Vec::new();
         for document in std::mem::take(&mut self.with_guests) {
             if !self.is_open(&document)? {
-                closed.push(document);
+                free.push(document);
             }
         }
-        let mut effects = Vec::new();
-        if !closed.is_empty() && self.entries.is_some() {
-            // They may have been renamed or deleted by others since.
-            self.follow_index(&mut effects)?;
+        match free.is_empty() {
+            true => Ok(Vec::new()),
+            false => self.let_go(&free),
         }
-        for document in closed {
-            let sync = Effect::Sync(document.clone());
-            if self.known.contains_key(&document) && !effects.contains(&sync) {
-                effects.push(sync);
-            }
-        }
-        Ok(effects)
     }
 
     fn take_in(&mut self, guest: &StateStore) -> Result<(), MirrorError> {

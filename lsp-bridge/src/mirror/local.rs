@@ -115,7 +115,8 @@ impl Mirror {
                 let reason = LeftAlone::ReadOnly;
                 self.left_alone.insert(file.path.to_string(), reason);
             }
-            news.deleted.clear();
+            // They are written again.
+            news.changed.append(&mut news.deleted);
             news.missing_open.clear();
         }
         self.pair_renames(&mut news, &mut effects)?;

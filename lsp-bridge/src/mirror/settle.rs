@@ -126,7 +126,9 @@ impl Mirror {
             (Found::Blocked(reason), base) => {
                 self.leave_alone(&mut subject, base, reason, settled)?
             }
-            (Found::Missing, Some(base)) if self.is_unchanged(&subject, &base)? => {
+            (Found::Missing, Some(base))
+                if !self.read_only && self.is_unchanged(&subject, &base)? =>
+            {
                 // Deleted here, or about to be found elsewhere: the watcher's turn tells.
                 self.remember(&mut subject, Some(base))?;
                 Outcome::Done

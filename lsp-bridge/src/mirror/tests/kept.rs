@@ -386,6 +386,7 @@ fn who_may_only_read_changes_nothing_there_and_loses_nothing_here() {
     assert_eq!(hub.text("a.txt"), "1\n");
     assert_eq!(ada.read("a.txt"), "1\n");
     assert_eq!(ada.recovered()["a.txt"], "1\nmine\n");
+    assert_eq!(ada.read("b.txt"), "1\n");
     assert_eq!(
         ada.left_alone(),
         ["new.txt: you may only read this project"]

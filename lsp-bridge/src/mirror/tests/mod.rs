@@ -3,10 +3,12 @@
 mod blobs;
 mod hostile;
 mod kept;
+mod let_go;
 mod many;
 mod renamed;
 mod sync;
 mod together;
+mod watched;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

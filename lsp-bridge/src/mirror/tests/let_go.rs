@@ -1,0 +1,99 @@
+//! Files that no editor shows any more: what was left undone meanwhile is made up for.
+
+use std::fs;
+
+use super::{Here, Hub};
+use crate::mirror::Mirror;
+
+impl Here {
+    /// A second bridge in the same directory, whose editor opens a file.
+    fn guest_that_opens(&self, hub: &Hub, path: &str) -> Mirror {
+        let mut guest = Mirror::open(self.directory.path(), "Ada").unwrap();
+        guest.index_changed(hub.entries(), true).unwrap();
+        let at = path.parse().unwrap();
+        guest.opened(&hub.id(path), Some(&at)).unwrap();
+        guest
+    }
+
+    fn looks_after_guests(&mut self, hub: &mut Hub) {
+        let effects = self.mirror.look_after_guests().unwrap();
+        self.carry_out(effects, hub);
+    }
+}
+
+#[test]
+fn one_that_was_deleted_while_it_was_open_is_deleted_when_it_is_closed() {
+    let mut hub = Hub::new();
+    let mut ada = Here::with(&[("a.txt", b"1\n")]);
+    ada.sync(&mut hub);
+    let a = hub.id("a.txt");
+    ada.mirror.opened(&a, None).unwrap();
+    fs::remove_file(ada.path("a.txt")).unwrap();
+    ada.sync(&mut hub);
+    assert_eq!(hub.entries().len(), 1, "it may be about to be saved");
+    let effects = ada.mirror.closed(&a).unwrap();
+    ada.carry_out(effects, &mut hub);
+    assert!(hub.entries().is_empty());
+    assert!(!ada.has("a.txt"));
+}
+
+#[test]
+fn one_that_another_wrote_in_while_it_was_open_and_deleted_is_there_again_when_it_is_closed() {
+    let mut hub = Hub::new();
+    let mut ada = Here::with(&[("a.txt", b"1\n")]);
+    ada.sync(&mut hub);
+    let a = hub.id("a.txt");
+    ada.mirror.opened(&a, None).unwrap();
+    fs::remove_file(ada.path("a.txt")).unwrap();
+    hub.edit("a.txt", "1\n2\n");
+    ada.sync(&mut hub);
+    let effects = ada.mirror.closed(&a).unwrap();
+    ada.carry_out(effects, &mut hub);
+    assert_eq!(ada.read("a.txt"), "1\n2\n");
+    assert_eq!(hub.text("a.txt"), "1\n2\n");
+}
+
+#[test]
+fn one_that_was_deleted_while_a_guest_had_it_open_is_deleted_when_that_has_gone() {
+    let mut hub = Hub::new();
+    let mut ada = Here::with(&[("a.txt", b"1\n"), ("b.txt", b"b\n")]);
+    ada.sync(&mut hub);
+    let guest = ada.guest_that_opens(&hub, "a.txt");
+    fs::remove_file(ada.path("a.txt")).unwrap();
+    ada.sync(&mut hub);
+    ada.looks_after_guests(&mut hub);
+    assert_eq!(hub.entries().len(), 2, "it may be about to be saved");
+    drop(guest);
+    ada.looks_after_guests(&mut hub);
+    assert_eq!(hub.entries().len(), 1);
+    assert!(ada.has("b.txt"));
+}
+
+#[test]
+fn one_that_others_renamed_while_a_guest_had_it_open_is_moved_when_that_has_gone() {
+    let mut hub = Hub::new();
+    let mut ada = Here::with(&[("a.txt", b"1\n")]);
+    ada.sync(&mut hub);
+    let guest = ada.guest_that_opens(&hub, "a.txt");
+    hub.rename("a.txt", "b.txt");
+    ada.sync(&mut hub);
+    assert_eq!(ada.read("a.txt"), "1\n");
+    drop(guest);
+    ada.looks_after_guests(&mut hub);
+    assert_eq!(ada.read("b.txt"), "1\n");
+    assert!(!ada.has("a.txt"));
+}
+
+#[test]
+fn one_that_others_deleted_while_a_guest_had_it_open_goes_when_that_has_gone() {
+    let mut hub = Hub::new();
+    let mut ada = Here::with(&[("a.txt", b"1\n")]);
+    ada.sync(&mut hub);
+    let guest = ada.guest_that_opens(&hub, "a.txt");
+    hub.remove("a.txt");
+    ada.sync(&mut hub);
+    assert_eq!(ada.read("a.txt"), "1\n");
+    drop(guest);
+    ada.looks_after_guests(&mut hub);
+    assert!(!ada.has("a.txt"));
+}
