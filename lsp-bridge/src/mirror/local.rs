@@ -160,6 +160,7 @@ impl Mirror {
         if changes.everything || rules_changed {
             self.ignores.forget();
             self.left_alone.clear();
+            self.watch_anew(&[""]);
             let mut paths = self.walk_and_watch("");
             paths.extend(self.at.keys().cloned());
             paths.sort();
@@ -167,6 +168,9 @@ impl Mirror {
             return paths;
         }
         let mut paths = Vec::new();
+        // All of them first: one that moved is there twice, under its names.
+        let changed: Vec<&str> = changes.paths.iter().map(String::as_str).collect();
+        self.watch_anew(&changed);
         for changed in &changes.paths {
             let Ok(path) = changed.parse::<ProjectPath>() else {
                 continue;
@@ -188,6 +192,15 @@ impl Mirror {
         paths
     }
 
+    /// What is found of these is watched as it is now.
+    fn watch_anew(&mut self, directories: &[&str]) {
+        if let Some(watcher) = &mut self.watcher {
+            for directory in directories {
+                watcher.forget(directory);
+            }
+        }
+    }
+
     fn is_ignored_directory(&mut self, path: &ProjectPath) -> bool {
         self.ignores.is_ignored(&self.tree, path)
             || self.ignores.matches(&self.tree, path.as_str(), true)
@@ -197,10 +210,8 @@ impl Mirror {
         let mut listing = walk(&self.tree, &mut self.ignores, start);
         if let Some(watcher) = &mut self.watcher {
             watcher.watch(&listing.directories);
-            // What was made in a new directory before it was watched would go unseen.
-            if !start.is_empty() {
-                listing = walk(&self.tree, &mut self.ignores, start);
-            }
+            // What was made in a directory before it was watched would go unseen.
+            listing = walk(&self.tree, &mut self.ignores, start);
         }
         self.left_alone.extend(listing.left_alone);
         if let Err(error) = self.take_away(&listing.temporaries) {

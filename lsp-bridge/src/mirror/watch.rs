@@ -57,6 +57,8 @@ impl Changes {
 pub(crate) struct Watcher {
     inner: RecommendedWatcher,
     root: PathBuf,
+    /// The directories that are watched by name: none where a whole tree is watched.
+    watched: BTreeSet<String>,
 }
 
 /// Changes as they come in.
@@ -94,7 +96,11 @@ pub(crate) fn start(root: &Path) -> notify::Result<(Watcher, DiskChanges)> {
             }
         }
     })?;
-    let watcher = Watcher { inner, root };
+    let watcher = Watcher {
+        inner,
+        root,
+        watched: BTreeSet::new(),
+    };
     let changes = DiskChanges {
         paths,
         overflowed,
@@ -118,7 +124,7 @@ fn relative(root: &Path, path: &Path) -> Option<String> {
 impl Watcher {
     /// Watches these directories ("" for the root) from now on. Only those that the ignore rules
     /// leave are given, so that a build directory costs nothing. To watch one again is harmless,
-    /// and needed where it was removed and made anew.
+    /// and needed where it was removed and made anew: [`Watcher::forget`] it first.
     pub(crate) fn watch(&mut self, directories: &[String]) {
         for directory in directories {
             // Other systems than Linux watch a whole tree at the price of one directory.
@@ -131,7 +137,35 @@ impl Watcher {
             };
             if let Err(error) = notify::Watcher::watch(&mut self.inner, &path, mode) {
                 tracing::warn!(directory, %error, "changes in this directory will go unseen");
+            } else if cfg!(target_os = "linux") {
+                self.watched.insert(directory.clone());
             }
+        }
+    }
+
+    /// Watches this directory and those beneath it no more ("" for all of them). Something has
+    /// happened to them, and they may be others by now, or stand elsewhere.
+    ///
+    /// The system watches directories, whatever they are called, and the watcher goes by names. One
+    /// that moved is known to it under both of its names, and would be given up under the new one
+    /// when something that has the old one goes.
+    pub(crate) fn forget(&mut self, directory: &str) {
+        let beneath = match directory {
+            "" => String::new(),
+            directory => format!("{directory}/"),
+        };
+        let others = self.watched.range(beneath.clone()..);
+        let mut gone: Vec<String> = others
+            .take_while(|one| one.starts_with(&beneath))
+            .cloned()
+            .collect();
+        gone.extend(self.watched.get(directory).cloned());
+        for one in gone {
+            // It has given up by itself most of those that are not there any more.
+            if let Err(error) = notify::Watcher::unwatch(&mut self.inner, &self.root.join(&one)) {
+                tracing::trace!(directory = one, %error);
+            }
+            self.watched.remove(&one);
         }
     }
 }
