@@ -106,6 +106,11 @@ fn lines(survey: &Survey, role: Option<Role>) -> Vec<String> {
         .map(|(here, there)| format!("{here}: {there} in the project"))
         .collect();
     list(renamed, &names);
+    let deleted = match survey.bridge_runs {
+        true => "Deleted by others while open here",
+        false => "Deleted by others, and still here",
+    };
+    list(deleted, &survey.deleted);
     let left_alone = survey.left_alone.iter();
     let left_alone: Vec<_> = left_alone
         .map(|(path, reason): &(String, LeftAlone)| format!("{path}: {reason}"))
@@ -127,6 +132,7 @@ mod tests {
             unsaved: vec!["b".to_owned()],
             changed: vec!["a".to_owned()],
             renamed: vec![("c".to_owned(), "d".to_owned())],
+            deleted: vec!["e".to_owned()],
             followed: 1,
             bridge_runs,
             ..Survey::default()
@@ -145,7 +151,11 @@ mod tests {
             "Renamed by others while open here: 1 file",
             "  c: d in the project",
         ];
-        let runs = |unsaved, changed| [unsaved, "  b", changed, "  a", renamed[0], renamed[1]];
+        let deleted = ["Deleted by others while open here: 1 file", "  e"];
+        let runs = |unsaved, changed| {
+            let changes = [unsaved, "  b", changed, "  a"];
+            [changes.as_slice(), &renamed, &deleted].concat()
+        };
         assert_eq!(
             lists(true, Some(Role::Editor)),
             runs(
@@ -163,6 +173,7 @@ mod tests {
         let ended = lists(false, Some(Role::Editor));
         assert_eq!(ended[2], "Changed here since the bridge last ran: 1 file");
         assert_eq!(ended[4], "Renamed by others, and not yet here: 1 file");
+        assert_eq!(ended[6], "Deleted by others, and still here: 1 file");
     }
 
     #[test]
@@ -172,7 +183,7 @@ mod tests {
             let alone = "Changed here alone, since your link is view-only: 2 files";
             assert_eq!(lists[..3], [alone, "  a", "  b"]);
             assert!(lists[3].starts_with("Renamed by others"), "{lists:?}");
-            assert_eq!(lists.len(), 5);
+            assert_eq!(lists.len(), 7);
         }
     }
 }

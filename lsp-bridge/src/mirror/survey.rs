@@ -35,6 +35,9 @@ pub struct Survey {
     /// Files that stand here under an older name than the project's, as `(here, there)`: one that
     /// an editor has open keeps its name until it is closed.
     pub renamed: Vec<(String, String)>,
+    /// Files that others have deleted, and that are still here: one that an editor has open stays
+    /// until it is closed, or is in the project again once it is saved.
+    pub deleted: Vec<String>,
     /// What is not shared or not written, with the reason.
     pub left_alone: Vec<(String, LeftAlone)>,
     /// Whether a bridge is at work in the directory.
@@ -119,7 +122,11 @@ pub fn survey_for(root: &Path, cap: u64) -> Result<Survey, MirrorError> {
             file: record.and_then(|record| record.base).map(|base| base.file),
         });
     }
-    let names = survey.look_at_listed(&tree, &mut ignores, &listed, cap);
+    let mut names = survey.look_at_listed(&tree, &mut ignores, &listed, cap);
+    for path in deleted(&tree, &store, &entries)? {
+        survey.deleted.push(path.to_string());
+        names.entry(path.folded()).or_insert(path);
+    }
     survey.look_at_rest(&tree, &mut ignores, names, cap);
     survey.left_alone.sort_by(|a, b| a.0.cmp(&b.0));
     survey.left_alone.dedup();
@@ -233,6 +240,24 @@ impl Survey {
             }
         }
     }
+}
+
+/// The files here of which it is known that the project listed them once, in the order of their paths.
+fn deleted(
+    tree: &Tree,
+    store: &StateStore,
+    entries: &BTreeMap<DocumentId, FileEntry>,
+) -> Result<BTreeSet<ProjectPath>, MirrorError> {
+    let mut found = BTreeSet::new();
+    let documents = doing("reading .tutti/state", store.documents())?;
+    for document in documents.iter().filter(|one| !entries.contains_key(one)) {
+        let record = doing("reading a stored replica", store.load(document))?;
+        let file = record.and_then(|record| record.base).map(|base| base.file);
+        let listed = file.filter(|file| file.listed && !document.is_index());
+        found.extend(listed.map(|file| file.path));
+    }
+    found.retain(|path| matches!(tree.read(path), Found::File(_)));
+    Ok(found)
 }
 
 /// Whether a file is there, and why it cannot be shared.

@@ -3,7 +3,8 @@
 use std::fs;
 
 use super::{Here, Hub};
-use crate::mirror::Mirror;
+use crate::mirror::{Mirror, survey};
+use tutti_protocol::ids::DocumentId;
 
 impl Here {
     /// A second bridge in the same directory, whose editor opens a file.
@@ -96,4 +97,30 @@ fn one_that_others_deleted_while_a_guest_had_it_open_goes_when_that_has_gone() {
     drop(guest);
     ada.looks_after_guests(&mut hub);
     assert!(!ada.has("a.txt"));
+}
+
+#[test]
+fn one_that_others_deleted_while_it_is_open_is_not_called_changed() {
+    let mut hub = Hub::new();
+    let mut ada = Here::with(&[("a.txt", b"1\n"), ("b.txt", b"b\n")]);
+    ada.sync(&mut hub);
+    let a = hub.id("a.txt");
+    ada.mirror.opened(&a, None).unwrap();
+    hub.remove("a.txt");
+    ada.sync(&mut hub);
+    let state = hub.index.state();
+    let index = DocumentId::index();
+    ada.mirror.persist(&index, &state, false).unwrap();
+    let seen = |ada: &Here| survey(ada.directory.path()).unwrap();
+    let told = seen(&ada);
+    assert_eq!(told.deleted, ["a.txt"]);
+    assert_eq!((told.followed, told.differing()), (1, 0), "{told:?}");
+    let effects = ada.mirror.closed(&a).unwrap();
+    ada.carry_out(effects, &mut hub);
+    let told = seen(&ada);
+    assert!(told.deleted.is_empty(), "{told:?}");
+    assert_eq!((told.followed, told.differing()), (1, 0), "{told:?}");
+    // A new file of that name is one that was made here.
+    ada.write("a.txt", "new\n");
+    assert_eq!(seen(&ada).changed, ["a.txt"]);
 }
