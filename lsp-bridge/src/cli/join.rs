@@ -290,7 +290,7 @@ async fn download(
     let entries = index.entries();
     let mirror = open_mirror(project, &me)?;
     let mut workspace = Workspace::new(mirror, index, transfer, project, token);
-    workspace.mirror.set_read_only(role == Role::Viewer);
+    workspace.mirror.set_read_only(role == Role::Viewer)?;
     let written = write(&mut workspace, entries, condition).await;
     written.context("the project is not complete here; the same command goes on with it")?;
     workspace.tell_left_alone();

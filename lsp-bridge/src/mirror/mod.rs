@@ -204,6 +204,7 @@ impl Mirror {
         };
         let mut mirror = Self {
             ignores: Ignores::new(root),
+            read_only: private.is_view_only(),
             tree,
             private,
             guests,
@@ -215,7 +216,6 @@ impl Mirror {
             role,
             watcher: None,
             me: me.to_owned(),
-            read_only: false,
             known: HashMap::new(),
             at: HashMap::new(),
             entries: None,
@@ -279,8 +279,15 @@ impl Mirror {
 
     /// In a project that this person may only read, changes on disk go nowhere: the text is kept
     /// in `.tutti/recovered`, and the file follows the project again.
-    pub fn set_read_only(&mut self, read_only: bool) {
+    /// The next mirror of this directory starts with that.
+    pub fn set_read_only(&mut self, read_only: bool) -> Result<(), MirrorError> {
         self.read_only = read_only;
+        doing("writing to .tutti", self.private.mark_view_only(read_only))
+    }
+
+    /// What [`Mirror::set_read_only`] was told last, by this bridge or an earlier one.
+    pub fn is_read_only(&self) -> bool {
+        self.read_only
     }
 
     /// The document's file, as shown everywhere; `None` for one that is not listed or refused.

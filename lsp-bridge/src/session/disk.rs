@@ -66,6 +66,7 @@ pub(super) enum News {
     /// The mirror is open.
     Ready {
         owner: bool,
+        read_only: bool,
         index: Option<Stored>,
         changes: Option<DiskChanges>,
         journals: Arc<Journals>,
@@ -170,6 +171,7 @@ fn ready(mirror: &mut Mirror) -> Result<News, MirrorError> {
     let index = mirror.stored(&DocumentId::index())?;
     Ok(News::Ready {
         owner: mirror.is_owner(),
+        read_only: mirror.is_read_only(),
         index,
         changes: watch(mirror)?,
         journals: mirror.keep_journals()?,
@@ -236,7 +238,7 @@ fn perform(mirror: &mut Mirror, task: Task) -> Result<Option<News>, MirrorError>
             return Ok(None);
         }
         Task::ReadOnly(read_only) => {
-            mirror.set_read_only(read_only);
+            mirror.set_read_only(read_only)?;
             return Ok(None);
         }
         Task::Recover { document, text } => {

@@ -17,11 +17,15 @@ impl Project {
         match news {
             News::Ready {
                 owner,
+                read_only,
                 index,
                 changes,
                 journals,
                 shown_at,
             } => {
+                if read_only {
+                    self.role = Role::Viewer;
+                }
                 self.keep_journals(journals, shown_at);
                 self.mirror_ready(owner, index, changes);
             }

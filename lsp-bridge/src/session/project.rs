@@ -98,7 +98,8 @@ pub(super) struct Project {
     /// What the editor told before that.
     pub(super) early: Vec<Told>,
     pub(super) connection: Connection,
-    /// What the token allows; an editor's until the server says otherwise.
+    /// What the token allows; what it did last time until the server says otherwise, and an editor's
+    /// at first.
     pub(super) role: Role,
     pub(super) index: Index,
     pub(super) index_saved: Saved,
@@ -155,7 +156,7 @@ const LINK_END: Duration = Duration::from_secs(3);
 
 /// How often the bridges of one directory look after each other: a guest whether the owner has
 /// gone, the owner whether a guest has closed a file.
-pub(super) const NEIGHBOURS_MS: u64 = 2_000;
+pub(super) const NEIGHBOURS_MS: u64 = 500;
 
 impl Project {
     /// Starts to take part.

@@ -312,7 +312,7 @@ fn an_announcement_that_was_lost_is_made_again() {
 #[test]
 fn a_viewer_only_receives() {
     let (mut ada, mut bob, mut hub) = two(&[("a.png", &data(1)), ("b.png", &data(2))]);
-    bob.mirror.set_read_only(true);
+    bob.mirror.set_read_only(true).unwrap();
     bob.write_old("a.png", &data(3));
     bob.write_old("own.png", &data(4));
     ada.write_old("b.png", &data(5));

@@ -376,7 +376,7 @@ fn who_may_only_read_changes_nothing_there_and_loses_nothing_here() {
     hub.put("d1", "a.txt", "1\n");
     hub.put("d2", "b.txt", "1\n");
     let mut ada = Here::new();
-    ada.mirror.set_read_only(true);
+    ada.mirror.set_read_only(true).unwrap();
     ada.sync(&mut hub);
     ada.write("a.txt", "1\nmine\n");
     ada.write("new.txt", "mine\n");

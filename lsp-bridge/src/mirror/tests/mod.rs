@@ -8,6 +8,7 @@ mod many;
 mod renamed;
 mod sync;
 mod together;
+mod view_only;
 mod watched;
 
 use std::collections::{BTreeMap, BTreeSet};

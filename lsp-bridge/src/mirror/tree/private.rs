@@ -14,6 +14,8 @@ use super::{LeftAlone, Tree};
 
 /// Where texts go that have no place in the project any more.
 const RECOVERED: &str = "recovered";
+/// Is there in a project that one may only read.
+const VIEW_ONLY: &str = "view-only";
 
 /// A handle to `.tutti`.
 #[derive(Debug)]
@@ -40,6 +42,22 @@ impl Private {
     pub(crate) fn subdirectory(&self, name: &str) -> io::Result<Dir> {
         make_dir(&self.dir, name)?;
         self.dir.open_dir_nofollow(name)
+    }
+
+    /// Whether the project was last known as one that may only be read.
+    pub(crate) fn is_view_only(&self) -> bool {
+        self.dir.symlink_metadata(VIEW_ONLY).is_ok()
+    }
+
+    /// Remembers it for the next bridge, which knows it before it has a connection.
+    pub(crate) fn mark_view_only(&self, on: bool) -> io::Result<()> {
+        if on {
+            return write_atomically(&self.dir, VIEW_ONLY, b"", false);
+        }
+        match self.dir.remove_file(VIEW_ONLY) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
     }
 
     /// How many texts [`Private::recover`] has kept.
