@@ -28,8 +28,14 @@ impl Mirror {
     /// The state whose text was last written to the document's file or read from it: what an editor
     /// that opens the file has read, unless another program has changed it since.
     pub fn base(&self, document: &DocumentId) -> Result<Option<Vec<u8>>, MirrorError> {
-        let record = self.load(document)?;
-        Ok(record.and_then(|record| record.base).map(|base| base.state))
+        let known = self.load(document)?.and_then(|record| record.base);
+        if let Some(known) = &known
+            && let Found::File(file) = self.tree.read(&known.file.path)
+            && let Some(saved) = self.saved_by_guest(document, known, hash(&file.bytes))?
+        {
+            return Ok(Some(saved.state));
+        }
+        Ok(known.map(|base| base.state))
     }
 
     /// Keeps a text of an open document in `.tutti/recovered`, and says where.
@@ -78,7 +84,7 @@ impl Mirror {
             return Ok(Vec::new());
         }
         self.mark_open(document, false)?;
-        self.let_go(&[document.clone()])
+        self.let_go(std::slice::from_ref(document))
     }
 
     /// No editor shows these any more: what was left undone because one did, or may have, is made up
@@ -141,7 +147,7 @@ impl Mirror {
         } = saved;
         self.left_behind.file_is_known(document);
         let record = self.grown(document, &state, unsaved)?;
-        if !self.is_owner() || self.path_of(document).is_none() {
+        if self.path_of(document).is_none() {
             return self.save(document, &record, record.unsaved);
         }
         let entry = self.entries.as_ref().and_then(|e| e.get(document));

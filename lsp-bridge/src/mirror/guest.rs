@@ -12,7 +12,8 @@ use tutti_protocol::ids::DocumentId;
 
 use super::claim::Claim;
 use super::effect::Effect;
-use super::state::{Record, StateStore};
+use super::state::{Base, Hash, Record, StateStore, hash};
+use super::tree::Found;
 use super::{Mirror, MirrorError, doing};
 
 /// The directory of the guests, in `.tutti`.
@@ -91,6 +92,47 @@ impl Mirror {
         Ok(false)
     }
 
+    /// What the editor of a guest, of one that has ended as well, showed when it wrote into a file what
+    /// stands there.
+    pub(super) fn saved_by_guest(
+        &self,
+        document: &DocumentId,
+        known: &Base,
+        on_disk: Hash,
+    ) -> Result<Option<Base>, MirrorError> {
+        for entry in doing("reading .tutti/guests", self.guests.entries())? {
+            let name = doing("reading .tutti/guests", entry)?.file_name();
+            let Ok(dir) = self.guests.open_dir_nofollow(&name) else {
+                continue;
+            };
+            let loaded = StateStore::beneath(dir).load(document);
+            let base = doing("reading a guest's store", loaded)?.and_then(|record| record.base);
+            if let Some(saved) = base
+                && self.is_later(document, known, &saved, on_disk)?
+            {
+                return Ok(Some(saved));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether the file holds what a guest's editor has saved, rather than what the owner knows of it.
+    /// If that is the later text, another program may have put the earlier one there again.
+    fn is_later(
+        &self,
+        document: &DocumentId,
+        known: &Base,
+        saved: &Base,
+        on_disk: Hash,
+    ) -> Result<bool, MirrorError> {
+        let (known_file, file) = (&known.file, &saved.file);
+        if known_file.hash == on_disk || file.hash != on_disk || file.path != known_file.path {
+            return Ok(false);
+        }
+        let whole = self.whole(document, &known.state, &saved.state)?;
+        Ok(whole.lacked.is_some())
+    }
+
     /// The owner looks again at what it passed over because a guest's editor had it open, or an
     /// earlier bridge's might come back to it: call it now and then.
     pub fn look_after_guests(&mut self) -> Result<Vec<Effect>, MirrorError> {
@@ -109,27 +151,42 @@ impl Mirror {
     fn take_in(&mut self, guest: &StateStore) -> Result<(), MirrorError> {
         for document in doing("reading a guest's store", guest.documents())? {
             let loaded = doing("reading a guest's store", guest.load(&document))?;
-            let Some(theirs) = loaded.filter(|record| record.unsaved) else {
+            let Some(theirs) = loaded else {
                 continue;
             };
-            let record = match self.load(&document)? {
+            let ours = self.load(&document)?;
+            let saved = self.saved_last(&document, ours.as_ref(), &theirs)?;
+            if !theirs.unsaved && saved.is_none() {
+                continue;
+            }
+            let record = match ours {
                 None => theirs,
-                Some(ours) => {
-                    let mut merged = self.replica(&document, &ours.state)?;
-                    let applied = merged.apply(&theirs.state);
-                    applied.map_err(|source| MirrorError::BadState {
-                        document: document.clone(),
-                        source,
-                    })?;
-                    Record {
-                        state: merged.state(),
-                        unsaved: true,
-                        ..ours
-                    }
-                }
+                Some(ours) => Record {
+                    state: self.whole(&document, &ours.state, &theirs.state)?.state,
+                    unsaved: ours.unsaved || theirs.unsaved,
+                    base: saved.or(ours.base),
+                },
             };
-            self.save(&document, &record, true)?;
+            self.save(&document, &record, record.unsaved)?;
         }
         Ok(())
+    }
+
+    /// What a guest's editor has written that the file holds, if the owner has not seen it since.
+    fn saved_last(
+        &self,
+        document: &DocumentId,
+        ours: Option<&Record>,
+        theirs: &Record,
+    ) -> Result<Option<Base>, MirrorError> {
+        let known = ours.and_then(|record| record.base.as_ref());
+        let (Some(known), Some(saved)) = (known, &theirs.base) else {
+            return Ok(None);
+        };
+        let Found::File(file) = self.tree.read(&known.file.path) else {
+            return Ok(None);
+        };
+        let is_later = self.is_later(document, known, saved, hash(&file.bytes))?;
+        Ok(is_later.then(|| saved.clone()))
     }
 }

@@ -208,10 +208,14 @@ impl Mirror {
         settled: &mut Settled,
     ) -> Result<Outcome, MirrorError> {
         self.take_executable(subject, &file, &base, settled);
+        let base = self.take_saved(subject, &file, base, settled)?;
         if hash(&file.bytes) == base.file.hash {
             return self.put(subject, Some(base), Expected::Bytes(&file.bytes), settled);
         }
         let Some(local) = parse(file.bytes.clone(), Some(base.file.eol)) else {
+            if self.read_only {
+                return self.follow_again(subject, &file, base, settled);
+            }
             if self.turns_into_blob(subject.document, &subject.path, &mut settled.effects) {
                 self.remember(subject, Some(base))?;
                 return Ok(Outcome::Done);
@@ -227,12 +231,49 @@ impl Mirror {
             return self.put(subject, Some(base), Expected::Bytes(&file.bytes), settled);
         }
         if self.read_only {
-            let reason = "you may only read this project";
-            self.recover(&subject.path, &file.bytes, reason, settled)?;
-            return self.put(subject, Some(base), Expected::Bytes(&file.bytes), settled);
+            return self.follow_again(subject, &file, base, settled);
         }
         let base = self.take_text(subject, &local, file.written, base, settled)?;
         self.put(subject, Some(base), Expected::Bytes(&file.bytes), settled)
+    }
+
+    /// In a project that one may only read, what was written into a file is kept, and the file is as
+    /// the project has it.
+    fn follow_again(
+        &mut self,
+        subject: &mut Subject<'_>,
+        file: &RawFile,
+        base: Base,
+        settled: &mut Settled,
+    ) -> Result<Outcome, MirrorError> {
+        let reason = "you may only read this project";
+        self.recover(&subject.path, &file.bytes, reason, settled)?;
+        self.put(subject, Some(base), Expected::Bytes(&file.bytes), settled)
+    }
+
+    /// Where a guest's editor has written what the file holds, it is known what it was made of.
+    fn take_saved(
+        &mut self,
+        subject: &mut Subject<'_>,
+        file: &RawFile,
+        base: Base,
+        settled: &mut Settled,
+    ) -> Result<Base, MirrorError> {
+        let on_disk = hash(&file.bytes);
+        let Some(saved) = self.saved_by_guest(subject.document, &base, on_disk)? else {
+            return Ok(base);
+        };
+        let whole = self.whole(subject.document, &subject.main.state(), &saved.state)?;
+        if let Some(lacked) = whole.lacked {
+            subject.main = self.replica(subject.document, &whole.state)?;
+            subject.unsaved = true;
+            settled.update = Some(match settled.update.take() {
+                None => lacked,
+                Some(earlier) => merge::both(&earlier, &lacked),
+            });
+        }
+        self.remember(subject, Some(saved.clone()))?;
+        Ok(saved)
     }
 
     /// Takes a change of the executable bit, made on disk, into the index.

@@ -15,6 +15,7 @@ const QUIET: Duration = Duration::from_millis(300);
 const QUIET_KIND: Duration = Duration::from_secs(2);
 
 /// What stands at a path.
+#[derive(Debug)]
 pub(in crate::mirror) enum Disk {
     Missing,
     File(Seen),
@@ -25,6 +26,7 @@ pub(in crate::mirror) enum Disk {
 }
 
 /// A file that was read, or that is known by its looks.
+#[derive(Debug)]
 pub(in crate::mirror) struct Seen {
     pub(in crate::mirror) hash: BlobHash,
     pub(in crate::mirror) looked: Looked,

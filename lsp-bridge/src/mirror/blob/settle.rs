@@ -80,6 +80,7 @@ impl Mirror {
         if !matches!(disk, Disk::Missing) {
             self.blobs.missing.remove(document);
         }
+        tracing::debug!(%document, path = %subject.path, ?disk, ?record, %listed, "settling");
         match (disk, record) {
             (Disk::Blocked(reason), _) => {
                 self.leave_file(&subject, reason, effects);

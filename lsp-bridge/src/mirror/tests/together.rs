@@ -1,6 +1,9 @@
 //! Several bridges in one directory.
 
+use std::time::SystemTime;
+
 use super::*;
+use crate::mirror::EditorSaved;
 
 #[test]
 fn a_guest_writes_no_files_and_loses_nothing() {
@@ -91,4 +94,67 @@ fn a_guest_takes_over_when_the_owner_has_gone() {
     assert_eq!(ada.mirror.unsaved(), [id]);
     ada.sync(&mut hub);
     assert_eq!(ada.read("a.txt"), "1\noffline\n");
+}
+
+/// What a guest's editor has written into a file, with the replica that it came from.
+fn saves(guest: &mut Mirror, hub: &mut Hub, path: &str, text: &str) -> (DocumentId, Vec<u8>) {
+    let id = hub.id(path);
+    guest.index_changed(hub.entries(), true).unwrap();
+    let mut shown = hub.document(&id).fork(78);
+    shown.edit(text);
+    let state = shown.state();
+    let saved = EditorSaved {
+        path: path.parse().unwrap(),
+        shown: state.clone(),
+        state: state.clone(),
+        unsaved: true,
+    };
+    guest.editor_saved(&id, saved).unwrap();
+    (id, state)
+}
+
+#[test]
+fn what_a_guest_has_saved_is_taken_once_whoever_hears_of_it_first() {
+    let mut hub = Hub::new();
+    let mut ada = Here::with(&[("a.txt", b"1\n")]);
+    ada.sync(&mut hub);
+    let mut guest = Mirror::open(ada.directory.path(), "Ada").unwrap();
+    let (id, state) = saves(&mut guest, &mut hub, "a.txt", "1\n2\n");
+    ada.write("a.txt", "1\n2\n");
+    // A third window opens the file: what it reads is what the second has saved.
+    let third = Mirror::open(ada.directory.path(), "Ada").unwrap();
+    let base = third.base(&id).unwrap().unwrap();
+    assert_eq!(third.text_of(&id, &base).unwrap(), "1\n2\n");
+    // The owner hears of the file before the server has what was typed.
+    ada.sync(&mut hub);
+    hub.document(&id).apply(&state).unwrap();
+    ada.sync(&mut hub);
+    assert_eq!(hub.text("a.txt"), "1\n2\n");
+    assert_eq!(ada.read("a.txt"), "1\n2\n");
+    // What was saved long ago and is put there again by another program is a change.
+    hub.edit("a.txt", "1\n2\n3\n");
+    ada.sync(&mut hub);
+    assert_eq!(ada.read("a.txt"), "1\n2\n3\n");
+    ada.write("a.txt", "1\n2\n");
+    // So late that it had seen what it takes away.
+    let file = fs::File::open(ada.path("a.txt")).unwrap();
+    let late = SystemTime::now() + Duration::from_secs(9);
+    file.set_modified(late).unwrap();
+    ada.sync(&mut hub);
+    assert_eq!(hub.text("a.txt"), "1\n2\n");
+}
+
+#[test]
+fn what_a_guest_had_saved_when_it_was_killed_is_taken_once() {
+    let mut hub = Hub::new();
+    let mut ada = Here::with(&[("a.txt", b"1\n")]);
+    ada.sync(&mut hub);
+    let mut guest = Mirror::open(ada.directory.path(), "Ada").unwrap();
+    let (id, state) = saves(&mut guest, &mut hub, "a.txt", "1\n2\n");
+    drop(guest);
+    let mut ada = ada.restart(|root| fs::write(root.join("a.txt"), "1\n2\n").unwrap());
+    hub.document(&id).apply(&state).unwrap();
+    ada.sync(&mut hub);
+    assert_eq!(hub.text("a.txt"), "1\n2\n");
+    assert_eq!(ada.read("a.txt"), "1\n2\n");
 }

@@ -36,3 +36,17 @@ fn the_next_start_knows_it_before_there_is_a_connection() {
     ada.sync(&mut hub);
     assert_eq!(hub.text("new.txt"), "mine\n");
 }
+
+#[test]
+fn a_text_that_a_viewer_overwrites_with_data_is_a_text_again() {
+    let mut hub = Hub::new();
+    hub.put("d1", "a.txt", "1\n");
+    let mut ada = Here::new();
+    ada.mirror.set_read_only(true).unwrap();
+    ada.sync(&mut hub);
+    ada.write("a.txt", b"\xff\xd8\0mine");
+    ada.sync(&mut hub);
+    assert_eq!(ada.read("a.txt"), "1\n");
+    let kept = fs::read(ada.path(".tutti/recovered/a.txt")).unwrap();
+    assert_eq!(kept, b"\xff\xd8\0mine");
+}
