@@ -255,7 +255,7 @@ fn play(seed: u64) -> Result<()> {
         match rng.u8(0..16) {
             0 if !is_lost => stage.loses(window)?,
             0..=2 if is_lost => stage.comes_back(window)?,
-            3..=4 if file.is_some() => stage.windows[window].editor.save()?,
+            3..=4 if !is_lost && file.is_some() => stage.windows[window].editor.save()?,
             5..=6 if !is_lost && file.is_some() => stage.saves_and_closes(window)?,
             7 => drop(stage.appends(&bobs, any, "Bob")?),
             8 if !is_open => drop(stage.appends(&dir, any, "a program")?),

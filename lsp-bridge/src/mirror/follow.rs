@@ -50,6 +50,7 @@ impl Mirror {
         if self.is_current {
             self.remove_unlisted(effects)?;
             self.make_moves(effects)?;
+            self.settle_passed_over(effects)?;
         }
         self.sync_changed(effects)
     }

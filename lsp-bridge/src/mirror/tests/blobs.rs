@@ -408,3 +408,26 @@ fn files_that_swap_their_names_keep_their_contents() {
     assert_eq!(bob.bytes("b"), b"text\n");
     assert_eq!(bob.bytes("c"), data(1));
 }
+
+#[test]
+fn a_change_that_was_made_without_a_bridge_is_found_though_the_stored_index_is_older() {
+    let mut hub = Hub::new();
+    let mut ada = Here::new();
+    ada.sync(&mut hub);
+    let older = hub.entries();
+    ada.write_old("a.bin", &data(1));
+    ada.write_old("b.bin", &data(2));
+    ada.sync(&mut hub);
+    let mut ada = ada.restart(|root| {
+        fs::write(root.join("a.bin"), data(3)).unwrap();
+        fs::remove_file(root.join("b.bin")).unwrap();
+    });
+    ada.write_old("a.bin", &data(3));
+    let mut effects = ada.mirror.index_changed(older, false).unwrap();
+    let everything = Changes::everything();
+    effects.extend(ada.mirror.files_changed(&everything).unwrap());
+    effects.extend(ada.mirror.index_changed(hub.entries(), true).unwrap());
+    ada.carry_out(effects, &mut hub);
+    assert_eq!(hub.blob("a.bin").sha256, Some(hash_of(&data(3))));
+    assert!(ada.busy.contains("b.bin"), "it is looked at once more");
+}
