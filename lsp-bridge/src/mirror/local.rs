@@ -430,7 +430,14 @@ impl Mirror {
             listed: false,
         };
         // Deleted and made again, as many programs save: the same document, with its history.
-        let (document, mut record) = match self.deleted.remove(&file.path) {
+        let deleted = self.deleted.remove(&file.path);
+        // Unless someone has brought it back, and it stands elsewhere by now.
+        let deleted = deleted.filter(|(document, _)| {
+            let entries = self.entries.as_ref();
+            let is_listed = entries.is_some_and(|all| all.contains_key(document));
+            !is_listed && !self.known.contains_key(document)
+        });
+        let (document, mut record) = match deleted {
             Some(known) => known,
             None => (new_document_id(), new_record(&text, &file)),
         };

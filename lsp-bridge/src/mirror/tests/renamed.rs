@@ -142,3 +142,29 @@ fn a_new_file_that_no_index_lists_yet_is_made_the_same_document() {
     assert_eq!(hub.entries().into_keys().collect::<Vec<_>>(), [made]);
     assert_eq!(hub.text("a.txt"), "1\n");
 }
+
+#[test]
+fn a_file_that_was_brought_back_and_moved_is_not_the_new_one_at_its_first_place() {
+    let mut hub = Hub::new();
+    let mut ada = Here::with(&[("d/a.txt", b"1\n")]);
+    ada.sync(&mut hub);
+    let id = hub.id("d/a.txt");
+    let entry = hub.entries()[&id].clone();
+    fs::remove_file(ada.path("d/a.txt")).unwrap();
+    ada.sync(&mut hub);
+    assert!(hub.entries().is_empty());
+    hub.change_index(|txn, files| index::insert(txn, files, &id, &entry));
+    ada.sync(&mut hub);
+    fs::rename(ada.path("d"), ada.path("e")).unwrap();
+    ada.sync(&mut hub);
+    assert_eq!(hub.id("e/a.txt"), id);
+    // As a checkout of what was committed does it.
+    ada.write("d/a.txt", "1\n");
+    ada.sync(&mut hub);
+    assert_eq!(hub.id("e/a.txt"), id);
+    assert_eq!(hub.text("d/a.txt"), "1\n");
+    hub.edit("e/a.txt", "1\n2\n");
+    ada.sync(&mut hub);
+    assert_eq!(ada.read("e/a.txt"), "1\n2\n");
+    assert_eq!(ada.read("d/a.txt"), "1\n");
+}
