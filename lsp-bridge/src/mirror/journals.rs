@@ -16,12 +16,14 @@ use std::time::{Duration, Instant, SystemTime};
 
 use cap_fs_ext::{DirExt, FollowSymlinks, OpenOptionsFollowExt};
 use cap_std::fs::{Dir, OpenOptions};
+use ropey::Rope;
 use tutti_engine::Left;
 use tutti_protocol::ids::DocumentId;
 use tutti_protocol::path::ProjectPath;
 
 use super::claim::Claim;
 use super::merge::new_client_id;
+use super::nearest::nearest;
 use super::state::{document_of, hash, stem};
 use super::tree::{Private, read_small, write_atomically};
 
@@ -186,13 +188,25 @@ impl LeftBehind {
         self.unseen.remove(document);
     }
 
-    /// An editor has come back to what one of them ends with, or to something newer: none is needed
-    /// any more.
-    pub(super) fn forget(&mut self, document: &DocumentId) {
-        for dir in self.dirs.remove(document).into_iter().flatten() {
-            if let Err(error) = dir.remove_file(journal_name(document)) {
-                tracing::debug!(%document, %error, "a journal stays behind");
-            }
+    /// An editor has come back with this text to what the nearest of them ends with.
+    pub(super) fn came_back(&mut self, document: &DocumentId, text: &Rope) {
+        let Some(dirs) = self.dirs.get_mut(document) else {
+            return;
+        };
+        let costs = dirs.iter().enumerate().filter_map(|(at, dir)| {
+            let left = read(dir, document)?;
+            let near = nearest(None, std::slice::from_ref(&left), |_| text.clone())?;
+            Some((near.cost, at))
+        });
+        let Some((_, at)) = costs.min() else {
+            return;
+        };
+        let dir = dirs.swap_remove(at);
+        if dirs.is_empty() {
+            self.dirs.remove(document);
+        }
+        if let Err(error) = dir.remove_file(journal_name(document)) {
+            tracing::debug!(%document, %error, "a journal stays behind");
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use ropey::Rope;
 use tutti_engine::{Left, Replica};
 use tutti_protocol::ids::DocumentId;
 
@@ -60,9 +61,10 @@ impl Mirror {
             .collect()
     }
 
-    /// An editor has come back to what a journal ends with: the others are older.
-    pub fn came_back(&mut self, document: &DocumentId) {
-        self.left_behind.forget(document);
+    /// An editor has come back with this text to what a journal ends with. Other windows may come back
+    /// to what the others end with.
+    pub fn came_back(&mut self, document: &DocumentId, text: &Rope) {
+        self.left_behind.came_back(document, text);
     }
 
     /// Adds to what was stored of a document what journals have besides, which no server may have.

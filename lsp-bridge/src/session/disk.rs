@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use ropey::Rope;
 use tokio::sync::mpsc;
 use tutti_engine::Left;
 use tutti_protocol::ids::DocumentId;
@@ -38,8 +39,8 @@ pub(super) enum Task {
     /// The editor has opened a document, under this name.
     Opened(DocumentId, Option<ProjectPath>),
     Closed(DocumentId),
-    /// The editor has come back to what a journal ends with.
-    CameBack(DocumentId),
+    /// The editor has come back with this text to what a journal ends with.
+    CameBack(DocumentId, Rope),
     EditorSaved(DocumentId, EditorSaved),
     EditorRead(DocumentId, EditorSaved),
     Persist {
@@ -217,8 +218,8 @@ fn perform(mirror: &mut Mirror, task: Task) -> Result<Option<News>, MirrorError>
         }
         Task::Opened(document, path) => mirror.opened(&document, path.as_ref())?,
         Task::Closed(document) => mirror.closed(&document)?,
-        Task::CameBack(document) => {
-            mirror.came_back(&document);
+        Task::CameBack(document, text) => {
+            mirror.came_back(&document, &text);
             return Ok(None);
         }
         Task::EditorSaved(document, saved) => {

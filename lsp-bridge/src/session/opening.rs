@@ -106,6 +106,7 @@ impl Project {
         let picked = pick_base(newest, &opening.left, overwritten, text);
         let is_known = shows(room.replica()) || picked.is_known;
         let (mut base, is_left) = (picked.base, picked.is_left);
+        let came_back = base.as_ref().filter(|_| is_left).map(&text);
         if base.is_none() && opening.text.is_empty() {
             // A file of the project that is not on this disk yet: the editor made a new one of it.
             base = Some(Replica::new(new_client_id()));
@@ -132,6 +133,7 @@ impl Project {
             return;
         };
         let is_merged = new.is_some();
+        tracing::debug!(%document, is_known, is_left, is_synced, is_merged, "shown");
         if let Some(update) = new.flatten() {
             self.changed_on_disk(document, update);
         }
@@ -151,8 +153,8 @@ impl Project {
         if is_made_of && let Some(read) = self.as_in_editor(document) {
             self.disk.give(Task::EditorRead(document.clone(), read));
         }
-        if is_left {
-            self.disk.give(Task::CameBack(document.clone()));
+        if let Some(text) = came_back {
+            self.disk.give(Task::CameBack(document.clone(), text));
         }
         if is_merged {
             // The engine, without a base, takes the text for one that was never merged.

@@ -237,7 +237,8 @@ impl Place {
     }
 }
 
-/// Who may only read changes files as well, but makes none of others' files look like one of theirs.
+/// Who may only read changes files as well, with other programs than an editor, but makes none of others' files look like
+/// one of theirs.
 fn may_be_a_viewers(what: u8) -> bool {
-    !matches!(what, 6 | 8..=13 | 26 | 28)
+    matches!(what, 0..=5 | 7 | 14..=16 | 20..=25 | 29)
 }

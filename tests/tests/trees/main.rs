@@ -47,7 +47,7 @@ fn two_trees_come_to_the_same_and_nothing_written_is_missing() -> Result<()> {
     };
     // 9 has failed: a line that was deleted and changed at once; 404: a file that was deleted while its editor might come
     // back to it; 510: data that was changed without a bridge, in a file that the stored index did not list yet.
-    for seed in seeds(&[1, 2, 9, 404, 510]) {
+    for seed in seeds(&[1, 9, 404, 510]) {
         eprintln!("SEED={seed}");
         play(&cast, seed)?;
     }
@@ -62,7 +62,8 @@ fn three_trees_and_that_of_a_viewer_come_to_the_same() -> Result<()> {
         repertoire: acts::ALL,
         steps: 2 * STEPS,
     };
-    for seed in seeds(&[1, 2]) {
+    // 9 has failed: a file that was deleted, brought back by another, and moved.
+    for seed in seeds(&[1, 9]) {
         eprintln!("SEED={seed}");
         play(&cast, seed)?;
     }
