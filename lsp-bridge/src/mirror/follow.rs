@@ -10,6 +10,7 @@ use super::effect::{Effect, IndexEdit};
 use super::places::Places;
 use super::state::{Record, hash};
 use super::tree::{Expected, Found, LeftAlone, Outcome};
+use super::watch::Changes;
 use super::{Mirror, MirrorError};
 
 /// A file whose document is shown elsewhere now.
@@ -33,13 +34,18 @@ impl Mirror {
         self.shown = Places::of(&entries);
         self.refused
             .retain(|document, _| entries.contains_key(document));
-        self.entries = Some(entries);
+        let had_entries = self.entries.replace(entries).is_some();
+        let was_stored = had_entries && !self.is_current;
         self.is_current = current && self.is_owner();
         let mut effects = Vec::new();
         if self.is_owner() {
             self.note_listed()?;
             self.follow_index(&mut effects)?;
             self.look_at_namesakes(&mut effects)?;
+            // What was passed over because the stored index was older.
+            if self.is_current && was_stored {
+                effects.extend(self.files_changed(&Changes::everything())?);
+            }
         }
         Ok(effects)
     }
@@ -50,7 +56,6 @@ impl Mirror {
         if self.is_current {
             self.remove_unlisted(effects)?;
             self.make_moves(effects)?;
-            self.settle_passed_over(effects)?;
         }
         self.sync_changed(effects)
     }

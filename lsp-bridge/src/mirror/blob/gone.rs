@@ -50,17 +50,6 @@ impl Mirror {
         Ok(())
     }
 
-    /// There is an index as the server has it.
-    pub(in crate::mirror) fn settle_passed_over(
-        &mut self,
-        effects: &mut Vec<Effect>,
-    ) -> Result<(), MirrorError> {
-        for document in std::mem::take(&mut self.blobs.passed_over) {
-            self.settle_blob(&document, None, effects)?;
-        }
-        Ok(())
-    }
-
     /// The index does not list the file: `deleted` is what its entry says, if there is one.
     pub(super) fn unlisted_blob(
         &mut self,
@@ -70,13 +59,10 @@ impl Mirror {
         effects: &mut Vec<Effect>,
     ) -> Result<(), MirrorError> {
         // A stored index may be older than what is known here of the file.
-        let Some(record) = self.blob_record(document).cloned() else {
+        let record = self.blob_record(document).filter(|_| self.is_current);
+        let Some(record) = record.cloned() else {
             return Ok(());
         };
-        if !self.is_current {
-            self.blobs.passed_over.insert(document.clone());
-            return Ok(());
-        }
         let Some(path) = record.path().filter(|_| !self.announced.contains(document)) else {
             return Ok(());
         };

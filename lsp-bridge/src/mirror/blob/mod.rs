@@ -50,9 +50,6 @@ pub(super) struct Blobs {
     spared: Option<BlobHash>,
     /// Files that were seen to be missing, and since when.
     missing: HashMap<DocumentId, SystemTime>,
-    /// Files that the stored index does not list: what was done to them is looked at with an index as the
-    /// server has it.
-    passed_over: BTreeSet<DocumentId>,
     /// Files that were deleted here: one that comes back is the same file.
     deleted: HashMap<ProjectPath, (DocumentId, BlobRecord)>,
 }
@@ -73,7 +70,6 @@ impl Default for Blobs {
             awaited: HashMap::new(),
             spared: None,
             missing: HashMap::new(),
-            passed_over: BTreeSet::new(),
             deleted: HashMap::new(),
         }
     }

@@ -168,3 +168,36 @@ fn a_file_that_was_brought_back_and_moved_is_not_the_new_one_at_its_first_place(
     assert_eq!(ada.read("e/a.txt"), "1\n2\n");
     assert_eq!(ada.read("d/a.txt"), "1\n");
 }
+
+#[test]
+fn a_file_that_is_new_at_a_place_which_the_stored_index_gives_to_another_is_found() {
+    let data = b"\xff\0 1";
+    let mut hub = Hub::new();
+    let mut ada = Here::with(&[("a", data)]);
+    written_before(&ada.path("a"));
+    ada.sync(&mut hub);
+    let older = hub.entries();
+    hub.rename("a", "b");
+    ada.sync(&mut hub);
+    let mut ada = ada.restart(|root| {
+        // As a checkout of what was committed does it.
+        fs::write(root.join("a"), data).unwrap();
+        written_before(&root.join("a"));
+    });
+    let mut effects = ada.mirror.index_changed(older, false).unwrap();
+    let everything = Changes::everything();
+    effects.extend(ada.mirror.files_changed(&everything).unwrap());
+    ada.carry_out(effects, &mut hub);
+    let effects = ada.mirror.index_changed(hub.entries(), true).unwrap();
+    ada.carry_out(effects, &mut hub);
+    let paths: Vec<_> = hub.entries().into_values().map(|one| one.path).collect();
+    assert_eq!(paths.len(), 2, "{paths:?}");
+    assert!(ada.has("a") && ada.has("b"));
+}
+
+/// The file was written so long ago that nobody is still at it.
+fn written_before(path: &Path) {
+    let file = fs::File::options().write(true).open(path).unwrap();
+    let then = std::time::SystemTime::now() - Duration::from_secs(60);
+    file.set_modified(then).unwrap();
+}
