@@ -107,7 +107,14 @@ impl Stage {
         Ok(line)
     }
 
+    fn saves(&mut self, window: usize) -> Result<()> {
+        self.told.push(format!("window {window} saves"));
+        self.windows[window].editor.save()
+    }
+
     fn saves_and_closes(&mut self, window: usize) -> Result<()> {
+        self.told
+            .push(format!("window {window} saves and closes if it shows any"));
         let window = &mut self.windows[window];
         if window.file.take().is_some() {
             window.editor.save()?;
@@ -147,13 +154,32 @@ impl Stage {
         Ok(start.elapsed())
     }
 
+    /// The project's files, with their texts.
+    fn shared(&self) -> Result<Vec<(String, String)>> {
+        let rest = Rest::new(self.server.url(), self.project.editor_token().to_owned());
+        let project = &self.project.id;
+        let files = rest.files(project)?.into_iter();
+        files
+            .map(|(id, path)| Ok((path, rest.text(project, &id)?)))
+            .collect()
+    }
+
+    /// Told while it is known after what it came.
+    fn nothing_is_doubled(&self) -> Result<()> {
+        let shared = self.shared()?;
+        for line in &self.written {
+            let told = || format!("twice: {line}, in {shared:#?}\n{}", self.told.join("\n"));
+            ensure!(times(line, &shared) < 2, told());
+        }
+        Ok(())
+    }
+
     /// Waits until each line stands in the project once, and both directories hold the same.
     fn all_is_there(&mut self) -> Result<()> {
-        let rest = Rest::new(self.server.url(), self.project.editor_token().to_owned());
         let mut wrong = Vec::new();
         for _ in 0..PATIENCE {
             self.catch_up()?;
-            wrong = self.wrong(&rest)?;
+            wrong = self.wrong()?;
             if wrong.is_empty() {
                 return Ok(());
             }
@@ -162,29 +188,32 @@ impl Stage {
         bail!("{}\n{}", wrong.join("\n"), self.told.join("\n"))
     }
 
-    fn wrong(&self, rest: &Rest) -> Result<Vec<String>> {
+    fn wrong(&self) -> Result<Vec<String>> {
         let mut wrong = Vec::new();
-        let project = &self.project.id;
-        let mut shared = String::new();
-        for (id, path) in rest.files(project)? {
-            let text = rest.text(project, &id)?;
+        let shared = self.shared()?;
+        for (path, text) in &shared {
             for dir in [&self.dir, &self.bobs] {
-                let path = dir.path().join(&path);
+                let path = dir.path().join(path);
                 let there = fs::read_to_string(&path).unwrap_or_default();
-                if there != text {
+                if there != *text {
                     wrong.push(format!("{} holds {there:?}, not {text:?}", path.display()));
                 }
             }
-            shared += &text;
         }
         for line in &self.written {
-            let times = shared.lines().filter(|found| found == line).count();
+            let times = times(line, &shared);
             if times != 1 {
                 wrong.push(format!("{times} times: {line}"));
             }
         }
         Ok(wrong)
     }
+}
+
+/// How often a line stands in these files.
+fn times(line: &str, files: &[(String, String)]) -> usize {
+    let lines = files.iter().flat_map(|(_, text)| text.lines());
+    lines.filter(|found| *found == line).count()
 }
 
 #[test]
@@ -255,15 +284,20 @@ fn play(seed: u64) -> Result<()> {
         match rng.u8(0..16) {
             0 if !is_lost => stage.loses(window)?,
             0..=2 if is_lost => stage.comes_back(window)?,
-            3..=4 if !is_lost && file.is_some() => stage.windows[window].editor.save()?,
+            3..=4 if !is_lost && file.is_some() => stage.saves(window)?,
             5..=6 if !is_lost && file.is_some() => stage.saves_and_closes(window)?,
             7 => drop(stage.appends(&bobs, any, "Bob")?),
-            8 if !is_open => drop(stage.appends(&dir, any, "a program")?),
+            8 if !is_open => {
+                // Taken in before two windows show it: each would for itself.
+                let line = stage.appends(&dir, any, "a program")?;
+                stage.comes_into(&bobs.join(any), &line)?;
+            }
             _ if file.is_some() => stage.types(window)?,
             _ if !is_lost => stage.shows(window, any)?,
             _ => {}
         }
         pause(Duration::from_millis(rng.u64(0..LONGEST_PAUSE_MS)));
+        stage.nothing_is_doubled()?;
     }
     for window in 0..WINDOWS {
         if stage.windows[window].is_lost {

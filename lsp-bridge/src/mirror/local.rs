@@ -4,82 +4,22 @@ use std::collections::HashMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use tutti_engine::Replica;
-use tutti_protocol::blob::BlobHash;
 use tutti_protocol::ids::DocumentId;
 use tutti_protocol::index::FileEntry;
 use tutti_protocol::path::ProjectPath;
 
-use super::blob::see::{Disk, Seen};
+use super::arrivals::{Arrivals, NewFile};
+use super::blob::see::Disk;
 use super::effect::{Effect, IndexEdit};
 use super::ignores::Ignores;
 use super::merge::new_client_id;
 use super::places::Places;
 use super::state::{Base, BaseFile, Record, hash};
 use super::text::{TextFile, parse};
-use super::tree::{Found, LeftAlone, Looked};
+use super::tree::{Found, LeftAlone};
 use super::walk::walk;
 use super::watch::Changes;
 use super::{Mirror, MirrorError};
-
-/// A file that is no document yet.
-pub(super) struct NewFile {
-    path: ProjectPath,
-    /// With its text, if it is one.
-    seen: Seen,
-}
-
-impl NewFile {
-    pub(super) fn text(path: ProjectPath, text: TextFile, hash: BlobHash, looked: Looked) -> Self {
-        let text = Some(text);
-        let seen = Seen { hash, looked, text };
-        Self { path, seen }
-    }
-}
-
-/// New files, to be found by content and by name: a directory that moved brings thousands.
-struct Arrivals {
-    files: Vec<Option<NewFile>>,
-    by_hash: HashMap<super::state::Hash, Vec<usize>>,
-    by_name: HashMap<String, usize>,
-}
-
-impl Arrivals {
-    fn of(files: Vec<NewFile>) -> Self {
-        let mut by_hash: HashMap<_, Vec<usize>> = HashMap::new();
-        let mut by_name = HashMap::new();
-        for (at, file) in files.iter().enumerate() {
-            by_hash.entry(file.seen.hash.0).or_default().push(at);
-            by_name.entry(file.path.folded()).or_insert(at);
-        }
-        Self {
-            files: files.into_iter().map(Some).collect(),
-            by_hash,
-            by_name,
-        }
-    }
-
-    /// The one at a path, or at one that differs in case or form alone.
-    fn named(&self, path: &ProjectPath, is_text: bool) -> Option<usize> {
-        let at = *self.by_name.get(&path.folded())?;
-        let same_kind = |file: &NewFile| file.seen.text.is_some() == is_text;
-        self.files[at].as_ref().is_some_and(same_kind).then_some(at)
-    }
-
-    /// The first with this content that will do.
-    fn find(&self, hash: &super::state::Hash, will_do: impl Fn(&NewFile) -> bool) -> Option<usize> {
-        let alike = self.by_hash.get(hash)?.iter().copied();
-        let mut found = alike.filter(|at| self.files[*at].as_ref().is_some_and(&will_do));
-        found.next()
-    }
-
-    fn take(&mut self, at: usize) -> Option<NewFile> {
-        self.files[at].take()
-    }
-
-    fn rest(self) -> Vec<NewFile> {
-        self.files.into_iter().flatten().collect()
-    }
-}
 
 /// What a look at the disk has found.
 #[derive(Default)]
@@ -351,6 +291,12 @@ impl Mirror {
             .map(|id| (id, false))
             .chain(open.map(|id| (id, true)));
         for (document, is_open) in missing {
+            let entries = self.entries.as_ref();
+            let is_listed = entries.is_some_and(|all| all.contains_key(&document));
+            if is_open && !is_listed {
+                // Deleted by others. Once it is saved it is there again, under its name.
+                continue;
+            }
             let known = self.known.get(&document);
             let Some(base) = known.and_then(|known| known.file.clone()) else {
                 continue;

@@ -31,6 +31,7 @@
 //! An index that could not be loaded must never reach [`Mirror::index_changed`] as an empty one:
 //! what the index lacks is deleted here.
 
+mod arrivals;
 mod beside;
 mod blob;
 mod claim;

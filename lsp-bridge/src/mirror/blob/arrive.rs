@@ -7,8 +7,9 @@ use tutti_protocol::path::ProjectPath;
 
 use super::record::BlobRecord;
 use super::see::{Disk, Seen};
+use crate::mirror::arrivals::NewFile;
 use crate::mirror::effect::{Cargo, Effect, IndexEdit};
-use crate::mirror::local::{NewFile, new_document_id, now_ms};
+use crate::mirror::local::{new_document_id, now_ms};
 use crate::mirror::places::Places;
 use crate::mirror::text::render;
 use crate::mirror::tree::Stamp;

@@ -5,6 +5,7 @@ use std::fs;
 use super::{Here, Hub};
 use crate::mirror::{Mirror, survey};
 use tutti_protocol::ids::DocumentId;
+use tutti_protocol::index;
 
 impl Here {
     /// A second bridge in the same directory, whose editor opens a file.
@@ -123,4 +124,28 @@ fn one_that_others_deleted_while_it_is_open_is_not_called_changed() {
     // A new file of that name is one that was made here.
     ada.write("a.txt", "new\n");
     assert_eq!(seen(&ada).changed, ["a.txt"]);
+}
+
+#[test]
+fn one_that_others_deleted_and_that_is_moved_while_it_is_open_is_a_new_file_there() {
+    let mut hub = Hub::new();
+    let mut ada = Here::with(&[("a.txt", b"1\n")]);
+    ada.sync(&mut hub);
+    let a = hub.id("a.txt");
+    let entry = hub.entries()[&a].clone();
+    ada.mirror.opened(&a, None).unwrap();
+    hub.remove("a.txt");
+    ada.sync(&mut hub);
+    fs::rename(ada.path("a.txt"), ada.path("b.txt")).unwrap();
+    ada.sync(&mut hub);
+    assert_ne!(hub.id("b.txt"), a);
+    // The editor saves it, and by that it is in the project again.
+    hub.change_index(|txn, files| index::insert(txn, files, &a, &entry));
+    ada.write("a.txt", "1\n");
+    ada.sync(&mut hub);
+    let effects = ada.mirror.closed(&a).unwrap();
+    ada.carry_out(effects, &mut hub);
+    ada.sync(&mut hub);
+    assert_eq!(hub.id("a.txt"), a);
+    assert_eq!(hub.text("b.txt"), "1\n");
 }
