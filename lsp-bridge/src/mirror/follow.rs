@@ -212,8 +212,9 @@ impl Mirror {
             return Ok(());
         }
         let path = &base.file.path;
-        if record.unsaved {
-            let text = self.text_of(document, &record.state)?;
+        // Typed in an editor that never wrote it, or not sent yet.
+        let text = self.text_of(document, &record.state)?;
+        if record.unsaved || text != self.text_of(document, &base.state)? {
             let bytes = super::text::render(&text, base.file.eol);
             effects.push(Effect::Tell(self.keep_aside(path, &bytes, REASON)?));
         }

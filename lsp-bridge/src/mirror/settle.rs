@@ -5,14 +5,14 @@ use std::time::{Duration, SystemTime};
 use ropey::Rope;
 use tutti_engine::Replica;
 use tutti_protocol::ids::DocumentId;
-use tutti_protocol::index::{Eol, FileEntry};
+use tutti_protocol::index::FileEntry;
 use tutti_protocol::path::ProjectPath;
 
 use super::effect::{Effect, IndexEdit, Notice, Settled};
 use super::nearest::nearest;
 use super::state::{Base, BaseFile, Record, hash};
-use super::text::{TextFile, parse, render};
-use super::tree::{Expected, Found, LeftAlone, MAX_FILE_BYTES, Outcome, RawFile};
+use super::text::{TextFile, parse, render, unwritable};
+use super::tree::{Expected, Found, LeftAlone, Outcome, RawFile};
 use super::{Mirror, MirrorError, merge};
 
 /// How often a file is read again when other programs write it at the same time. Beyond it the
@@ -390,6 +390,11 @@ impl Mirror {
             }
         }
         self.refused.remove(subject.document);
+        if matches!(expected, Expected::Missing) && self.was_deleted_here(subject, base.as_ref()) {
+            let path = subject.path.to_string();
+            let again = Notice::ChangedMeanwhile { path };
+            settled.effects.push(Effect::Tell(again));
+        }
         let base = Base {
             state: subject.main.state(),
             file: BaseFile {
@@ -402,6 +407,13 @@ impl Mirror {
         };
         self.remember(subject, Some(base))?;
         Ok(Outcome::Done)
+    }
+
+    /// Whether a file that has been written anew was deleted by this person.
+    fn was_deleted_here(&mut self, subject: &Subject<'_>, base: Option<&Base>) -> bool {
+        let deleted = self.deleted.remove(&subject.path);
+        let is_it = deleted.is_some_and(|(document, _)| document == *subject.document);
+        (is_it || base.is_some()) && !self.read_only
     }
 
     /// The file is not touched; the document is stored all the same.
@@ -477,16 +489,5 @@ impl Mirror {
             kept_at,
             reason,
         })
-    }
-}
-
-/// Why a text that others wrote has no place on this disk.
-fn unwritable(bytes: &[u8], eol: Eol) -> Option<LeftAlone> {
-    if bytes.len() as u64 > MAX_FILE_BYTES {
-        Some(LeftAlone::TooBig)
-    } else if parse(bytes.to_vec(), Some(eol)).is_none() {
-        Some(LeftAlone::NotText)
-    } else {
-        None
     }
 }

@@ -2,6 +2,8 @@
 
 use tutti_protocol::index::Eol;
 
+use super::tree::{LeftAlone, MAX_FILE_BYTES};
+
 /// What a file's bytes hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TextFile {
@@ -47,6 +49,17 @@ pub(crate) fn render(text: &str, eol: Eol) -> Vec<u8> {
     match eol {
         Eol::Lf => text.as_bytes().to_vec(),
         Eol::Crlf => text.replace('\n', "\r\n").into_bytes(),
+    }
+}
+
+/// Why a text that others wrote has no place on this disk.
+pub(super) fn unwritable(bytes: &[u8], eol: Eol) -> Option<LeftAlone> {
+    if bytes.len() as u64 > MAX_FILE_BYTES {
+        Some(LeftAlone::TooBig)
+    } else if parse(bytes.to_vec(), Some(eol)).is_none() {
+        Some(LeftAlone::NotText)
+    } else {
+        None
     }
 }
 

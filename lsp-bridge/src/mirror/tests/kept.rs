@@ -77,6 +77,7 @@ fn a_deletion_here_loses_to_an_edit_there() {
     ada.sync(&mut hub);
     assert_eq!(ada.read("a.txt"), "1\n2\n");
     assert_eq!(hub.entries().len(), 1);
+    assert!(told(&ada).contains("a.txt is there again"));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::{Here, Hub};
-use crate::mirror::{Mirror, survey};
+use crate::mirror::{Mirror, Notice, survey};
 use tutti_protocol::ids::DocumentId;
 use tutti_protocol::index;
 
@@ -148,4 +148,38 @@ fn one_that_others_deleted_and_that_is_moved_while_it_is_open_is_a_new_file_ther
     ada.sync(&mut hub);
     assert_eq!(hub.id("a.txt"), a);
     assert_eq!(hub.text("b.txt"), "1\n");
+}
+
+#[test]
+fn what_was_typed_and_never_written_into_one_that_others_deleted_is_kept() {
+    let mut hub = Hub::new();
+    let mut ada = Here::with(&[("a.txt", b"1\n")]);
+    ada.sync(&mut hub);
+    let a = hub.id("a.txt");
+    ada.mirror.opened(&a, None).unwrap();
+    hub.edit("a.txt", "1\ntyped\n");
+    let state = hub.document(&a).state();
+    ada.mirror.persist(&a, &state, false).unwrap();
+    hub.remove("a.txt");
+    ada.sync(&mut hub);
+    let effects = ada.mirror.closed(&a).unwrap();
+    ada.carry_out(effects, &mut hub);
+    assert!(!ada.has("a.txt"));
+    assert_eq!(ada.recovered()["a.txt"], "1\ntyped\n");
+}
+
+#[test]
+fn whoever_deleted_one_that_another_brings_back_is_told() {
+    let mut hub = Hub::new();
+    let mut ada = Here::with(&[("a.txt", b"1\n")]);
+    ada.sync(&mut hub);
+    let a = hub.id("a.txt");
+    let entry = hub.entries()[&a].clone();
+    fs::remove_file(ada.path("a.txt")).unwrap();
+    ada.sync(&mut hub);
+    hub.change_index(|txn, files| index::insert(txn, files, &a, &entry));
+    ada.sync(&mut hub);
+    assert_eq!(ada.read("a.txt"), "1\n");
+    let path = "a.txt".to_owned();
+    assert_eq!(ada.told, [Notice::ChangedMeanwhile { path }]);
 }
