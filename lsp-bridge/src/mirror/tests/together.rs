@@ -158,3 +158,45 @@ fn what_a_guest_had_saved_when_it_was_killed_is_taken_once() {
     assert_eq!(hub.text("a.txt"), "1\n2\n");
     assert_eq!(ada.read("a.txt"), "1\n2\n");
 }
+
+#[test]
+fn what_another_program_makes_of_what_a_guest_has_saved_is_taken_once() {
+    let mut hub = Hub::new();
+    let mut ada = Here::with(&[("a.txt", b"1\n")]);
+    ada.sync(&mut hub);
+    let mut guest = Mirror::open(ada.directory.path(), "Ada").unwrap();
+    let (id, state) = saves(&mut guest, &mut hub, "a.txt", "1\n2\n");
+    hub.document(&id).apply(&state).unwrap();
+    hub.edit("a.txt", "0\n1\n2\n");
+    ada.write("a.txt", "1\n2\n3\n");
+    ada.sync(&mut hub);
+    assert_eq!(hub.text("a.txt"), "0\n1\n2\n3\n");
+    assert_eq!(ada.read("a.txt"), "0\n1\n2\n3\n");
+}
+
+#[test]
+fn what_a_guest_has_not_seen_when_it_saved_is_not_deleted_by_it() {
+    let mut hub = Hub::new();
+    let mut ada = Here::with(&[("a.txt", b"1\n")]);
+    ada.sync(&mut hub);
+    let id = hub.id("a.txt");
+    let shown = hub.document(&id).fork(78).state();
+    hub.edit("a.txt", "1\n2\n");
+    ada.sync(&mut hub);
+    let mut guest = Mirror::open(ada.directory.path(), "Ada").unwrap();
+    guest.index_changed(hub.entries(), true).unwrap();
+    ada.write("a.txt", "1\n");
+    let file = fs::File::open(ada.path("a.txt")).unwrap();
+    let late = SystemTime::now() + Duration::from_secs(9);
+    file.set_modified(late).unwrap();
+    let saved = EditorSaved {
+        path: "a.txt".parse().unwrap(),
+        shown: shown.clone(),
+        state: shown,
+        unsaved: false,
+    };
+    guest.editor_saved(&id, saved).unwrap();
+    ada.sync(&mut hub);
+    assert_eq!(hub.text("a.txt"), "1\n2\n");
+    assert_eq!(ada.read("a.txt"), "1\n2\n");
+}
