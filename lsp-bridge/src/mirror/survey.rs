@@ -14,9 +14,9 @@ use super::blob::record::BlobRecord;
 use super::ignores::Ignores;
 use super::lock::Lock;
 use super::merge::replica;
-use super::state::{BaseFile, StateStore, hash};
+use super::state::{BaseFile, Record, StateStore, hash};
 use super::text::parse;
-use super::tree::{Found, LeftAlone, Tree};
+use super::tree::{Found, LeftAlone, MAX_FILE_BYTES, Tree};
 use super::walk::{shown, walk};
 use super::{MirrorError, doing};
 
@@ -54,6 +54,8 @@ struct Listed {
     /// Where the project has it.
     path: ProjectPath,
     unsaved: bool,
+    /// Its text has outgrown what is written to a disk.
+    is_too_big: bool,
     /// What was last written to its file or read from it.
     file: Option<BaseFile>,
     /// Of a file that is no text: the content that the project has, and what is remembered here.
@@ -109,6 +111,7 @@ pub fn survey_for(root: &Path, cap: u64) -> Result<Survey, MirrorError> {
             listed.push(Listed {
                 path,
                 unsaved: false,
+                is_too_big: false,
                 file: record.as_ref().and_then(BlobRecord::file),
                 blob: Some((hash, record)),
             });
@@ -118,6 +121,7 @@ pub fn survey_for(root: &Path, cap: u64) -> Result<Survey, MirrorError> {
         listed.push(Listed {
             path,
             blob: None,
+            is_too_big: record.as_ref().is_some_and(is_too_big),
             unsaved: record.as_ref().is_some_and(|record| record.unsaved),
             file: record.and_then(|record| record.base).map(|base| base.file),
         });
@@ -131,6 +135,13 @@ pub fn survey_for(root: &Path, cap: u64) -> Result<Survey, MirrorError> {
     survey.left_alone.sort_by(|a, b| a.0.cmp(&b.0));
     survey.left_alone.dedup();
     Ok(survey)
+}
+
+/// Whether the text that was stored last is larger than a file that is written.
+fn is_too_big(record: &Record) -> bool {
+    // A state holds its text, and more.
+    let may_be = record.state.len() as u64 > MAX_FILE_BYTES;
+    may_be && replica(&record.state).is_ok_and(|text| text.text().len() as u64 > MAX_FILE_BYTES)
 }
 
 impl Survey {
@@ -158,6 +169,12 @@ impl Survey {
             if ignores.is_ignored(tree, &one.path) {
                 let left = (one.path.to_string(), LeftAlone::Ignored);
                 self.left_alone.push(left);
+                continue;
+            }
+            if one.is_too_big {
+                let left = (one.path.to_string(), LeftAlone::TooBig);
+                self.left_alone.push(left);
+                names.insert(here.folded(), here.clone());
                 continue;
             }
             if let Some((hash, record)) = &one.blob {

@@ -196,6 +196,26 @@ fn what_is_no_text_is_left_alone_where_the_server_takes_texts_only() {
 }
 
 #[test]
+fn a_text_that_has_outgrown_a_file_is_named_though_no_bridge_runs() {
+    let mut hub = Hub::new();
+    let mut ada = Here::with(&[("a.txt", b"1\n")]);
+    ada.sync(&mut hub);
+    hub.edit(
+        "a.txt",
+        &"long\n".repeat(crate::mirror::MAX_FILE_BYTES as usize / 5 + 1),
+    );
+    ada.sync(&mut hub);
+    assert_eq!(ada.read("a.txt"), "1\n");
+    let index = hub.index.state();
+    ada.mirror
+        .persist(&DocumentId::index(), &index, false)
+        .unwrap();
+    let said = crate::mirror::survey(ada.directory.path()).unwrap();
+    assert_eq!(said.left_alone, [("a.txt".to_owned(), LeftAlone::TooBig)]);
+    assert_eq!((said.followed, said.differing()), (0, 0));
+}
+
+#[test]
 fn a_write_that_comes_second_changes_nothing() {
     let here = tempfile::tempdir().unwrap();
     let tree = Tree::open(here.path()).unwrap();
