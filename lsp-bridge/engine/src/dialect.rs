@@ -204,6 +204,11 @@ impl Dialect {
         self.yes_is_certain && self.checks_versions()
     }
 
+    /// Whether an edit certainly falls on the places that it names, whatever stands there by then.
+    pub fn takes_places_as_they_are(&self) -> bool {
+        self.yes_is_certain && self.staleness == Staleness::Applied
+    }
+
     /// Whether an edit for a version that the editor has left is turned down.
     pub fn checks_versions(&self) -> bool {
         matches!(

@@ -96,7 +96,7 @@ pub fn replacement(old: &Rope, new: &Rope) -> Patch {
 }
 
 /// How many characters both texts share at the start, and, of what is left, at the end.
-fn common_ends(old: &Rope, new: &Rope) -> (usize, usize) {
+pub(crate) fn common_ends(old: &Rope, new: &Rope) -> (usize, usize) {
     let shorter = old.len_bytes().min(new.len_bytes());
     let prefix_bytes = common_prefix(old, new);
     let mut prefix = old.byte_to_char(prefix_bytes.min(old.len_bytes()));

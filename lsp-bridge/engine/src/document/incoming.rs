@@ -137,7 +137,7 @@ impl Document {
         }
         let falls = |flight: &&mut Flight| {
             let is_unchecked = flight.behind.is_some() && self.dialect.does_all(flight.version);
-            flight.is_earlier || is_unchecked
+            flight.is_earlier || is_unchecked || self.dialect.takes_places_as_they_are()
         };
         if let Some(flight) = self.flight.as_mut().filter(falls) {
             flight.falls_on(&self.shown, self.form.encoding());

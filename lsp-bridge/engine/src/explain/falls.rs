@@ -1,48 +1,58 @@
 //! Edits that fell on moved places.
 //!
 //! An editor that applies an edit to text we do not know yet puts it where the positions lead, not
-//! where it was meant. Here the ways are listed in which the text can have come out so.
+//! where it was meant. What the person had done before is not known, but it must have moved the
+//! place that the request names to where the edit has fallen: of all places only those are taken
+//! from which the request can have been reached.
+
+use std::collections::BTreeSet;
 
 use ropey::Rope;
 
-use super::{Expected, landed};
-use crate::diff::diff;
+use super::{Expected, deleted_of, landed, retyped};
+use crate::diff::{common_ends, diff};
 use crate::patch::{Patch, Splice};
 use crate::position::{Encoding, Position, TextEdit, locate, position};
 
-/// The ways in which our edit may have fallen on moved places: what it costs the person, the text
-/// that they had typed before, and the edit as it fell.
-pub(super) fn falls(
+/// So many places are looked at, the nearest to the one that was meant first.
+const MOST_PLACES: usize = 256;
+/// So many places are told apart to which what the person may have done moves one that is named.
+const MOST_MOVES: usize = 4_096;
+
+/// One way in which it may have come out so.
+#[derive(Debug)]
+pub(super) struct Fall {
+    /// How many characters the person needed for it.
+    pub(super) cost: usize,
+    /// The text that they had typed before.
+    pub(super) typed: Rope,
+    /// The edit as it fell, a patch of `typed`.
+    pub(super) fallen: Patch,
+}
+
+/// The way in which an edit that fell on moved places needs the fewest characters of the person's.
+pub(super) fn fall(
     shown: &Rope,
     next: &Rope,
     expected: &Expected,
     encoding: Encoding,
-) -> Vec<(usize, Rope, Patch)> {
+) -> Option<Fall> {
     // Whoever lets edits fall is asked for one at a time.
     let [edit] = &*expected.raw else {
-        return Vec::new();
+        return None;
     };
-    let mut found = Vec::new();
-    let inserted = normalised(&edit.new_text);
-    let mut places = vec![locate(next, edit.range.start, encoding).at];
-    if expected.accepted {
-        places.extend(places_of(shown, next, &inserted));
-    }
-    for at in places {
-        found.extend(before(shown, next, edit, at, encoding));
-    }
-    for typed in parts_of(shown, next) {
-        let fallen = as_patch(&typed, std::slice::from_ref(edit), encoding);
-        let behind = diff(&landed(&typed, &fallen), next).cost();
-        // Where it did not come out just so, only a certain yes tells that the edit fell at all.
-        if behind == 0 || (expected.certain && expected.overtaken) {
-            found.push((behind, typed, fallen));
+    let window = Window::around(shown, next, edit, encoding);
+    let mut best: Option<Fall> = None;
+    for at in window.places() {
+        for aim in window.aims_at(at) {
+            if let Some(fall) = window.fall(&aim, expected.certain)
+                && best.as_ref().is_none_or(|best| fall.cost < best.cost)
+            {
+                best = Some(fall);
+            }
         }
     }
-    for (cost, typed, _) in &mut found {
-        *cost += diff(shown, typed).cost();
-    }
-    found
+    best.map(|fall| window.in_whole(fall, shown))
 }
 
 /// A request's edits as a patch of `text`, in which they may name places that are none: those become
@@ -67,119 +77,290 @@ fn normalised(text: &str) -> String {
     text.replace("\r\n", "\n")
 }
 
-/// The texts that the person may have typed before the request fell in at `at`, each with the
-/// request as a patch of it, if what it inserts stands there.
-///
-/// What it deleted there is gone from `next`. It is put back if it can be told what that was: a
-/// part of `shown` whose surroundings the person has not touched, or what is missing just there.
-/// Else the request has taken away what the person had typed and we have never seen.
-fn before(
-    shown: &Rope,
-    next: &Rope,
-    edit: &TextEdit,
-    at: usize,
+/// The lines in which something has changed or was to.
+struct Window {
+    shown: Rope,
+    next: Rope,
+    /// Where it begins and ends in the whole text that was shown.
+    begin: usize,
+    end: usize,
+    /// What the request names, counted from the window's first line.
+    from: Position,
+    to: Position,
+    inserted: String,
     encoding: Encoding,
-) -> Vec<(usize, Rope, Patch)> {
-    let inserted = normalised(&edit.new_text);
-    let end = at + inserted.chars().count();
-    if end > next.len_chars() || next.slice(at..end) != *inserted.as_str() {
-        return Vec::new();
-    }
-    let mut rest = next.clone();
-    rest.remove(at..end);
-    let with = |deleted: &str| {
-        let mut typed = rest.clone();
-        typed.insert(at, deleted);
-        let fallen = Patch::single(at, deleted.chars().count(), inserted.as_str());
-        (0, typed, fallen)
-    };
-    let mut found = Vec::new();
-    if edit.range.start != edit.range.end {
-        let geometry = deleted_by(edit, shown, rest.len_chars() - at, encoding);
-        let missing = missing_at(shown, &rest, at);
-        for deleted in geometry.into_iter().chain(missing) {
-            found.push(with(&deleted));
-        }
-    }
-    found.push(with(""));
-    found
 }
 
-/// What `shown` has and `rest` lacks just at `at`.
-fn missing_at(shown: &Rope, rest: &Rope, at: usize) -> Option<String> {
-    let mut shift = 0isize;
-    for splice in diff(shown, rest).splices() {
-        let start = (splice.at as isize + shift) as usize;
-        let new = splice.insert.chars().count();
-        if splice.delete > 0 && start <= at && at <= start + new {
-            return Some(shown.slice(splice.at..splice.end()).to_string());
-        }
-        shift += new as isize - splice.delete as isize;
-    }
-    None
+/// How an edit may have fallen.
+struct Aim {
+    /// In front of this character of the shown text.
+    at: usize,
+    /// The place that it named lay so many units within that character.
+    within: u32,
+    /// So many characters of the shown text went.
+    delete: usize,
+    /// So many of the person's went that we have never seen.
+    unseen: usize,
 }
 
-/// Texts that the person may have typed before the request fell in: each with some of the changes
-/// that lead from `shown` to `next`, the first ones and the last ones.
-fn parts_of(shown: &Rope, next: &Rope) -> Vec<Rope> {
-    /// Of longer lists of changes only the first and the last so many are tried.
-    const MOST: usize = 4;
-    let all = diff(shown, next);
-    let count = all.splices().len();
-    let mut texts = Vec::new();
-    for head in 0..=count.min(MOST) {
-        for tail in 0..=(count - head).min(MOST) {
-            if head + tail < count {
-                let behind = landed(shown, &all.part(count - tail, count));
-                texts.push(landed(&behind, &all.part(0, head)));
+impl Window {
+    fn around(shown: &Rope, next: &Rope, edit: &TextEdit, encoding: Encoding) -> Self {
+        let inserted = normalised(&edit.new_text);
+        let start = locate(shown, edit.range.start, encoding).at;
+        let end = locate(shown, edit.range.end, encoding).at.max(start);
+        let reach = inserted.chars().count() + end - start;
+        let (prefix, suffix) = common_ends(shown, next);
+        let begin = prefix.saturating_sub(reach).min(start);
+        let begin = shown.line_to_char(shown.char_to_line(begin));
+        let end = (shown.len_chars() - suffix + reach)
+            .max(end)
+            .min(shown.len_chars());
+        let line = shown.char_to_line(end);
+        let end = shown.line_to_char((line + 1).min(shown.len_lines()));
+        let behind = shown.len_chars() - end;
+        let first = shown.char_to_line(begin) as u32;
+        let counted = |place: Position| Position {
+            line: place.line.saturating_sub(first),
+            character: place.character,
+        };
+        Self {
+            shown: shown.slice(begin..end).into(),
+            next: next.slice(begin..next.len_chars() - behind).into(),
+            begin,
+            end,
+            from: counted(edit.range.start),
+            to: counted(edit.range.end),
+            inserted,
+            encoding,
+        }
+    }
+
+    /// Where in `shown` the edit may have fallen: where it was meant, or about where something is
+    /// new or gone.
+    fn places(&self) -> Vec<usize> {
+        let meant = locate(&self.shown, self.from, self.encoding).at;
+        let meant_end = locate(&self.shown, self.to, self.encoding).at;
+        let reach = self.inserted.chars().count() + meant_end.saturating_sub(meant);
+        let mut places = BTreeSet::from([meant]);
+        for splice in diff(&self.shown, &self.next).splices() {
+            let last = (splice.end() + reach).min(self.shown.len_chars());
+            places.extend(splice.at.saturating_sub(reach)..=last);
+        }
+        let mut places: Vec<usize> = places.into_iter().collect();
+        places.sort_by_key(|at| at.abs_diff(meant));
+        places.truncate(MOST_PLACES);
+        places
+    }
+
+    /// How the edit may have fallen at `at`.
+    fn aims_at(&self, at: usize) -> Vec<Aim> {
+        // A place within a character, in the client's units, is the character's.
+        let letter = self.shown.get_char(at);
+        let units = letter.map_or(1, |letter| self.units(letter.encode_utf8(&mut [0; 4])));
+        let aims = (0..units).map(|within| Aim {
+            at,
+            within,
+            delete: self.deleted_at(at, within),
+            unseen: 0,
+        });
+        let mut aims: Vec<Aim> = aims.collect();
+        if self.from != self.to {
+            // It deleted what the person had typed and we have never seen.
+            let lines = self.to.line - self.from.line;
+            let units = match lines {
+                0 => self.to.character - self.from.character,
+                _ => self.to.character,
+            };
+            aims.push(Aim {
+                at,
+                within: 0,
+                delete: 0,
+                unseen: (lines + units) as usize,
+            });
+        }
+        aims
+    }
+
+    /// How many characters of `shown` the edit deletes if it falls so far within the one at `at`.
+    fn deleted_at(&self, at: usize, within: u32) -> usize {
+        let lines = self.to.line - self.from.line;
+        let start = position(&self.shown, at, self.encoding);
+        let end = Position {
+            line: start.line + lines,
+            character: match lines {
+                0 => start.character + within + self.to.character - self.from.character,
+                _ => self.to.character,
+            },
+        };
+        locate(&self.shown, end, self.encoding).at.max(at) - at
+    }
+
+    fn units(&self, text: &str) -> u32 {
+        units(text, self.encoding)
+    }
+
+    /// The edit fell so, if it can have.
+    fn fall(&self, aim: &Aim, is_certain: bool) -> Option<Fall> {
+        let Aim { at, delete, .. } = *aim;
+        let edit = Patch::single(at, delete, self.inserted.as_str());
+        let whole = landed(&self.shown, &edit);
+        let done = diff(&whole, &self.next);
+        // If a part of it is missing, it may as well never have come.
+        if !is_certain && deleted_of(&edit, &done, &whole) > 0 {
+            return None;
+        }
+        let sides = Sides::of(&done, at, self.inserted.chars().count());
+        let deleted = self.shown.slice(at..at + delete).to_string();
+        let mut typed = self.next.clone();
+        typed.remove(sides.start..sides.end);
+        typed.insert(sides.start, &deleted);
+        if !self.can_be_meant(&sides.before, aim, &typed, sides.start) {
+            return None;
+        }
+        Some(Fall {
+            cost: done.cost() + aim.unseen + retyped(&self.shown, &edit, &done),
+            typed,
+            fallen: Patch::single(sides.start, delete, self.inserted.as_str()),
+        })
+    }
+
+    /// Whether the edit can have come there, where the person has changed `before` by then or later.
+    /// `typed` is the text with all that they have done, where the place is `left`.
+    fn can_be_meant(&self, before: &[Splice], aim: &Aim, typed: &Rope, left: usize) -> bool {
+        let mut moves = Moves {
+            reached: BTreeSet::from([(0, 0)]),
+            meant: (self.from.line, self.from.character),
+            encoding: self.encoding,
+        };
+        let mut from = 0;
+        for splice in before {
+            moves.go_on(&self.shown.slice(from..splice.at).to_string(), false);
+            let end = splice.end().min(aim.at);
+            moves.go_on(&self.shown.slice(splice.at..end).to_string(), true);
+            moves.go_on(&splice.insert, true);
+            from = end;
+            if moves.reached.len() > MOST_MOVES {
+                return true;
             }
         }
+        moves.go_on(&self.shown.slice(from..aim.at).to_string(), false);
+        let ends_line = matches!(typed.get_char(left), None | Some('\n'));
+        let ends = left == typed.len_chars();
+        moves.reached.iter().any(|&(line, column)| {
+            let is_there = (line, column + aim.within) == moves.meant;
+            // A place that there is not is the nearest.
+            let is_nearest = ends_line && line == moves.meant.0 && column < moves.meant.1
+                || ends && line < moves.meant.0;
+            is_there || is_nearest
+        })
     }
-    texts
-}
 
-/// The places at which what an edit of ours inserts may stand in `next`, with keys typed both before
-/// and behind its fall: wherever its text is new.
-fn places_of(shown: &Rope, next: &Rope, inserted: &str) -> Vec<usize> {
-    /// More places than this are not tried.
-    const MOST: usize = 16;
-    let length = inserted.chars().count();
-    if length == 0 || length > next.len_chars() {
-        return Vec::new();
-    }
-    let mut found = Vec::new();
-    let mut shift = 0isize;
-    for splice in diff(shown, next).splices() {
-        let start = (splice.at as isize + shift) as usize;
-        let new = splice.insert.chars().count();
-        shift += new as isize - splice.delete as isize;
-        let first = start.saturating_sub(length - 1);
-        let last = (start + new).min(next.len_chars() - length);
-        for at in first..=last {
-            if found.len() < MOST && next.slice(at..at + length) == *inserted {
-                found.push(at);
-            }
+    /// The same in the coordinates of the whole text.
+    fn in_whole(&self, fall: Fall, shown: &Rope) -> Fall {
+        let mut typed = shown.clone();
+        typed.remove(self.begin..self.end);
+        typed.insert(self.begin, &fall.typed.to_string());
+        let mut fallen = Patch::default();
+        for splice in fall.fallen.splices() {
+            fallen.push(Splice {
+                at: self.begin + splice.at,
+                ..splice.clone()
+            });
+        }
+        Fall {
+            typed,
+            fallen,
+            ..fall
         }
     }
-    found
 }
 
-/// What an edit that fell on a moved place has deleted: the part of `shown` that ends `suffix`
-/// characters before its end. `None` if it cannot be told.
-fn deleted_by(edit: &TextEdit, shown: &Rope, suffix: usize, encoding: Encoding) -> Option<String> {
-    let (from, to) = (edit.range.start, edit.range.end);
-    let end = shown.len_chars().checked_sub(suffix)?;
-    let line = shown.char_to_line(end);
-    let start = if from.line == to.line {
-        let column = position(shown, end, encoding).character;
-        let character = column.checked_sub(to.character - from.character)?;
-        let line = line as u32;
-        let start = locate(shown, Position { line, character }, encoding);
-        start.exact.then_some(start.at)?
-    } else if from.character == 0 && to.character == 0 && shown.line_to_char(line) == end {
-        shown.line_to_char(line.checked_sub((to.line - from.line) as usize)?)
-    } else {
-        return None;
+/// What the person has done before the place at which an edit fell, and where what is left of the
+/// edit stands.
+struct Sides {
+    before: Vec<Splice>,
+    /// From here to there in the new text.
+    start: usize,
+    end: usize,
+    /// How many of the edit's characters are left.
+    kept: usize,
+}
+
+impl Sides {
+    /// `done` is a patch of the text with the edit's `inserted` characters at `at`.
+    fn of(done: &Patch, at: usize, inserted: usize) -> Self {
+        let behind = at + inserted;
+        let mut sides = Self {
+            before: Vec::new(),
+            start: at,
+            end: 0,
+            kept: inserted,
+        };
+        let mut within = 0;
+        for splice in done.splices() {
+            let new = splice.insert.chars().count();
+            let gone = splice.end().min(behind).saturating_sub(splice.at.max(at));
+            sides.kept -= gone;
+            if splice.at < at || splice.end() <= at {
+                let delete = splice.end().min(at) - splice.at;
+                sides.start = sides.start + new - delete;
+                sides.before.push(Splice {
+                    delete,
+                    ..splice.clone()
+                });
+            } else if splice.end() < behind {
+                within += new;
+            }
+        }
+        sides.end = sides.start + sides.kept + within;
+        sides
+    }
+}
+
+/// The places, by line and character, to which what stands before it can have moved one.
+struct Moves {
+    reached: BTreeSet<(u32, u32)>,
+    meant: (u32, u32),
+    encoding: Encoding,
+}
+
+impl Moves {
+    /// `text` stands next. `maybe`: each of its characters may have been there or not.
+    fn go_on(&mut self, text: &str, maybe: bool) {
+        if maybe {
+            for letter in text.chars() {
+                let with: Vec<_> = self.moved(letter.encode_utf8(&mut [0; 4])).collect();
+                self.reached.extend(with);
+                if self.reached.len() > MOST_MOVES {
+                    return;
+                }
+            }
+        } else {
+            self.reached = self.moved(text).collect();
+        }
+    }
+
+    fn moved(&self, text: &str) -> impl Iterator<Item = (u32, u32)> {
+        let lines = text.matches('\n').count() as u32;
+        let last = text.rsplit('\n').next().unwrap_or_default();
+        let units = units(last, self.encoding);
+        let moved = move |&(line, column): &(u32, u32)| match lines {
+            0 => (line, column + units),
+            _ => (line + lines, units),
+        };
+        // Nothing leads back.
+        self.reached
+            .iter()
+            .map(moved)
+            .filter(|place| *place <= self.meant)
+    }
+}
+
+fn units(text: &str, encoding: Encoding) -> u32 {
+    let units = match encoding {
+        Encoding::Utf8 => text.len(),
+        Encoding::Utf16 => text.encode_utf16().count(),
+        Encoding::Utf32 => text.chars().count(),
     };
-    Some(shown.slice(start..end).to_string())
+    units as u32
 }

@@ -7,6 +7,7 @@
 
 mod falls;
 
+use falls::Fall;
 pub(crate) use falls::as_patch;
 
 use ropey::Rope;
@@ -95,19 +96,27 @@ pub(crate) fn explain(
         // nothing is lost. People do type alike.
         let deleted = deleted_of(edit, typed, &landed(shown, edit));
         if expected.certain || deleted == 0 {
-            // Nor is it that the person typed anew just what we took away.
-            let taken = edit.splices().iter();
-            let taken = taken.map(|splice| shown.slice(splice.at..splice.end()).to_string());
-            let cost = typed.cost() + deleted + 4 * likeness(taken, typed);
+            let cost = typed.cost() + retyped(shown, edit, typed);
             consider(cost, Explanation::Ours { edit: edit.clone() });
         }
     }
-    if expected.may_fall {
-        for (cost, typed, fallen) in falls::falls(shown, next, expected, encoding) {
-            consider(cost, Explanation::Stale { typed, fallen });
-        }
+    if expected.may_fall
+        && let Some(Fall {
+            cost,
+            typed,
+            fallen,
+        }) = falls::fall(shown, next, expected, encoding)
+    {
+        consider(cost, Explanation::Stale { typed, fallen });
     }
     best.map_or(Explanation::User, |(_, explanation)| explanation)
+}
+
+/// Nor is it likely that the person typed anew, in `typed`, just what an edit of ours took away.
+fn retyped(shown: &Rope, edit: &Patch, typed: &Patch) -> usize {
+    let taken = edit.splices().iter();
+    let taken = taken.map(|splice| shown.slice(splice.at..splice.end()).to_string());
+    4 * likeness(taken, typed)
 }
 
 fn landed(text: &Rope, patch: &Patch) -> Rope {
