@@ -8,6 +8,7 @@ use tutti_engine::{Answer, EditId, Staleness, TextEdit, locate};
 use crate::editor::{Editor, From, ToServer};
 use crate::kind::{Answers, Refusal};
 use crate::ledger::Ledger;
+use crate::story::Asked;
 
 impl Editor {
     /// A `workspace/applyEdit`.
@@ -45,7 +46,8 @@ impl Editor {
             Staleness::Rebased => self.rebased(version, edits),
             _ => self.patch_of(&self.buffer, edits),
         };
-        self.falls(&patch, ledger);
+        let asked: Vec<Asked> = edits.iter().map(|edit| self.asked(edit)).collect();
+        self.story.edits.extend(asked);
         let caret = Patch::single(self.caret, 0, "|").rebase(&patch, Side::Before);
         self.caret = caret.splices()[0].at;
         let mut step = self.step(&patch);
@@ -78,24 +80,19 @@ impl Editor {
         }
     }
 
-    /// An edit of the server that takes away what it cannot know of, or that meets deletions that
-    /// it cannot know of.
-    fn falls(&self, patch: &Patch, ledger: &mut Ledger) {
-        for splice in patch.splices() {
-            let gone = self.buffer.slice(splice.at..splice.end()).chars();
-            let gone: Vec<char> = gone.collect();
-            let from = &self.from[splice.at..splice.end()];
-            let unseen = gone.iter().zip(from).filter(|(_, f)| **f == From::Person);
-            ledger.cannot_be_known(unseen.map(|(c, _)| *c));
-            if self.has_unreported_deletion && !gone.is_empty() {
-                // The two deletions cannot be told from each other.
-                ledger.cannot_be_known(gone);
-                ledger.cannot_be_known(
-                    self.reported
-                        .chars()
-                        .filter(|c| !self.buffer.chars().any(|other| other == *c)),
-                );
-            }
+    fn asked(&self, edit: &TextEdit) -> Asked {
+        let (start, end) = (edit.range.start, edit.range.end);
+        let lines = (end.line - start.line) as usize;
+        // Between two lines there may be anything; a place within a letter is the letter's.
+        let characters = match (start == end, lines) {
+            (true, _) => 0,
+            (false, 0) => (end.character - start.character) as usize + 1,
+            (false, _) => usize::MAX >> 8,
+        };
+        Asked {
+            inserts: self.taken(&edit.new_text),
+            characters,
+            lines,
         }
     }
 

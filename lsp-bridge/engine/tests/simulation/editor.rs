@@ -8,18 +8,33 @@ use tutti_engine::{Answer, Change, Dialect, EditId, Encoding, Staleness};
 
 use crate::kind::{Answers, Echo, Kind};
 use crate::ledger::Ledger;
+use crate::story::Story;
 
 const BOM: char = '\u{feff}';
 
 /// What an editor sends to its language server.
 #[derive(Debug, Clone)]
 pub(crate) enum ToServer {
-    Opened { text: String },
-    Changed { version: i32, changes: Vec<Change> },
-    Saved { text: String },
+    Opened {
+        text: String,
+    },
+    Changed {
+        version: i32,
+        changes: Vec<Change>,
+        /// What it does not tell.
+        story: Story,
+    },
+    Saved {
+        text: String,
+    },
     Closed,
-    Answered { edit: EditId, answer: Answer },
-    Flushed { is_sure: bool },
+    Answered {
+        edit: EditId,
+        answer: Answer,
+    },
+    Flushed {
+        is_sure: bool,
+    },
 }
 
 /// Where a character on the screen comes from.
@@ -60,8 +75,8 @@ pub(crate) struct Editor {
     pub(crate) reported: Rope,
     pub(crate) reported_version: i32,
     pub(crate) reported_tick: i32,
-    /// Whether the person has taken something away that the server does not know of yet.
-    pub(crate) has_unreported_deletion: bool,
+    /// What has happened since.
+    pub(crate) story: Story,
     /// When what the server does not know yet is reported.
     pub(crate) flush_at: Option<u64>,
     /// Every change with the text before it, for editors that rebase.
@@ -95,7 +110,7 @@ impl Editor {
             tick: 0,
             reported_version: 0,
             reported_tick: 0,
-            has_unreported_deletion: false,
+            story: Story::default(),
             flush_at: None,
             history: Vec::new(),
             seen: HashMap::new(),
@@ -224,7 +239,8 @@ impl Editor {
     fn do_step(&mut self, step: &Step, now: u64, ledger: &mut Ledger) -> Vec<ToServer> {
         for splice in step.patch.splices() {
             let gone = self.buffer.slice(splice.at..splice.end()).to_string();
-            self.has_unreported_deletion |= !gone.is_empty();
+            self.story.gone.push_str(&gone);
+            self.story.new.push_str(&splice.insert);
             self.deletes_unreported(splice, ledger);
             ledger.take(Some(self.owner), &gone);
             ledger.put(Some(self.owner), &splice.insert);

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use crate::story::Verdict;
 use crate::witness::{Author, Witness};
 
 /// Added to a person's number where their engine acted at their word.
@@ -15,7 +16,7 @@ pub(crate) struct Ledger {
 
 /// How often each did something.
 #[derive(Debug, Default)]
-struct Counts(HashMap<Author, usize>);
+struct Counts(HashMap<Author, isize>);
 
 #[derive(Debug, Default)]
 struct Entry {
@@ -29,6 +30,8 @@ struct Entry {
     spare: usize,
     /// How often it may be gone, since nobody can know better.
     missing: usize,
+    /// Nobody can know whether it was taken out and put in again.
+    is_doubtful: bool,
 }
 
 impl Counts {
@@ -37,15 +40,19 @@ impl Counts {
     }
 
     fn of(&self, who: Author) -> usize {
-        self.0.get(&who).copied().unwrap_or_default()
+        self.0.get(&who).map_or(0, |count| (*count).max(0) as usize)
     }
 
     fn all(&self) -> usize {
-        self.0.values().sum()
+        self.0.keys().map(|who| self.of(*who)).sum()
     }
 
     fn most_of_one(&self) -> usize {
-        self.0.values().copied().max().unwrap_or_default()
+        self.0
+            .keys()
+            .map(|who| self.of(*who))
+            .max()
+            .unwrap_or_default()
     }
 }
 
@@ -93,6 +100,20 @@ impl Ledger {
         }
     }
 
+    /// Where the engine's story of what `who` did is as good as the true one, it is what they did.
+    pub(crate) fn believes(&mut self, who: usize, verdict: &Verdict) {
+        for (letter, more) in &verdict.gone {
+            let entry = self.letters.entry(*letter).or_default();
+            *entry.taken.0.entry(Some(who)).or_default() += more;
+            entry.is_doubtful = true;
+        }
+        for (letter, more) in &verdict.new {
+            let entry = self.letters.entry(*letter).or_default();
+            *entry.put.0.entry(Some(who)).or_default() += more;
+            entry.is_doubtful = true;
+        }
+    }
+
     /// Both.
     pub(crate) fn cannot_be_known(&mut self, letters: impl IntoIterator<Item = char> + Clone) {
         self.may_be_doubled(letters.clone());
@@ -103,7 +124,7 @@ impl Ledger {
     pub(crate) fn is_plain(&self, who: Author, letter: char) -> bool {
         self.letters.get(&letter).is_some_and(|entry| {
             let touched = entry.taken.all() + entry.extra + entry.spare + entry.missing;
-            entry.put.of(who) == 1 && touched == 0
+            entry.put.of(who) == 1 && touched == 0 && !entry.is_doubtful
         })
     }
 

@@ -18,6 +18,7 @@ mod person;
 mod planted;
 mod report;
 mod run;
+mod story;
 mod user;
 mod witness;
 mod world;

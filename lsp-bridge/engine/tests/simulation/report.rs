@@ -7,6 +7,7 @@ use tutti_engine::{Change, Range, SyncKind, position};
 
 use crate::editor::{Editor, From, ToServer};
 use crate::kind::{Echo, Eol, Versions};
+use crate::story::Story;
 
 impl Editor {
     /// An immediate report of one change that led here from `before`.
@@ -73,9 +74,13 @@ impl Editor {
             Versions::Skip => (self.tick + 2).max(self.reported_version + 1),
             Versions::PerChange => self.reported_version + count as i32,
         };
+        let mut story = std::mem::take(&mut self.story);
+        story.before = self.reported.to_string();
+        story.behind = self.buffer.to_string();
         ToServer::Changed {
             version: self.reported_version,
             changes,
+            story,
         }
     }
 
@@ -84,7 +89,7 @@ impl Editor {
         self.reported_tick = self.tick;
         self.seen.insert(self.reported_version, self.history.len());
         self.from.fill(From::Known);
-        self.has_unreported_deletion = false;
+        self.story = Story::default();
     }
 
     fn ranged(&self, text: &Rope, splice: &Splice) -> Change {

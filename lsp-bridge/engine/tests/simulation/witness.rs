@@ -69,14 +69,16 @@ impl Witness {
         witness
     }
 
-    /// The engine of `person` has written this, as done by them.
-    pub(crate) fn sees(&mut self, person: usize, update: &[u8]) {
+    /// The engine of `person` has written this, as done by them: what they took out, and what they put
+    /// in.
+    pub(crate) fn sees(&mut self, person: usize, update: &[u8]) -> (String, String) {
         let (gone, new) = self.takes(update);
-        for (letters, change) in [(gone, -1), (new, 1)] {
+        for (letters, change) in [(&gone, -1), (&new, 1)] {
             for letter in letters.chars() {
                 *self.balance.entry((Some(person), letter)).or_default() += change;
             }
         }
+        (gone, new)
     }
 
     /// The same, at the person's word: what it took out, and what it put in.

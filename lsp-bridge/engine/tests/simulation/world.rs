@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap, HashMap, VecDeque};
 
 use fastrand::Rng;
-use tutti_engine::{Document, EditId, Effect, Encoding, Event, Millis, Replica, TextEdit};
+use tutti_engine::{Change, Document, EditId, Effect, Encoding, Event, Millis, Replica, TextEdit};
 
 use crate::editor::{Editor, ToServer};
 use crate::kind::Kind;
@@ -12,6 +12,7 @@ use crate::ledger::Ledger;
 use crate::oracle;
 use crate::person::{Act, Letters, Person};
 use crate::planted::Bug;
+use crate::story::Story;
 use crate::user::User;
 use crate::witness::Witness;
 
@@ -285,7 +286,11 @@ impl World {
     pub(crate) fn engine_hears(&mut self, number: usize, message: ToServer) {
         let user = &mut self.users[number];
         let event = match message {
-            ToServer::Changed { version, changes } => Event::Changed { version, changes },
+            ToServer::Changed {
+                version,
+                changes,
+                story,
+            } => return self.report_heard(number, version, changes, &story),
             ToServer::Flushed { is_sure } => Event::Flushed { is_sure },
             ToServer::Answered { edit, answer } => Event::Answered { edit, answer },
             ToServer::Saved { text } => {
@@ -318,12 +323,32 @@ impl World {
         }
     }
 
-    fn witnessed(&mut self, number: usize, effects: &[Effect]) {
+    fn report_heard(&mut self, number: usize, version: i32, changes: Vec<Change>, story: &Story) {
+        let Some(document) = &mut self.users[number].document else {
+            return;
+        };
+        let shared = document.main().text();
+        let effects = document.handle(Event::Changed { version, changes }, Millis(self.now));
+        let (gone, new) = self.witnessed(number, &effects);
+        if story.is_mixed()
+            && let Some(verdict) = story.or_else(&gone, &new, &shared)
+        {
+            self.ledger.believes(number, &verdict);
+        }
+        self.perform(number, effects);
+    }
+
+    /// What an engine has written as done by its person: what they took out, and what they put in.
+    fn witnessed(&mut self, number: usize, effects: &[Effect]) -> (String, String) {
+        let (mut gone, mut new) = (String::new(), String::new());
         for effect in effects {
             if let Effect::Send { update } = effect {
-                self.witness.sees(number, update);
+                let (less, more) = self.witness.sees(number, update);
+                gone.push_str(&less);
+                new.push_str(&more);
             }
         }
+        (gone, new)
     }
 
     /// Does what an engine asks for.

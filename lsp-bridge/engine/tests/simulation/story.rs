@@ -1,0 +1,116 @@
+//! What happened between two reports of an editor, and what its engine made of it.
+//!
+//! A report in which an edit of the server's is mixed with what the person did meanwhile can have come
+//! about in several ways: the text before and the text behind are all that is sent, and that the edit
+//! was made. Nobody can tell two such stories from each other. So the engine's story counts as well as
+//! the true one if it leads to the same report and needs no more of the person. A longer one than the
+//! truth does not count, nor one that takes away more than the edit can have taken away.
+
+use std::collections::BTreeMap;
+
+/// What happened.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Story {
+    /// The text before.
+    pub(crate) before: String,
+    /// The text behind.
+    pub(crate) behind: String,
+    /// What the person took out and put in.
+    pub(crate) gone: String,
+    pub(crate) new: String,
+    /// The server's edits.
+    pub(crate) edits: Vec<Asked>,
+}
+
+/// An edit that the editor has made.
+#[derive(Debug, Clone)]
+pub(crate) struct Asked {
+    pub(crate) inserts: String,
+    /// At most so many characters and line ends it may take away.
+    pub(crate) characters: usize,
+    pub(crate) lines: usize,
+}
+
+/// How often each letter more than in another story.
+pub(crate) type Difference = BTreeMap<char, isize>;
+
+/// In what the engine's story differs from the true one.
+#[derive(Debug)]
+pub(crate) struct Verdict {
+    pub(crate) gone: Difference,
+    pub(crate) new: Difference,
+}
+
+impl Story {
+    /// Whether the report that tells it leaves something open.
+    pub(crate) fn is_mixed(&self) -> bool {
+        !(self.gone.is_empty() && self.new.is_empty())
+    }
+
+    /// The engine says that the person took out `gone` and put in `new`; `shared` was the text that it
+    /// knew. `None` if that is just what happened, or cannot have happened, or is the longer story.
+    pub(crate) fn or_else(&self, gone: &str, new: &str, shared: &str) -> Option<Verdict> {
+        let (true_gone, true_new) = (counts(&self.gone), counts(&self.new));
+        let (gone, new) = (counts(gone), counts(new));
+        // Who takes out what others have taken out already has nothing to tell, and may have done so
+        // in the engine's story or not.
+        let shared = counts(shared);
+        let mut all_gone = gone.clone();
+        for (letter, count) in &true_gone {
+            let left = shared.get(letter).copied().unwrap_or_default();
+            let told = all_gone.entry(*letter).or_default();
+            *told = (*told).max((count - left).min(*count));
+        }
+        let true_size = size(&true_gone) + size(&true_new);
+        let difference = |gone: &Difference| Verdict {
+            gone: less(gone, &true_gone),
+            new: less(&new, &true_new),
+        };
+        let all = difference(&all_gone);
+        if all.gone.is_empty() && all.new.is_empty() {
+            return None;
+        }
+        let stories = [all_gone, gone].into_iter();
+        let mut stories =
+            stories.filter(|gone| size(gone) + size(&new) <= true_size && self.can_be(gone, &new));
+        stories.next().map(|gone| difference(&gone))
+    }
+
+    /// Whether the edits can have taken away what is left to explain then.
+    fn can_be(&self, gone: &Difference, new: &Difference) -> bool {
+        let mut left = counts(&self.before);
+        let inserts = self.edits.iter().map(|edit| edit.inserts.as_str());
+        for more in inserts.map(counts).chain([new.clone()]) {
+            for (letter, count) in more {
+                *left.entry(letter).or_default() += count;
+            }
+        }
+        let left = less(&less(&left, gone), &counts(&self.behind));
+        let lines = left.get(&'\n').copied().unwrap_or_default();
+        let sum = |part: fn(&Asked) -> usize| self.edits.iter().map(part).sum::<usize>() as isize;
+        left.values().all(|count| *count > 0)
+            && lines <= sum(|edit| edit.lines)
+            && size(&left) <= sum(|edit| edit.characters)
+    }
+}
+
+fn counts(text: &str) -> Difference {
+    let mut counts = Difference::new();
+    for letter in text.chars() {
+        *counts.entry(letter).or_default() += 1;
+    }
+    counts
+}
+
+fn less(one: &Difference, other: &Difference) -> Difference {
+    let mut out = one.clone();
+    for (letter, count) in other {
+        *out.entry(*letter).or_default() -= count;
+    }
+    out.retain(|_, count| *count != 0);
+    out
+}
+
+fn size(counts: &Difference) -> isize {
+    counts.values().map(|count| count.abs()).sum()
+}
