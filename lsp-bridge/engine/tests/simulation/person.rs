@@ -133,6 +133,14 @@ impl Person {
         letters.filter_map(char::from_u32).collect()
     }
 
+    /// Whether all that was typed in this run and is there stands before the caret: an edit of the
+    /// server's may have brought some of it back behind it, and then it is there that they type.
+    fn goes_on(&self, editor: &Editor) -> bool {
+        let run = self.runs.last().map_or(&[][..], Vec::as_slice);
+        let mut behind = editor.buffer.chars_at(editor.caret);
+        !behind.any(|letter| run.contains(&letter))
+    }
+
     fn other_run(&mut self) {
         if self.runs.last().is_none_or(|run| !run.is_empty()) {
             self.runs.push(Vec::new());
@@ -156,6 +164,9 @@ impl Person {
                 Vec::new()
             }
             Act::Type(count) => {
+                if !self.goes_on(editor) {
+                    self.other_run();
+                }
                 let letters = self.letters(*count);
                 self.runs
                     .last_mut()

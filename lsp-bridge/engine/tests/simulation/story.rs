@@ -70,15 +70,25 @@ impl Story {
         if all.gone.is_empty() && all.new.is_empty() {
             return None;
         }
-        let stories = [all_gone, gone].into_iter();
-        let mut stories =
-            stories.filter(|gone| size(gone) + size(&new) <= true_size && self.can_be(gone, &new));
-        stories.next().map(|gone| difference(&gone))
+        let mut stories = [all_gone, gone].into_iter();
+        let is_short = |gone: &Difference| {
+            let unseen = self.left_over(gone, &new, &shared)?;
+            (size(gone) + unseen + size(&new) <= true_size).then_some(())
+        };
+        let story = stories.find(|gone| is_short(gone).is_some());
+        story.map(|gone| difference(&gone))
     }
 
-    /// Whether the edits can have taken away what is left to explain then.
-    fn can_be(&self, gone: &Difference, new: &Difference) -> bool {
-        let mut left = counts(&self.before);
+    /// How much of what is gone the edits cannot have taken away: the person must have, where others
+    /// had already, so nothing was told. `None` if others had not.
+    fn left_over(
+        &self,
+        gone: &Difference,
+        new: &Difference,
+        shared: &Difference,
+    ) -> Option<isize> {
+        let before = counts(&self.before);
+        let mut left = before.clone();
         let inserts = self.edits.iter().map(|edit| edit.inserts.as_str());
         for more in inserts.map(counts).chain([new.clone()]) {
             for (letter, count) in more {
@@ -86,11 +96,17 @@ impl Story {
             }
         }
         let left = less(&less(&left, gone), &counts(&self.behind));
-        let lines = left.get(&'\n').copied().unwrap_or_default();
+        if left.values().any(|count| *count < 0) {
+            return None;
+        }
+        let hidden = less(&before, shared);
+        let hidden = |letter: char| hidden.get(&letter).map_or(0, |count| (*count).max(0));
         let sum = |part: fn(&Asked) -> usize| self.edits.iter().map(part).sum::<usize>() as isize;
-        left.values().all(|count| *count > 0)
-            && lines <= sum(|edit| edit.lines)
-            && size(&left) <= sum(|edit| edit.characters)
+        let lines = left.get(&'\n').copied().unwrap_or_default() - sum(|edit| edit.lines);
+        let all = size(&left) - sum(|edit| edit.characters);
+        let most: isize = left.iter().map(|(c, n)| hidden(*c).min(*n)).sum();
+        let is_possible = lines <= hidden('\n') && all <= most;
+        is_possible.then_some(all.max(lines).max(0))
     }
 }
 
