@@ -329,6 +329,79 @@ mod tests {
         );
     }
 
+    /// Emacs, four letters deleted and not reported before one that we had sent to be replaced: the
+    /// request names one letter, so it has not taken more.
+    #[test]
+    fn an_edit_takes_no_more_than_it_names() {
+        let (shown, mut expected) = expected("ABpqrs«X»Y", "123\n");
+        (expected.accepted, expected.certain) = (true, true);
+        let next = Rope::from_str("AB123\nY");
+        let Explanation::Ours { edit } = explain(&shown, &next, &expected, Encoding::Utf16) else {
+            panic!("it fell where it was meant");
+        };
+        assert_eq!(edit, Patch::single(6, 1, "123\n"));
+    }
+
+    /// What stood before the place that is named can have led the edit no further than that.
+    #[test]
+    fn an_edit_falls_only_where_it_can_have_been_led() {
+        // The person deletes `cd`, which draws the place of the `g` to that of the `i`.
+        let (shown, mut expected) = expected("abcdef«g»hij", "");
+        (expected.accepted, expected.certain) = (true, true);
+        let explained =
+            |next: &str| explain(&shown, &Rope::from_str(next), &expected, Encoding::Utf8);
+        assert_eq!(
+            explained("abefghj"),
+            Explanation::Stale {
+                typed: Rope::from_str("abefghij"),
+                fallen: Patch::single(6, 1, ""),
+            }
+        );
+        // Nothing leads it to the `j`: that is the person's, and `g` was taken where it stood.
+        let Explanation::Ours { edit } = explained("abcdefhi") else {
+            panic!("nothing has moved it");
+        };
+        assert_eq!(edit, Patch::single(6, 1, ""));
+    }
+
+    /// A place within a letter, in the client's units, is that of the letter.
+    #[test]
+    fn an_edit_that_falls_within_a_letter_takes_it() {
+        let (shown, mut expected) = expected("𠠀«x»y", "");
+        (expected.accepted, expected.certain) = (true, true);
+        // The request names the bytes 4 to 6; `é`, typed before them, has led it into the `𠠀`.
+        expected.raw[0].range.start.character = 4;
+        expected.raw[0].range.end.character = 6;
+        let explained = explain(&shown, &Rope::from_str("éxy"), &expected, Encoding::Utf8);
+        assert_eq!(
+            explained,
+            Explanation::Stale {
+                typed: Rope::from_str("é𠠀xy"),
+                fallen: Patch::single(1, 1, ""),
+            }
+        );
+    }
+
+    /// Where a line has become shorter than the place that is named, the edit falls on its end.
+    #[test]
+    fn an_edit_behind_the_end_of_its_line_falls_on_it() {
+        let (shown, mut expected) = expected("abcdef«»g\nxy", "!");
+        (expected.accepted, expected.certain) = (true, true);
+        let explained = explain(
+            &shown,
+            &Rope::from_str("ag!\nxy"),
+            &expected,
+            Encoding::Utf16,
+        );
+        assert_eq!(
+            explained,
+            Explanation::Stale {
+                typed: Rope::from_str("ag\nxy"),
+                fallen: Patch::single(2, 0, "!"),
+            }
+        );
+    }
+
     /// The same with a word: nobody types anew, letter by letter, what we have just taken away.
     #[test]
     fn a_word_that_stands_there_still_was_not_taken_away() {

@@ -69,16 +69,17 @@ fn neovim() {
     alone_with_doubt("neovim", 2);
 }
 
-/// Emacs and Kakoune apply an edit at places that keys which they have not reported have moved, and
-/// where such an edit meets deletions nobody can tell for sure what it hit.
+/// Emacs and Kakoune apply an edit at places that keys which they have not reported have moved. Of
+/// several stories that such a report tells any may be the true one (`story.rs`); but what one has
+/// misplaced lasts until it is repaired, and is still seen by the reports in between.
 #[test]
 fn emacs() {
-    alone_with_doubt("emacs", 12);
+    alone_with_doubt("emacs", 5);
 }
 
 #[test]
 fn kakoune() {
-    alone_with_doubt("kakoune", 18);
+    alone_with_doubt("kakoune", 11);
 }
 
 /// It reports what was done in 300 ms as one text. Who deletes `ab` and types `ba` behind it has done
@@ -92,19 +93,19 @@ fn sublime() {
 /// it was reported, it may be left in doubt whether the edit came.
 #[test]
 fn a_stranger() {
-    alone_with_doubt("stranger", 6);
+    alone_with_doubt("stranger", 3);
 }
 
 /// Strangers with any habits at all. Whether they mean yes when they say so nobody knows, so who types
 /// what others type looks like one who has typed nothing, or the others' letter comes twice.
 #[test]
 fn strangers_of_all_kinds() {
-    run("mixed", SEEDS, 10, &Kind::mixed);
+    run("mixed", SEEDS, 7, &Kind::mixed);
 }
 
 #[test]
 fn all_together() {
-    run("all", SEEDS, 7, &|rng| {
+    run("all", SEEDS, 4, &|rng| {
         rng.choice(&ROWS).expect("not empty").clone().varied(rng)
     });
 }

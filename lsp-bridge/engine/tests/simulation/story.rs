@@ -81,12 +81,7 @@ impl Story {
 
     /// How much of what is gone the edits cannot have taken away: the person must have, where others
     /// had already, so nothing was told. `None` if others had not.
-    fn left_over(
-        &self,
-        gone: &Difference,
-        new: &Difference,
-        shared: &Difference,
-    ) -> Option<isize> {
+    fn left_over(&self, gone: &Difference, new: &Difference, shared: &Difference) -> Option<isize> {
         let before = counts(&self.before);
         let mut left = before.clone();
         let inserts = self.edits.iter().map(|edit| edit.inserts.as_str());
