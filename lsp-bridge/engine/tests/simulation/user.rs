@@ -7,6 +7,7 @@ use tutti_engine::{Document, Effect, Millis, Opened, Replica};
 
 use crate::editor::Editor;
 use crate::person::Person;
+use crate::story::Story;
 use crate::witness::client;
 
 pub(crate) struct User {
@@ -29,6 +30,8 @@ pub(crate) struct User {
     pub(crate) connection: Option<u32>,
     pub(crate) connections: u32,
     pub(crate) edits_when_quiet: usize,
+    /// What the reports tell that the engine has not taken in yet, with their versions.
+    pub(crate) stories: Vec<(i32, Story)>,
     /// The last time at which each of this person's ordered channels delivers.
     pub(crate) last: HashMap<&'static str, u64>,
 }

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap, HashMap, VecDeque};
 
 use fastrand::Rng;
-use tutti_engine::{Change, Document, EditId, Effect, Encoding, Event, Millis, Replica, TextEdit};
+use tutti_engine::{Document, EditId, Effect, Encoding, Event, Millis, Replica, TextEdit};
 
 use crate::editor::{Editor, ToServer};
 use crate::kind::Kind;
@@ -12,7 +12,6 @@ use crate::ledger::Ledger;
 use crate::oracle;
 use crate::person::{Act, Letters, Person};
 use crate::planted::Bug;
-use crate::story::Story;
 use crate::user::User;
 use crate::witness::Witness;
 
@@ -165,6 +164,7 @@ impl World {
             connection: Some(0),
             connections: 0,
             edits_when_quiet: 0,
+            stories: Vec::new(),
             last: HashMap::new(),
         };
         let text = user.editor.text();
@@ -290,7 +290,10 @@ impl World {
                 version,
                 changes,
                 story,
-            } => return self.report_heard(number, version, changes, &story),
+            } => {
+                user.stories.push((version, story));
+                Event::Changed { version, changes }
+            }
             ToServer::Flushed { is_sure } => Event::Flushed { is_sure },
             ToServer::Answered { edit, answer } => Event::Answered { edit, answer },
             ToServer::Saved { text } => {
@@ -304,6 +307,7 @@ impl World {
                 self.document_hears(number, Event::Closing);
                 let user = &mut self.users[number];
                 user.closed = user.document.take().map(Document::close);
+                user.stories.clear();
                 return;
             }
             ToServer::Opened { text } => {
@@ -316,26 +320,23 @@ impl World {
     }
 
     pub(crate) fn document_hears(&mut self, number: usize, event: Event) {
-        if let Some(document) = &mut self.users[number].document {
+        let user = &mut self.users[number];
+        if let Some(document) = &mut user.document {
+            let shared = document.main().text();
             let effects = document.handle(event, Millis(self.now));
-            self.witnessed(number, &effects);
+            // A report may have to wait for its turn, or for an answer.
+            let version = document.version();
+            let told = user.stories.extract_if(.., |(of, _)| *of <= version);
+            let told: Vec<_> = told.collect();
+            let (gone, new) = self.witnessed(number, &effects);
+            if let [(_, story)] = &*told
+                && story.is_mixed()
+                && let Some(verdict) = story.or_else(&gone, &new, &shared)
+            {
+                self.ledger.believes(number, &verdict);
+            }
             self.perform(number, effects);
         }
-    }
-
-    fn report_heard(&mut self, number: usize, version: i32, changes: Vec<Change>, story: &Story) {
-        let Some(document) = &mut self.users[number].document else {
-            return;
-        };
-        let shared = document.main().text();
-        let effects = document.handle(Event::Changed { version, changes }, Millis(self.now));
-        let (gone, new) = self.witnessed(number, &effects);
-        if story.is_mixed()
-            && let Some(verdict) = story.or_else(&gone, &new, &shared)
-        {
-            self.ledger.believes(number, &verdict);
-        }
-        self.perform(number, effects);
     }
 
     /// What an engine has written as done by its person: what they took out, and what they put in.
