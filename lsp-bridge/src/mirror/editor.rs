@@ -31,7 +31,7 @@ impl Mirror {
         let known = self.load(document)?.and_then(|record| record.base);
         if let Some(known) = &known
             && let Found::File(file) = self.tree.read(&known.file.path)
-            && let Some(saved) = self.saved_by_guest(document, known, &file.bytes)?
+            && let Some(saved) = self.saved_by_guest(document, known, hash(&file.bytes))?
         {
             return Ok(Some(saved.state));
         }
@@ -153,21 +153,17 @@ impl Mirror {
         let entry = self.entries.as_ref().and_then(|e| e.get(document));
         let (eol, listed_executable) = entry.map_or((Eol::Lf, false), |e| (e.eol, e.executable));
         let text = self.text_of(document, &shown)?;
-        let written = hash(&text::render(&text, eol));
-        let mut executable = listed_executable;
-        let mut is_there = false;
-        let looked = self.tree.look(&path).ok().flatten();
-        if let Found::File(file) = self.tree.read(&path) {
-            executable = file.executable.unwrap_or(listed_executable);
-            is_there = hash(&file.bytes) == written;
-        }
+        let executable = match self.tree.read(&path) {
+            Found::File(file) => file.executable.unwrap_or(listed_executable),
+            _ => listed_executable,
+        };
         let base = Base {
             state: shown,
             file: BaseFile {
                 path,
                 eol,
                 executable,
-                hash: written,
+                hash: hash(&text::render(&text, eol)),
                 listed: !self.announced.contains(document),
             },
         };
@@ -175,13 +171,6 @@ impl Mirror {
             base: Some(base),
             ..record
         };
-        self.save(document, &record, record.unsaved)?;
-        match (&self.role, looked.filter(|_| is_there)) {
-            (Role::Guest(own), Some(looked)) => {
-                let marked = own.mark_saved(document, &looked.stamp);
-                doing("writing to .tutti/guests", marked)
-            }
-            _ => Ok(()),
-        }
+        self.save(document, &record, record.unsaved)
     }
 }

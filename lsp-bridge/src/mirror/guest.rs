@@ -8,15 +8,12 @@ use std::io;
 
 use cap_fs_ext::DirExt;
 use cap_std::fs::Dir;
-use ropey::Rope;
-use tutti_engine::diff::diff_lines;
 use tutti_protocol::ids::DocumentId;
 
 use super::claim::Claim;
 use super::effect::Effect;
 use super::state::{Base, Hash, Record, StateStore, hash};
-use super::text::parse;
-use super::tree::{Found, Stamp};
+use super::tree::Found;
 use super::{Mirror, MirrorError, doing};
 
 /// The directory of the guests, in `.tutti`.
@@ -50,11 +47,6 @@ impl GuestStore {
         durable: bool,
     ) -> io::Result<()> {
         self.store.save(document, record, durable)
-    }
-
-    /// Remembers how a file looks that this guest's editor has just written.
-    pub(super) fn mark_saved(&self, document: &DocumentId, stamp: &Stamp) -> io::Result<()> {
-        self.store.mark_saved(document, stamp)
     }
 
     /// Tells the owner whether this guest's editor has the document open.
@@ -101,56 +93,31 @@ impl Mirror {
     }
 
     /// What the editor of a guest, of one that has ended as well, showed when it wrote into a file what
-    /// stands there, or what another program has made that of since.
+    /// stands there.
     pub(super) fn saved_by_guest(
         &self,
         document: &DocumentId,
         known: &Base,
-        bytes: &[u8],
+        on_disk: Hash,
     ) -> Result<Option<Base>, MirrorError> {
-        let on_disk = hash(bytes);
-        let Some(text) = parse(bytes.to_vec(), Some(known.file.eol)) else {
-            return Ok(None);
-        };
-        let text = Rope::from(text.text);
-        let cost = |base: &Base| {
-            let from = Rope::from(self.text_of(document, &base.state)?);
-            Ok::<_, MirrorError>(diff_lines(&from, &text).cost())
-        };
-        let looked = self.tree.look(&known.file.path).ok().flatten();
-        let stamp = looked.map(|looked| looked.stamp);
-        let mut nearest = None;
         for entry in doing("reading .tutti/guests", self.guests.entries())? {
             let name = doing("reading .tutti/guests", entry)?.file_name();
             let Ok(dir) = self.guests.open_dir_nofollow(&name) else {
                 continue;
             };
-            let store = StateStore::beneath(dir);
-            let loaded = doing("reading a guest's store", store.load(document))?;
-            let Some(saved) = loaded.and_then(|record| record.base) else {
-                continue;
-            };
-            // Nobody has written there since, whatever it had seen.
-            let is_marked = |stamp| store.is_marked_saved(document, &stamp);
-            if saved.file.hash == on_disk && stamp.is_some_and(is_marked) {
+            let loaded = StateStore::beneath(dir).load(document);
+            let base = doing("reading a guest's store", loaded)?.and_then(|record| record.base);
+            if let Some(saved) = base
+                && self.is_later(document, known, &saved, on_disk)?
+            {
                 return Ok(Some(saved));
             }
-            if self.is_later(document, known, &saved, on_disk)? {
-                let cost = cost(&saved)?;
-                if nearest.as_ref().is_none_or(|(least, _)| cost < *least) {
-                    nearest = Some((cost, saved));
-                }
-            }
         }
-        match nearest {
-            Some((0, saved)) => Ok(Some(saved)),
-            Some((least, saved)) if least < cost(known)? => Ok(Some(saved)),
-            _ => Ok(None),
-        }
+        Ok(None)
     }
 
-    /// Whether a guest's editor has written into a file what the owner has not seen there yet. What the
-    /// owner had seen before may have been put there again by another program.
+    /// Whether the file holds what a guest's editor has saved, rather than what the owner knows of it.
+    /// If that is the later text, another program may have put the earlier one there again.
     fn is_later(
         &self,
         document: &DocumentId,
@@ -159,7 +126,7 @@ impl Mirror {
         on_disk: Hash,
     ) -> Result<bool, MirrorError> {
         let (known_file, file) = (&known.file, &saved.file);
-        if known_file.hash == on_disk || file.path != known_file.path {
+        if known_file.hash == on_disk || file.hash != on_disk || file.path != known_file.path {
             return Ok(false);
         }
         let whole = self.whole(document, &known.state, &saved.state)?;
@@ -219,9 +186,7 @@ impl Mirror {
         let Found::File(file) = self.tree.read(&known.file.path) else {
             return Ok(None);
         };
-        let on_disk = hash(&file.bytes);
-        let is_there = saved.file.hash == on_disk;
-        let is_last = is_there && self.is_later(document, known, saved, on_disk)?;
-        Ok(is_last.then(|| saved.clone()))
+        let is_later = self.is_later(document, known, saved, hash(&file.bytes))?;
+        Ok(is_later.then(|| saved.clone()))
     }
 }

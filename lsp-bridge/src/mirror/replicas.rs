@@ -76,40 +76,21 @@ impl Mirror {
     ) -> Result<Option<Stored>, MirrorError> {
         let mut all = stored;
         for Left { state, .. } in left {
-            all = Some(self.with(document, all, state)?);
+            all = Some(match all {
+                None => Stored {
+                    state: state.clone(),
+                    unsaved: true,
+                },
+                Some(stored) => {
+                    let whole = self.whole(document, &stored.state, state)?;
+                    Stored {
+                        state: whole.state,
+                        unsaved: stored.unsaved || whole.lacked.is_some(),
+                    }
+                }
+            });
         }
         Ok(all)
-    }
-
-    /// Adds to what was stored of a document what its file was made of: the owner, or a guest, may
-    /// have written that since this guest has stored the document.
-    pub fn with_base(
-        &self,
-        document: &DocumentId,
-        stored: Option<Stored>,
-        base: Option<&[u8]>,
-    ) -> Result<Option<Stored>, MirrorError> {
-        match base {
-            Some(base) => self.with(document, stored, base).map(Some),
-            None => Ok(stored),
-        }
-    }
-
-    fn with(
-        &self,
-        document: &DocumentId,
-        stored: Option<Stored>,
-        state: &[u8],
-    ) -> Result<Stored, MirrorError> {
-        let Some(stored) = stored else {
-            let (state, unsaved) = (state.to_vec(), true);
-            return Ok(Stored { state, unsaved });
-        };
-        let whole = self.whole(document, &stored.state, state)?;
-        Ok(Stored {
-            state: whole.state,
-            unsaved: stored.unsaved || whole.lacked.is_some(),
-        })
     }
 
     /// Stores a document's replica. `unsaved` says whether it holds edits that the server has not

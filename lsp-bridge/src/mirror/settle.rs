@@ -259,7 +259,8 @@ impl Mirror {
         base: Base,
         settled: &mut Settled,
     ) -> Result<Base, MirrorError> {
-        let Some(saved) = self.saved_by_guest(subject.document, &base, &file.bytes)? else {
+        let on_disk = hash(&file.bytes);
+        let Some(saved) = self.saved_by_guest(subject.document, &base, on_disk)? else {
             return Ok(base);
         };
         let whole = self.whole(subject.document, &subject.main.state(), &saved.state)?;

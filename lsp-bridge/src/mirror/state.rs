@@ -13,15 +13,13 @@ use tutti_protocol::ids::DocumentId;
 use tutti_protocol::index::Eol;
 use tutti_protocol::path::ProjectPath;
 
-use super::tree::{Private, Stamp, read_small, write_atomically};
+use super::tree::{Private, read_small, write_atomically};
 
 const MAGIC: &[u8] = b"tutti state 1\n";
 const CHECKSUM_BYTES: usize = 32;
 const SUFFIX: &str = ".yrs";
 /// Behind a document's file name: an editor of this guest has it open.
 const OPEN_MARK: &str = ".open";
-/// The same: how its file looks since an editor of this guest has written it.
-const SAVED_MARK: &str = ".saved";
 
 /// A SHA-256 of a file's bytes.
 pub(crate) type Hash = [u8; CHECKSUM_BYTES];
@@ -164,18 +162,6 @@ impl StateStore {
     pub(crate) fn is_marked_open(&self, document: &DocumentId) -> bool {
         let name = file_name(document) + OPEN_MARK;
         self.dir.symlink_metadata(name).is_ok()
-    }
-
-    /// Remembers how a document's file looked when an editor of this guest had just written it.
-    pub(crate) fn mark_saved(&self, document: &DocumentId, stamp: &Stamp) -> io::Result<()> {
-        let name = file_name(document) + SAVED_MARK;
-        write_atomically(&self.dir, &name, &stamp.to_bytes(), false)
-    }
-
-    /// Whether that is how it looks.
-    pub(crate) fn is_marked_saved(&self, document: &DocumentId, stamp: &Stamp) -> bool {
-        let name = file_name(document) + SAVED_MARK;
-        read_small(&self.dir, &name).is_ok_and(|bytes| bytes == stamp.to_bytes())
     }
 
     /// Forgets a document.

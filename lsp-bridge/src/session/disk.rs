@@ -192,7 +192,6 @@ fn perform(mirror: &mut Mirror, task: Task) -> Result<Option<News>, MirrorError>
             let stored = mirror.stored(&document)?;
             let stored = mirror.with_left(&document, stored, &left)?;
             let base = mirror.base(&document)?;
-            let stored = mirror.with_base(&document, stored, base.as_deref())?;
             return Ok(Some(News::Loaded {
                 document,
                 stored,

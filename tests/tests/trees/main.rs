@@ -63,7 +63,7 @@ fn three_trees_and_that_of_a_viewer_come_to_the_same() -> Result<()> {
         steps: 2 * STEPS,
     };
     // 9 has failed: a file that was deleted, brought back by another, and moved.
-    for seed in seeds(&[9, 19]) {
+    for seed in seeds(&[1, 9]) {
         eprintln!("SEED={seed}");
         play(&cast, seed)?;
     }

@@ -27,14 +27,6 @@ pub(crate) struct Stamp {
     inode: u64,
 }
 
-impl Stamp {
-    /// To be compared, by the same program.
-    pub(crate) fn to_bytes(self) -> Vec<u8> {
-        let parts = [self.bytes, self.written, self.changed, self.inode];
-        parts.iter().flat_map(|part| part.to_le_bytes()).collect()
-    }
-}
-
 /// What is known of a plain file without reading it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Looked {
