@@ -21,6 +21,7 @@
 
 mod backoff;
 mod connect;
+mod frames;
 mod room;
 mod task;
 #[cfg(test)]

@@ -5,10 +5,9 @@
 //! the taking of commands.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::future::{Future, poll_fn};
+use std::future::Future;
 
-use futures_util::stream::{SplitSink, SplitStream};
-use futures_util::{SinkExt, StreamExt};
+use futures_util::StreamExt;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_tungstenite::tungstenite::{Error, Message as Packet};
@@ -19,6 +18,7 @@ use tutti_protocol::sync::SyncMessage;
 
 use super::backoff::Backoff;
 use super::connect::{Failure, Socket, closed, connect};
+use super::frames::{broken, say_goodbye, write};
 use super::room::{Phase, Room};
 use super::{Command, Config, Event, Status};
 
@@ -462,41 +462,9 @@ fn send_one(
     Ok(())
 }
 
-/// Writes and flushes all frames. Dropped half-way, it has lost none: a frame leaves the queue
-/// only into a sink that is ready for it.
-async fn write(
-    sink: &mut SplitSink<Socket, Packet>,
-    frames: &mut VecDeque<Packet>,
-) -> Result<(), Error> {
-    while !frames.is_empty() {
-        poll_fn(|context| sink.poll_ready_unpin(context)).await?;
-        if let Some(frame) = frames.pop_front() {
-            sink.start_send_unpin(frame)?;
-        }
-    }
-    sink.flush().await
-}
-
-/// Closes in the protocol's way; a server that does not answer is not waited for.
-async fn say_goodbye(mut sink: SplitSink<Socket, Packet>, mut stream: SplitStream<Socket>) {
-    const PATIENCE: std::time::Duration = std::time::Duration::from_secs(1);
-    let goodbye = async {
-        if sink.close().await.is_ok() {
-            while let Some(Ok(_)) = stream.next().await {}
-        }
-    };
-    if tokio::time::timeout(PATIENCE, goodbye).await.is_err() {
-        tracing::debug!("the server did not say goodbye");
-    }
-}
-
 async fn sleep_until(instant: Option<Instant>) {
     match instant {
         Some(instant) => tokio::time::sleep_until(instant).await,
         None => std::future::pending().await,
     }
-}
-
-fn broken(error: &Error) -> Failure {
-    Failure::Lost(format!("the connection broke: {error}"))
 }

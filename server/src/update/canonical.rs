@@ -9,7 +9,7 @@ use super::scan::walk;
 /// documents that hold the same, if yrs has written it.
 ///
 /// # Errors
-/// Those of [`super::scan`].
+/// Those of [`super::scan()`].
 pub fn canonical(update: &[u8]) -> Result<Vec<u8>, ScanError> {
     let mut objects = Vec::new();
     walk(update, Some(&mut objects))?;

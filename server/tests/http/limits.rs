@@ -109,7 +109,7 @@ fn a_directory_that_fails_is_told_and_recovers() {
         ready.json()["reasons"][0]
             .as_str()
             .unwrap()
-            .contains("project directory")
+            .contains("list of projects")
     );
     let failed = server.get(&project.path(""), &project.viewer);
     assert!(
