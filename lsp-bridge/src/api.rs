@@ -116,8 +116,14 @@ struct Readiness {
 /// A client of one server, with one token.
 pub struct Api {
     agent: Agent,
+    way: RwLock<Way>,
+}
+
+/// Where requests go, and in whose name.
+#[derive(Clone)]
+struct Way {
     server: Url,
-    token: RwLock<String>,
+    token: String,
 }
 
 impl Api {
@@ -134,15 +140,24 @@ impl Api {
             .build();
         Self {
             agent: config.new_agent(),
-            server: server.clone(),
-            token: RwLock::new(token.to_owned()),
+            way: RwLock::new(Way {
+                server: server.clone(),
+                token: token.to_owned(),
+            }),
         }
     }
 
-    /// Another token from now on.
-    pub fn renew(&self, token: &Token) {
-        let mut own = self.token.write().unwrap_or_else(PoisonError::into_inner);
-        own.clone_from(&token.0);
+    /// Another server, or another token, from now on.
+    pub fn renew(&self, server: &Url, token: &Token) {
+        *self.way.write().unwrap_or_else(PoisonError::into_inner) = Way {
+            server: server.clone(),
+            token: token.0.clone(),
+        };
+    }
+
+    fn way(&self) -> Way {
+        let way = self.way.read().unwrap_or_else(PoisonError::into_inner);
+        way.clone()
     }
 
     /// Makes a project. Needs the administrator's token.
@@ -291,7 +306,7 @@ impl Api {
     }
 
     fn no_answer(&self, error: &ureq::Error) -> ApiError {
-        let server = self.server.to_string();
+        let server = self.way().server.to_string();
         match error {
             ureq::Error::Protocol(_) | ureq::Error::Http(_) => {
                 self.no_tutti("it does not speak HTTP".to_owned())
@@ -318,18 +333,20 @@ impl Api {
 
     fn no_tutti(&self, reason: String) -> ApiError {
         ApiError::NoTutti {
-            server: self.server.to_string(),
+            server: self.way().server.to_string(),
             reason,
         }
     }
 
     fn url(&self, path: &str) -> String {
-        format!("{}/{path}", self.server.as_str().trim_end_matches('/'))
+        format!(
+            "{}/{path}",
+            self.way().server.as_str().trim_end_matches('/')
+        )
     }
 
     fn bearer(&self) -> String {
-        let token = self.token.read().unwrap_or_else(PoisonError::into_inner);
-        format!("Bearer {token}")
+        format!("Bearer {}", self.way().token)
     }
 }
 

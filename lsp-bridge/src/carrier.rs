@@ -11,6 +11,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tutti_protocol::ids::ProjectId;
+use url::Url;
 
 use crate::api::{Api, ApiError, Put};
 use crate::link::Token;
@@ -80,9 +81,9 @@ impl Carrier {
         Self { jobs, api }
     }
 
-    /// Another token from now on.
-    pub(crate) fn renew(&self, token: &Token) {
-        self.api.renew(token);
+    /// Another server, or another token, from now on.
+    pub(crate) fn renew(&self, server: &Url, token: &Token) {
+        self.api.renew(server, token);
     }
 
     /// Gives them something to carry.

@@ -138,6 +138,11 @@ impl Project {
             .map_err(|source| ProjectError::Io { path, source })
     }
 
+    /// The file that names the project and its server.
+    pub fn file(&self) -> PathBuf {
+        self.private().join(PROJECT_FILE)
+    }
+
     /// The project's own directory.
     pub fn private(&self) -> PathBuf {
         self.root.join(PRIVATE_DIR)

@@ -157,3 +157,24 @@ fn a_link_for_one_lets_in_who_has_to_ask_twice() -> Result<()> {
         .failure(&["used"])?;
     Ok(())
 }
+
+/// The editor that is open follows its project to the server's new address, too.
+#[test]
+fn who_has_an_editor_open_follows_a_server_that_has_moved() -> Result<()> {
+    let mut scene = scene()?;
+    scene.join(&scene.project.editor_link)?;
+    let mut editor = Bridge::open(&scene.ada, scene.mine.path(), FILE)?;
+    editor.type_at(0, "before, ")?;
+    scene.server_holds("before, one\n", &mut editor)?;
+    scene.server.move_away()?;
+    editor.type_at(0, "meanwhile, ")?;
+    let words = ["link", "--role", "editor", "--server", &scene.server.url()];
+    let link = scene.ada.tutti(scene.mine.path(), &words)?.success()?;
+    let to = scene.mine.path().to_str().context("a path in UTF-8")?;
+    let words = ["join", "--merge", link.stdout.trim(), to];
+    scene.ada.tutti(scene.ada.home(), &words)?.success()?;
+    scene.server_holds("meanwhile, before, one\n", &mut editor)?;
+    editor.type_at(0, "after, ")?;
+    scene.server_holds("after, meanwhile, before, one\n", &mut editor)?;
+    editor.quit()
+}

@@ -17,7 +17,7 @@ use super::workspace::{Index, Workspace, link_config, open_mirror};
 use super::{current_dir, identity, output, runtime};
 use crate::api::{Api, ApiError};
 use crate::credentials::{Access, Credentials, CredentialsError};
-use crate::mirror::{Changes, Comparison, compare, survey};
+use crate::mirror::{Changes, Comparison, compare};
 use crate::project::{Project, ProjectError};
 
 /// So many paths of a kind are named; the rest is counted.
@@ -122,13 +122,7 @@ fn move_there(
     }
     let root = project.root.display();
     let server = &project.server;
-    output::line(format_args!("{root} follows its project on {server} now."))?;
-    if survey(&project.root)?.bridge_runs {
-        output::line(
-            "An editor is open there: start it again, or its language server, to follow too.",
-        )?;
-    }
-    Ok(())
+    output::line(format_args!("{root} follows its project on {server} now."))
 }
 
 /// What a link leads to.

@@ -93,8 +93,13 @@ impl Default for Timing {
 /// What the owner asks of the link.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
-    /// Another token from now on: connects anew with it, also after [`Status::Denied`].
-    Renew(Token),
+    /// Another server, or another token, from now on: connects anew, also after [`Status::Denied`].
+    Renew {
+        /// Where the project is now.
+        server: Url,
+        /// What opens it there.
+        token: Token,
+    },
     /// Takes part in a room from now on, over all reconnects.
     Join {
         /// The document.

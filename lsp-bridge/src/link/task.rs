@@ -45,7 +45,7 @@ enum End {
 
 pub(super) struct Task {
     config: Config,
-    /// The token is another one than the connection has.
+    /// The server or the token is another one than the connection has.
     renewed: bool,
     commands: mpsc::Receiver<Command>,
     events: mpsc::Sender<Event>,
@@ -90,8 +90,9 @@ impl Task {
                 Err(Abandoned) => return,
                 Ok(Err(failure)) => failure,
                 Ok(Ok(socket)) => {
-                    // Nothing has been said in anybody's name yet.
-                    self.renewed = false;
+                    if self.renewed {
+                        continue;
+                    }
                     let since = Instant::now();
                     let end = self.serve(socket).await;
                     self.disconnected();
@@ -108,26 +109,22 @@ impl Task {
             match failure {
                 Failure::Denied(reason) => {
                     self.tell(Event::Status(Status::Denied { reason }));
-                    while !self.renewed {
-                        let Ok(command) = self.next_command().await else {
-                            return;
-                        };
-                        self.command(command, false);
+                    if self.wait_until(None).await.is_err() {
+                        return;
                     }
-                    backoff.reset();
                 }
                 Failure::Lost(reason) => {
                     let retry_in = backoff.next();
                     tracing::info!(%reason, ?retry_in, "no connection");
                     self.tell(Event::Status(Status::Offline { retry_in, reason }));
-                    if self
-                        .while_waiting(tokio::time::sleep(retry_in))
-                        .await
-                        .is_err()
-                    {
+                    let then = Instant::now() + retry_in;
+                    if self.wait_until(Some(then)).await.is_err() {
                         return;
                     }
                 }
+            }
+            if self.renewed {
+                backoff.reset();
             }
         }
     }
@@ -142,6 +139,18 @@ impl Task {
             };
             self.command(command, false);
         }
+    }
+
+    /// Takes commands and hands out events until then, or until there is another way to the server.
+    async fn wait_until(&mut self, then: Option<Instant>) -> Result<(), Abandoned> {
+        while !self.renewed {
+            let command = tokio::select! {
+                () = sleep_until(then) => return Ok(()),
+                command = self.next_command() => command?,
+            };
+            self.command(command, false);
+        }
+        Ok(())
     }
 
     /// The next command, with events handed out meanwhile. May be dropped at any moment.
@@ -234,7 +243,8 @@ impl Task {
 
     fn command(&mut self, command: Command, connected: bool) {
         match command {
-            Command::Renew(token) => {
+            Command::Renew { server, token } => {
+                self.config.server = server;
                 self.config.token = token;
                 self.renewed = true;
             }

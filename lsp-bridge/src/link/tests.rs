@@ -99,6 +99,11 @@ impl Scene {
         }
     }
 
+    fn server(&self) -> url::Url {
+        let address = self.listener.local_addr().unwrap();
+        format!("http://{address}").parse().unwrap()
+    }
+
     async fn accept(&self) -> Peer {
         let accept = async { accept_async(self.listener.accept().await.unwrap().0).await };
         Peer(
@@ -332,7 +337,11 @@ async fn after_a_refused_token_nothing_is_tried_before_there_is_another() {
         let silence = Duration::from_millis(300);
         let next = tokio::time::timeout(silence, scene.events.recv()).await;
         assert!(next.is_err(), "an attempt follows: {next:?}");
-        scene.command(Command::Renew(Token("new".into()))).await;
+        let renew = Command::Renew {
+            server: scene.server(),
+            token: Token("new".into()),
+        };
+        scene.command(renew).await;
         let mut peer = scene.accept().await;
         scene.expect(Event::Status(Status::Connecting)).await;
         peer.expect_token_of("a", "new").await;

@@ -24,12 +24,13 @@ use super::opening::Opening;
 use super::outbox::Outbox;
 use super::people::People;
 use super::progress::Progress;
+use super::renewal::Renewed;
 use super::room::Room;
 use super::saved::Saved;
 use crate::api::Api;
 use crate::carrier::{Carrier, Report};
 use crate::credentials::Credentials;
-use crate::link::{self, Command, Token};
+use crate::link::{self, Command};
 use crate::lsp::{Abilities, Client};
 use crate::mirror::{Changes, DiskChanges, Journals, ShownAt};
 use crate::project::Project as Place;
@@ -72,7 +73,7 @@ pub(super) struct Project {
     pub(super) clock: Clock,
     pub(super) outbox: Outbox,
     link_events: mpsc::Receiver<link::Event>,
-    renewed: mpsc::Receiver<Token>,
+    renewed: mpsc::Receiver<Renewed>,
     link_ended: bool,
     pub(super) disk: Disk,
     disk_news: mpsc::Receiver<News>,
@@ -141,8 +142,8 @@ pub(super) struct Project {
 /// What happens to a project from elsewhere than the editor.
 pub(super) enum Input {
     Link(link::Event),
-    /// There is another token.
-    Renewed(Token),
+    /// There is another way to the server.
+    Renewed(Renewed),
     Disk(Box<News>),
     /// The mirror has ended, and nobody had asked for that.
     DiskEnded,
@@ -248,7 +249,7 @@ impl Project {
                     Some(event) => return Input::Link(event),
                     None => self.link_ended = true,
                 },
-                Some(token) = self.renewed.recv() => return Input::Renewed(token),
+                Some(renewed) = self.renewed.recv() => return Input::Renewed(renewed),
                 () = self.clock.sleep_until(due) => return Input::Due,
                 news = self.disk_news.recv(), if !self.disk_ended => match news {
                     Some(news) => return Input::Disk(Box::new(news)),
@@ -267,7 +268,7 @@ impl Project {
     pub(super) fn handle(&mut self, input: Input) {
         match input {
             Input::Link(event) => self.link_event(event),
-            Input::Renewed(token) => self.access_renewed(token),
+            Input::Renewed(renewed) => self.access_renewed(renewed),
             Input::Disk(news) => self.disk_news(*news),
             Input::DiskEnded => self.without_disk(),
             Input::Carried(report) => self.carried(report),
