@@ -301,6 +301,9 @@ async fn write(
     let mut effects = workspace.ask_for_cap()?;
     effects.extend(workspace.mirror.index_changed(entries, true)?);
     workspace.carry_out(effects, "Downloading").await?;
+    if condition == Condition::Interrupted {
+        workspace.mirror.clean_up()?;
+    }
     if condition == Condition::Merged {
         let effects = workspace.mirror.files_changed(&Changes::everything())?;
         workspace.carry_out(effects, "Uploading").await?;

@@ -4,12 +4,19 @@ use tutti_protocol::path::ProjectPath;
 
 use super::text::render;
 use super::tree::{Expected, Found};
+use super::walk::walk;
 use super::{Mirror, MirrorError, Role};
 
 /// Why a temporary file's content is kept, as a clause.
 const REASON: &str = "a bridge was killed while it wrote the file";
 
 impl Mirror {
+    /// Takes away all of them in the directory.
+    pub fn clean_up(&mut self) -> Result<(), MirrorError> {
+        let listing = walk(&self.tree, &mut self.ignores, "");
+        self.take_away(&listing.temporaries)
+    }
+
     /// Takes away the temporary files that an earlier bridge has left. One may hold what another
     /// program had written in the place of what was to be written: what is no document's text is
     /// kept in `.tutti/recovered`.
