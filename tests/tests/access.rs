@@ -1,7 +1,7 @@
 //! Access that changes while an editor is open: what is typed goes on to the others as soon as it may.
 
 use anyhow::{Context, Result, ensure};
-use serde_json::json;
+use serde_json::{Value, json};
 use tutti_tests::bridge::Bridge;
 use tutti_tests::cli::Person;
 use tutti_tests::collab::Member;
@@ -43,6 +43,19 @@ impl Scene {
         Ok(())
     }
 
+    /// Where links are made and withdrawn.
+    fn links(&self) -> String {
+        format!("/api/projects/{}/links", self.project.id)
+    }
+
+    /// Has Bob make a link: its id, and the link.
+    fn make_link(&self, of: &Value) -> Result<(String, String)> {
+        let rest = self.server.rest()?.with_token(self.project.editor_token());
+        let made = rest.post(&self.links(), of)?.json()?;
+        let text = |name: &str| made[name].as_str().map(str::to_owned).context("no link");
+        Ok((text("id")?, text("link")?))
+    }
+
     fn server_holds(&self, text: &str, editor: &mut Bridge) -> Result<()> {
         let rest = self.server.rest()?;
         let id = rest.file_id(&self.project.id, FILE)?;
@@ -79,28 +92,20 @@ fn a_viewer_who_may_edit_from_now_on_sends_what_was_typed() -> Result<()> {
 #[test]
 fn who_is_shut_out_comes_back_by_another_link() -> Result<()> {
     let scene = scene()?;
-    let rest = scene
-        .server
-        .rest()?
-        .with_token(scene.project.editor_token());
-    let links = format!("/api/projects/{}/links", scene.project.id);
-    let make = || rest.post(&links, &json!({ "role": "editor" }))?.json();
-    let link = make()?;
-    let url = link["link"].as_str().context("a link")?;
-    scene.join(url)?;
+    let (id, link) = scene.make_link(&json!({ "role": "editor" }))?;
+    scene.join(&link)?;
     let mut editor = Bridge::open(&scene.ada, scene.mine.path(), FILE)?;
     editor.type_at(0, "before, ")?;
     scene.server_holds("before, one\n", &mut editor)?;
 
-    let id = link["id"].as_str().context("its id")?;
-    let withdrawn = scene.server.rest()?.delete(&format!("{links}/{id}"))?;
+    let withdrawn = scene.server.rest()?;
+    let withdrawn = withdrawn.delete(&format!("{}/{id}", scene.links()))?;
     ensure!(withdrawn.status == 204, "{}", withdrawn.body);
     is_told(&mut editor, "tutti join")?;
     editor.type_at(0, "shut out, ")?;
     // As she was told to: in the directory.
-    let link = make()?;
-    let link = link["link"].as_str().context("a link")?;
-    let renewed = scene.ada.tutti(scene.mine.path(), &["join", link])?;
+    let (_, link) = scene.make_link(&json!({ "role": "editor" }))?;
+    let renewed = scene.ada.tutti(scene.mine.path(), &["join", &link])?;
     let renewed = renewed.success()?.stdout;
     ensure!(renewed.contains("your access was renewed"), "{renewed}");
     scene.server_holds("shut out, before, one\n", &mut editor)?;
@@ -137,14 +142,8 @@ fn who_is_shut_out_comes_back_by_another_link() -> Result<()> {
 #[test]
 fn a_link_for_one_lets_in_who_has_to_ask_twice() -> Result<()> {
     let scene = scene()?;
-    let rest = scene
-        .server
-        .rest()?
-        .with_token(scene.project.editor_token());
-    let links = format!("/api/projects/{}/links", scene.project.id);
-    let link = rest.post(&links, &json!({ "role": "editor", "max_uses": 1 }))?;
-    let link = link.json()?;
-    let link = link["link"].as_str().context("a link")?;
+    let (_, link) = scene.make_link(&json!({ "role": "editor", "max_uses": 1 }))?;
+    let link = link.as_str();
     project::write(scene.mine.path(), &[(FILE, "mine\n")])?;
     let to = scene.mine.path().to_str().context("a path in UTF-8")?;
     let refused = scene.ada.tutti(scene.ada.home(), &["join", link, to])?;

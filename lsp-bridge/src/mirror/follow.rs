@@ -40,7 +40,12 @@ impl Mirror {
         let mut effects = Vec::new();
         if self.is_owner() {
             self.note_listed()?;
-            self.follow_index(&mut effects)?;
+            self.make_again()?;
+            if self.is_current {
+                self.remove_unlisted(&mut effects)?;
+                self.make_moves(&mut effects)?;
+            }
+            self.sync_changed(&mut effects)?;
             self.look_at_namesakes(&mut effects)?;
             // What was passed over because the stored index was older.
             if self.is_current && was_stored {
@@ -48,16 +53,6 @@ impl Mirror {
             }
         }
         Ok(effects)
-    }
-
-    /// Brings the directory to what the index says, as far as nobody has the files open.
-    pub(super) fn follow_index(&mut self, effects: &mut Vec<Effect>) -> Result<(), MirrorError> {
-        self.make_again()?;
-        if self.is_current {
-            self.remove_unlisted(effects)?;
-            self.make_moves(effects)?;
-        }
-        self.sync_changed(effects)
     }
 
     /// Whether the document's file stands elsewhere than the index says, or should not be there.

@@ -19,17 +19,10 @@ pub struct Figure {
     pub name: &'static str,
     /// How it behaves.
     pub kind: Kind,
+    /// Whether there is one of it for each value of something.
+    pub has_labels: bool,
     /// What it means, in one sentence without a full stop.
     pub meaning: &'static str,
-}
-
-impl Figure {
-    /// Whether there is one of it for each value of something.
-    fn has_labels(&self) -> bool {
-        [", by ", "from memory or"]
-            .iter()
-            .any(|words| self.meaning.contains(words))
-    }
 }
 
 const fn counter(name: &'static str, meaning: &'static str) -> Figure {
@@ -37,7 +30,16 @@ const fn counter(name: &'static str, meaning: &'static str) -> Figure {
     Figure {
         name,
         kind,
+        has_labels: false,
         meaning,
+    }
+}
+
+/// One for each value of something, which the meaning names.
+const fn counters(name: &'static str, meaning: &'static str) -> Figure {
+    Figure {
+        has_labels: true,
+        ..counter(name, meaning)
     }
 }
 
@@ -46,6 +48,7 @@ const fn gauge(name: &'static str, meaning: &'static str) -> Figure {
     Figure {
         name,
         kind,
+        has_labels: false,
         meaning,
     }
 }
@@ -55,6 +58,7 @@ const fn histogram(name: &'static str, meaning: &'static str) -> Figure {
     Figure {
         name,
         kind,
+        has_labels: false,
         meaning,
     }
 }
@@ -96,11 +100,11 @@ pub const CATALOG: &[Figure] = &[
         "tutti_mongodb_operation_seconds",
         "One operation of the database, by operation",
     ),
-    counter(
+    counters(
         "tutti_mongodb_operations_total",
         "Operations of the database, by operation",
     ),
-    counter(
+    counters(
         "tutti_mongodb_failures_total",
         "Operations of the database that failed, by operation",
     ),
@@ -111,7 +115,7 @@ pub const CATALOG: &[Figure] = &[
         "tutti_resident_bytes",
         "Memory of the documents of all resident rooms, about",
     ),
-    counter(
+    counters(
         "tutti_room_opens_total",
         "Rooms that were entered, from memory or from the store: the former are the cache's hits",
     ),
@@ -131,7 +135,7 @@ pub const CATALOG: &[Figure] = &[
     gauge("tutti_sockets", "WebSocket connections"),
     gauge("tutti_members", "Memberships of sockets in rooms"),
     gauge("tutti_newcomers_waiting", "People who wait to be let in"),
-    counter(
+    counters(
         "tutti_sockets_closed_total",
         "Connections that the server closed, by close code",
     ),
@@ -181,7 +185,7 @@ pub const CATALOG: &[Figure] = &[
         "tutti_fanout_received_total",
         "Messages heard from other nodes",
     ),
-    counter(
+    counters(
         "tutti_fanout_dropped_total",
         "Messages that were not told or not taken in, by why; an exchange makes up for them",
     ),
@@ -214,7 +218,7 @@ pub const CATALOG: &[Figure] = &[
         "Connections to Redis after the first",
     ),
     // Requests.
-    counter(
+    counters(
         "tutti_http_requests_total",
         "HTTP requests, by method, route and status",
     ),
@@ -232,7 +236,7 @@ pub(super) fn describe() {
                 metrics::describe_counter!(figure.name, figure.meaning);
                 // One that begins with its first event has not increased by it, for Prometheus. Those with labels
                 // cannot be there before.
-                if !figure.has_labels() {
+                if !figure.has_labels {
                     metrics::counter!(figure.name).absolute(0);
                 }
             }

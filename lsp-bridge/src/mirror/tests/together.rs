@@ -42,30 +42,6 @@ fn a_guest_writes_no_files_and_loses_nothing() {
     assert_eq!(guests, 0);
 }
 
-/// What others did to a file while a guest's editor had it open is done here once that has closed it.
-#[test]
-fn what_a_guest_had_open_follows_the_index_when_it_is_closed() {
-    let mut hub = Hub::new();
-    let mut ada = Here::with(&[("a.txt", b"a\n"), ("b.txt", b"b\n")]);
-    ada.sync(&mut hub);
-    let (a, b) = (hub.id("a.txt"), hub.id("b.txt"));
-    let mut guest = Mirror::open(ada.directory.path(), "Ada").unwrap();
-    guest.opened(&a, None).unwrap();
-    guest.opened(&b, None).unwrap();
-    hub.rename("a.txt", "moved.txt");
-    hub.remove("b.txt");
-    ada.sync(&mut hub);
-    assert!(ada.has("a.txt") && ada.has("b.txt") && !ada.has("moved.txt"));
-    assert_eq!(ada.mirror.look_after_guests().unwrap(), []);
-
-    guest.closed(&a).unwrap();
-    guest.closed(&b).unwrap();
-    let effects = ada.mirror.look_after_guests().unwrap();
-    ada.carry_out(effects, &mut hub);
-    assert_eq!(ada.read("moved.txt"), "a\n");
-    assert!(!ada.has("a.txt") && !ada.has("b.txt"));
-}
-
 #[test]
 fn a_guest_takes_over_when_the_owner_has_gone() {
     let mut hub = Hub::new();
