@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use tutti_tests::bridge::Bridge;
 use tutti_tests::cli::Person;
 use tutti_tests::rest::{Project, Rest};
@@ -239,4 +239,67 @@ fn another_takes_over_within_two_seconds_when_the_owner_is_killed() -> Result<()
         stage.saves_and_closes(window)?;
     }
     stage.all_is_there()
+}
+
+/// How a window is left.
+#[derive(Debug, Clone, Copy)]
+enum Leaving {
+    ClosesAndQuits,
+    Quits,
+    IsKilled,
+}
+
+#[test]
+fn a_file_that_others_rename_keeps_its_new_name_when_a_window_saves_it_and_is_left_at_once()
+-> Result<()> {
+    for leaving in [Leaving::ClosesAndQuits, Leaving::Quits, Leaving::IsKilled] {
+        // The owner of the files is the first.
+        for window in [1, 0] {
+            let told = format!("{leaving:?}, window {window}");
+            is_renamed(window, leaving).with_context(|| told)?;
+        }
+    }
+    Ok(())
+}
+
+fn is_renamed(window: usize, leaving: Leaving) -> Result<()> {
+    let mut stage = Stage::new()?;
+    let dir = stage.dir.path().to_owned();
+    let bobs = stage.bobs.path().to_owned();
+    stage.shows(window, "a.txt")?;
+    stage.types(window)?;
+    let typed = stage.written[0].clone();
+    stage.comes_into(&bobs.join("a.txt"), &typed)?;
+    fs::rename(bobs.join("a.txt"), bobs.join("renamed.txt"))?;
+    let is_listed =
+        |files: Vec<(String, String)>| files.iter().any(|(path, _)| path == "renamed.txt");
+    while !is_listed(stage.shared()?) {
+        stage.catch_up()?;
+        pause(GLANCE);
+    }
+    // By now it has come here as well.
+    let line = stage.appends(&bobs, "c.txt", "Bob")?;
+    stage.comes_into(&dir.join("c.txt"), &line)?;
+    stage.types(window)?;
+    let mut left = stage.windows.remove(window).editor;
+    left.save()?;
+    match leaving {
+        Leaving::ClosesAndQuits => {
+            left.close()?;
+            left.quit()?;
+        }
+        Leaving::Quits => left.quit()?,
+        Leaving::IsKilled => left.lose()?,
+    }
+    stage.all_is_there()?;
+    let from_here = stage.appends(&dir, "b.txt", "a program")?;
+    stage.comes_into(&bobs.join("b.txt"), &from_here)?;
+    stage.all_is_there()?;
+    let mut names: Vec<String> = stage.shared()?.into_iter().map(|(path, _)| path).collect();
+    names.sort();
+    ensure!(names == ["b.txt", "c.txt", "renamed.txt"], "{names:?}");
+    for dir in [dir, bobs] {
+        ensure!(!dir.join("a.txt").exists(), "{} has it", dir.display());
+    }
+    Ok(())
 }

@@ -6,6 +6,8 @@ use tutti_protocol::index::{self, Blob, Eol, FileEntry, Roots};
 use tutti_protocol::path::ProjectPath;
 use yrs::TransactionMut;
 
+use super::merge;
+
 /// One thing for the session to do, in the order given.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
@@ -152,4 +154,14 @@ pub struct Settled {
     pub update: Option<Vec<u8>>,
     /// What else is to be done.
     pub effects: Vec<Effect>,
+}
+
+impl Settled {
+    /// The document lacks this as well.
+    pub(super) fn add(&mut self, update: Vec<u8>) {
+        self.update = Some(match self.update.take() {
+            None => update,
+            Some(earlier) => merge::both(&earlier, &update),
+        });
+    }
 }

@@ -225,6 +225,20 @@ impl Mirror {
         Ok(())
     }
 
+    /// A file that could not be moved while an editor showed it is moved before it is written: written
+    /// where the project has it now, it would stand there twice, and the old one pass for a new file.
+    pub(super) fn move_if_due(
+        &mut self,
+        document: &DocumentId,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), MirrorError> {
+        let is_due = self.is_current && self.is_moved_or_gone(document);
+        match is_due && self.shown.contains(document) {
+            true => self.make_moves(effects),
+            false => Ok(()),
+        }
+    }
+
     fn make_moves(&mut self, effects: &mut Vec<Effect>) -> Result<(), MirrorError> {
         let mut moves = self.due_moves()?;
         while !moves.is_empty() {

@@ -108,29 +108,30 @@ impl Mirror {
             let loaded = StateStore::beneath(dir).load(document);
             let base = doing("reading a guest's store", loaded)?.and_then(|record| record.base);
             if let Some(saved) = base
-                && self.is_later(document, known, &saved, on_disk)?
+                && let Some(later) = self.if_later(document, known, saved, on_disk)?
             {
-                return Ok(Some(saved));
+                return Ok(Some(later));
             }
         }
         Ok(None)
     }
 
-    /// Whether the file holds what a guest's editor has saved, rather than what the owner knows of it.
-    /// If that is the later text, another program may have put the earlier one there again.
-    fn is_later(
+    /// What a guest's editor has saved, if that is what the file holds, rather than what the owner
+    /// knows of it. If that is the later text, another program may have put the earlier one there again.
+    fn if_later(
         &self,
         document: &DocumentId,
         known: &Base,
-        saved: &Base,
+        mut saved: Base,
         on_disk: Hash,
-    ) -> Result<bool, MirrorError> {
-        let (known_file, file) = (&known.file, &saved.file);
-        if known_file.hash == on_disk || file.hash != on_disk || file.path != known_file.path {
-            return Ok(false);
+    ) -> Result<Option<Base>, MirrorError> {
+        if known.file.hash == on_disk || saved.file.hash != on_disk {
+            return Ok(None);
         }
+        // The guest's editor has it under the name it was opened by.
+        saved.file.path = known.file.path.clone();
         let whole = self.whole(document, &known.state, &saved.state)?;
-        Ok(whole.lacked.is_some())
+        Ok(whole.lacked.map(|_| saved))
     }
 
     /// The owner looks again at what it passed over because a guest's editor had it open, or an
@@ -180,13 +181,12 @@ impl Mirror {
         theirs: &Record,
     ) -> Result<Option<Base>, MirrorError> {
         let known = ours.and_then(|record| record.base.as_ref());
-        let (Some(known), Some(saved)) = (known, &theirs.base) else {
+        let (Some(known), Some(saved)) = (known, theirs.base.clone()) else {
             return Ok(None);
         };
         let Found::File(file) = self.tree.read(&known.file.path) else {
             return Ok(None);
         };
-        let is_later = self.is_later(document, known, saved, hash(&file.bytes))?;
-        Ok(is_later.then(|| saved.clone()))
+        self.if_later(document, known, saved, hash(&file.bytes))
     }
 }

@@ -43,6 +43,8 @@ const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 /// Where this bridge keeps its journals, and what earlier ones have left.
 #[derive(Debug)]
 pub struct Journals {
+    /// Those of all bridges of this directory.
+    all: Dir,
     dir: Dir,
     /// Tells the other bridges that this one lives.
     _claim: Claim,
@@ -76,8 +78,8 @@ impl Journals {
     pub(super) fn open(private: &Private) -> io::Result<(Self, LeftBehind)> {
         let all = private.subdirectory(JOURNALS)?;
         let left = LeftBehind::read(&all)?;
-        let (dir, claim) = Claim::new_in(&all)?;
-        Ok((Self { dir, _claim: claim }, left))
+        let (dir, _claim) = Claim::new_in(&all)?;
+        Ok((Self { all, dir, _claim }, left))
     }
 
     /// Begins the journal of a document that is shown under `path`, in the place of an earlier one.
@@ -100,6 +102,18 @@ impl Journals {
             begun_bytes: bytes,
             bytes,
         })
+    }
+
+    /// What the journals of a document end with as they are now, whoever keeps or has kept them.
+    pub(super) fn of_all(&self, document: &DocumentId) -> io::Result<Vec<Left>> {
+        let mut found = Vec::new();
+        for entry in self.all.entries()? {
+            // One that has been removed meanwhile has nothing to tell.
+            if let Ok(dir) = self.all.open_dir_nofollow(entry?.file_name()) {
+                found.extend(read(&dir, document));
+            }
+        }
+        Ok(found)
     }
 
     /// What this bridge's own journal of a document ends with, if there is one.

@@ -47,6 +47,7 @@ mod journals;
 mod leavings;
 mod local;
 mod lock;
+mod made_of;
 mod merge;
 mod nearest;
 mod places;

@@ -12,14 +12,18 @@ pub(crate) struct Nearest<'a> {
     pub(crate) replica: Replica,
     /// How many characters differ.
     pub(crate) cost: usize,
-    /// It is what an editor showed when its bridge ended.
-    pub(crate) is_left: bool,
+    /// The journal by which an editor showed it when its bridge ended.
+    pub(crate) left: Option<&'a Left>,
     deleted: usize,
 }
 
 impl<'a> Nearest<'a> {
     /// `None` for bytes that are no state.
-    fn of(state: &'a [u8], is_left: bool, text: &impl Fn(&Replica) -> Rope) -> Option<Self> {
+    fn of(
+        state: &'a [u8],
+        left: Option<&'a Left>,
+        text: &impl Fn(&Replica) -> Rope,
+    ) -> Option<Self> {
         let replica = Replica::from_state(new_client_id(), state).ok()?;
         let way = diff_lines(replica.rope(), &text(&replica));
         Some(Self {
@@ -27,7 +31,7 @@ impl<'a> Nearest<'a> {
             cost: way.cost(),
             deleted: way.splices().iter().map(|splice| splice.delete).sum(),
             replica,
-            is_left,
+            left,
         })
     }
 }
@@ -39,10 +43,10 @@ pub(crate) fn nearest<'a>(
     left: &'a [Left],
     text: impl Fn(&Replica) -> Rope,
 ) -> Option<Nearest<'a>> {
-    let mut nearest = base.and_then(|state| Nearest::of(state, false, &text));
+    let mut nearest = base.and_then(|state| Nearest::of(state, None, &text));
     for left in left {
         let shown = left.shown.iter();
-        let shown = shown.filter_map(|state| Nearest::of(state, true, &text));
+        let shown = shown.filter_map(|state| Nearest::of(state, Some(left), &text));
         // An edit was under way, and the editor has taken it in or not. If it has, its letters are
         // there: a text that would have to have lost them, even to others that look much like them,
         // was made without.

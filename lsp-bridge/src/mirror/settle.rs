@@ -2,14 +2,12 @@
 
 use std::time::{Duration, SystemTime};
 
-use ropey::Rope;
 use tutti_engine::Replica;
 use tutti_protocol::ids::DocumentId;
 use tutti_protocol::index::FileEntry;
 use tutti_protocol::path::ProjectPath;
 
 use super::effect::{Effect, IndexEdit, Notice, Settled};
-use super::nearest::nearest;
 use super::state::{Base, BaseFile, Record, hash};
 use super::text::{TextFile, parse, render, unwritable};
 use super::tree::{Expected, Found, LeftAlone, Outcome, RawFile};
@@ -23,12 +21,12 @@ const ATTEMPTS: usize = 8;
 const BEING_WRITTEN: Duration = Duration::from_millis(200);
 
 /// One document on its way to its file.
-struct Subject<'a> {
-    document: &'a DocumentId,
+pub(super) struct Subject<'a> {
+    pub(super) document: &'a DocumentId,
     path: ProjectPath,
     entry: FileEntry,
-    main: Replica,
-    unsaved: bool,
+    pub(super) main: Replica,
+    pub(super) unsaved: bool,
     /// What was stored when this began.
     stored: Option<Record>,
 }
@@ -88,6 +86,7 @@ impl Mirror {
         main: &mut Vec<u8>,
         settled: &mut Settled,
     ) -> Result<Outcome, MirrorError> {
+        self.move_if_due(document, &mut settled.effects)?;
         let stored = self.own_record(document)?;
         let (base, unsaved) = stored
             .clone()
@@ -251,31 +250,6 @@ impl Mirror {
         self.put(subject, Some(base), Expected::Bytes(&file.bytes), settled)
     }
 
-    /// Where a guest's editor has written what the file holds, it is known what it was made of.
-    fn take_saved(
-        &mut self,
-        subject: &mut Subject<'_>,
-        file: &RawFile,
-        base: Base,
-        settled: &mut Settled,
-    ) -> Result<Base, MirrorError> {
-        let on_disk = hash(&file.bytes);
-        let Some(saved) = self.saved_by_guest(subject.document, &base, on_disk)? else {
-            return Ok(base);
-        };
-        let whole = self.whole(subject.document, &subject.main.state(), &saved.state)?;
-        if let Some(lacked) = whole.lacked {
-            subject.main = self.replica(subject.document, &whole.state)?;
-            subject.unsaved = true;
-            settled.update = Some(match settled.update.take() {
-                None => lacked,
-                Some(earlier) => merge::both(&earlier, &lacked),
-            });
-        }
-        self.remember(subject, Some(saved.clone()))?;
-        Ok(saved)
-    }
-
     /// Takes a change of the executable bit, made on disk, into the index.
     fn take_executable(
         &mut self,
@@ -316,7 +290,7 @@ impl Mirror {
             .read_by(subject.document, &known, &local.text, written);
         let read = match read {
             Some(state) => state,
-            None => self.made_of(subject.document, base.state.clone(), &local.text),
+            None => self.made_of(subject, &base, &local.text, settled)?,
         };
         let merged = merge::merge_disk(&read, &subject.main.state(), &local.text);
         let merged = merged.map_err(|source| MirrorError::BadState {
@@ -336,22 +310,10 @@ impl Mirror {
                 },
             };
             self.remember(subject, Some(base.clone()))?;
-            settled.update = Some(match settled.update.take() {
-                None => update,
-                Some(earlier) => merge::both(&earlier, &update),
-            });
+            settled.add(update);
             return Ok(base);
         }
         Ok(base)
-    }
-
-    /// The state that a text was made out of: that of the file, or, if it is nearer, what an editor
-    /// showed when its bridge ended. It went on without one, and may have saved since.
-    fn made_of(&self, document: &DocumentId, base: Vec<u8>, text: &str) -> Vec<u8> {
-        let left = self.left_behind.beside_file(document);
-        let text = Rope::from(text);
-        let nearest = nearest(Some(&base), &left, |_| text.clone());
-        nearest.map_or(base.clone(), |near| near.state.to_vec())
     }
 
     /// Makes the file hold the document's text, if it still holds what `expected` says.
@@ -435,7 +397,7 @@ impl Mirror {
         Ok(Outcome::Done)
     }
 
-    fn remember(
+    pub(super) fn remember(
         &mut self,
         subject: &mut Subject<'_>,
         base: Option<Base>,

@@ -304,8 +304,8 @@ fn pick_base<'a>(
     }
     match nearest {
         Some(near) => Picked {
-            is_known: near.is_left || near.cost == 0,
-            is_left: near.is_left,
+            is_known: near.left.is_some() || near.cost == 0,
+            is_left: near.left.is_some(),
             base: Some(near.replica),
         },
         None => Picked {

@@ -134,3 +134,45 @@ fn what_a_guest_had_saved_when_it_was_killed_is_taken_once() {
     assert_eq!(hub.text("a.txt"), "1\n2\n");
     assert_eq!(ada.read("a.txt"), "1\n2\n");
 }
+
+#[test]
+fn a_renamed_file_that_a_guest_saves_and_closes_at_once_is_moved_with_what_was_saved() {
+    let mut hub = Hub::new();
+    let mut ada = Here::with(&[("a.txt", b"1\n")]);
+    ada.sync(&mut hub);
+    let mut guest = Mirror::open(ada.directory.path(), "Ada").unwrap();
+    let id = hub.id("a.txt");
+    let place = "a.txt".parse().unwrap();
+    guest.index_changed(hub.entries(), true).unwrap();
+    guest.opened(&id, Some(&place)).unwrap();
+    hub.rename("a.txt", "b.txt");
+    ada.sync(&mut hub);
+    assert!(ada.has("a.txt") && !ada.has("b.txt"));
+    guest.index_changed(hub.entries(), true).unwrap();
+    let mut shown = hub.document(&id).fork(78);
+    shown.edit("1\n2\n");
+    let state = shown.state();
+    let saved = EditorSaved {
+        path: place,
+        shown: state.clone(),
+        state: state.clone(),
+        unsaved: true,
+    };
+    ada.write("a.txt", "1\n2\n");
+    guest.editor_saved(&id, saved).unwrap();
+    guest.closed(&id).unwrap();
+    drop(guest);
+    // The others type before the owner looks.
+    hub.document(&id).apply(&state).unwrap();
+    hub.edit("b.txt", "0\n1\n23\n");
+    let changes = Changes::of(["a.txt"]);
+    let effects = ada.mirror.files_changed(&changes).unwrap();
+    assert_eq!(effects, [Effect::Sync(id)]);
+    ada.carry_out(effects, &mut hub);
+    ada.sync(&mut hub);
+    let names: Vec<_> = hub.entries().into_values().map(|one| one.path).collect();
+    assert_eq!(names, ["b.txt"]);
+    assert_eq!(hub.text("b.txt"), "0\n1\n23\n");
+    assert_eq!(ada.read("b.txt"), "0\n1\n23\n");
+    assert!(!ada.has("a.txt"));
+}
