@@ -107,9 +107,10 @@ impl Project {
         let is_known = shows(room.replica()) || picked.is_known;
         let (mut base, is_left) = (picked.base, picked.is_left);
         let came_back = base.as_ref().filter(|_| is_left).map(&text);
-        if base.is_none() && opening.text.is_empty() {
+        let empty = Replica::new(new_client_id());
+        if base.is_none() && shows(&empty) {
             // A file of the project that is not on this disk yet: the editor made a new one of it.
-            base = Some(Replica::new(new_client_id()));
+            base = Some(empty);
         }
         let is_synced = room.synced;
         let mut new = None;

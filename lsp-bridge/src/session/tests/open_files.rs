@@ -212,3 +212,22 @@ async fn names_are_understood_through_links_and_escapes() {
     ada.notify("textDocument/didChange", params).await;
     eventually(|| hub.texts() == ["xy\n"]).await;
 }
+
+#[tokio::test]
+async fn a_file_that_is_not_on_this_disk_yet_is_shown_as_the_project_has_it() {
+    // Neovim tells of an empty line, the others of no text.
+    for (client, empty) in [("Neovim", "\n"), ("helix", "")] {
+        let hub = Hub::start().await;
+        let ada = Editor::start(&hub, &[("a", "one\n")]).await;
+        eventually(|| hub.texts() == ["one\n"]).await;
+        let info = json!({ "clientInfo": { "name": client } });
+        let mut bob = Editor::start_in(directory(&hub, &[]), info).await;
+        bob.open_with("a", empty).await;
+        bob.shows("a", "one\n").await;
+        bob.close("a").await;
+        on_disk(&bob.root().join("a"), "one\n").await;
+        assert!(!bob.root().join(".tutti/recovered").exists());
+        assert_eq!(hub.texts(), ["one\n"]);
+        drop(ada);
+    }
+}
