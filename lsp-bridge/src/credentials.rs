@@ -37,6 +37,9 @@ pub enum CredentialsError {
 pub struct Access {
     /// Opens the project.
     pub token: String,
+    /// The project's name, for when the server cannot be asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// The link for editors, where this person has shared the project.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub editor_link: Option<String>,
@@ -54,7 +57,8 @@ struct Secrets {
     /// view it in another.
     #[serde(default)]
     projects: BTreeMap<String, BTreeMap<ProjectId, BTreeMap<String, Access>>>,
-    /// Per link that lets a limited number of people in: the token that it gave, until a directory has it.
+    /// Per link that lets a limited number of people in: the token that it gave. One person uses it
+    /// once, for however many directories.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     entered: BTreeMap<String, String>,
 }
@@ -105,14 +109,13 @@ impl Credentials {
     /// Keeps what opens a project in its directory.
     pub fn keep_project(&self, project: &Project, access: Access) -> Result<(), CredentialsError> {
         self.change(|secrets| {
-            secrets.entered.retain(|_, token| *token != access.token);
             let ids = secrets.projects.entry(key(&project.server)).or_default();
             let directories = ids.entry(project.id.clone()).or_default();
             directories.insert(directory(project), access);
         })
     }
 
-    /// What a link has given that was used, and led to no directory yet.
+    /// What a link has given that this person has used before.
     pub fn entered(&self, link: &ShareLink) -> Result<Option<String>, CredentialsError> {
         Ok(self.read()?.entered.remove(&link.to_string()))
     }
@@ -231,6 +234,7 @@ mod tests {
     fn access(token: &str) -> Access {
         Access {
             token: token.to_owned(),
+            name: None,
             editor_link: None,
             viewer_link: Some("http://h/p/abc#V".to_owned()),
         }

@@ -107,6 +107,7 @@ fn joined(home: &Path) -> tempfile::TempDir {
     project.begin().unwrap();
     project.finish().unwrap();
     let access = Access {
+        name: None,
         token: "secret".into(),
         editor_link: None,
         viewer_link: None,

@@ -150,6 +150,15 @@ fn a_link_for_one_lets_in_who_has_to_ask_twice() -> Result<()> {
     ensure!(refused.code == Some(1), "{refused:?}");
     let words = ["join", "--merge", link, to];
     scene.ada.tutti(scene.ada.home(), &words)?.success()?;
+    // Nor by what the same person does with it then: who joins once more, or elsewhere as well.
+    scene
+        .ada
+        .tutti(scene.mine.path(), &["join", link])?
+        .success()?;
+    scene
+        .ada
+        .tutti(scene.ada.home(), &["join", link, "another"])?
+        .success()?;
     // Somebody else it does not.
     let bob = Person::new("Bob")?;
     bob.tutti(bob.home(), &["join", link, "copy"])?

@@ -78,6 +78,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
             &project,
             Access {
                 token: token.clone(),
+                name: Some(name.clone()),
                 editor_link: None,
                 viewer_link: None,
             },
@@ -132,7 +133,7 @@ struct Entered {
     name: String,
 }
 
-/// Uses the link, unless it was used before by a join that was refused here: it may let one person in only.
+/// Uses the link, unless this person has used it before: it may let one in only.
 fn enter(link: &ShareLink, credentials: &Credentials) -> anyhow::Result<Entered> {
     let find = |token: &str| Api::new(&link.server, token).project(&link.project);
     if let Some(token) = credentials.entered(link)?

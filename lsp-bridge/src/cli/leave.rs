@@ -5,10 +5,11 @@ use std::io;
 use std::path::Path;
 
 use anyhow::{Context, bail, ensure};
+use tutti_protocol::rest::Project as Found;
 use tutti_protocol::role::Role;
 
 use super::{current_dir, output};
-use crate::api::Api;
+use crate::api::{Api, ApiError};
 use crate::credentials::Credentials;
 use crate::mirror::survey;
 use crate::project::{Project, ProjectError};
@@ -38,16 +39,19 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
     let unsent = survey.differing();
     if unsent > 0 && !args.force {
         let edits = format!("the edits in {}", output::files(unsent));
-        if is_view_only(&project, &credentials)? {
-            bail!(
-                "{edits} are yours alone, since your link is view-only: leave with --force, the \
-                 files stay as they are"
-            );
-        }
-        bail!(
-            "{edits} have not reached the server: open an editor while it is reachable, or leave \
-             all the same with --force"
-        );
+        let why = match ask(&project, &credentials)? {
+            Some(Ok(found)) if found.role == Role::Viewer => {
+                "are yours alone, since your link is view-only"
+            }
+            Some(Err(ApiError::Unauthorized(_) | ApiError::NotFound(_))) => {
+                "are yours alone, since the project is gone or your link not valid any more"
+            }
+            _ => bail!(
+                "{edits} have not reached the server: open an editor while it is reachable, or \
+                 leave all the same with --force"
+            ),
+        };
+        bail!("{edits} {why}: leave with --force, the files stay as they are");
     }
     let kept = clear(&project.private())?;
     credentials.forget_project(&project)?;
@@ -61,14 +65,14 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Whether the server says that this person may only view; without an answer, what is not sent may
-/// yet be.
-fn is_view_only(project: &Project, credentials: &Credentials) -> anyhow::Result<bool> {
-    let Some(access) = credentials.project(project)? else {
-        return Ok(false);
-    };
-    let found = Api::new(&project.server, &access.token).project(&project.id);
-    Ok(found.is_ok_and(|found| found.role == Role::Viewer))
+/// What the server says of the project, if there is access to it from here. Without an answer, what is
+/// not sent may yet be.
+fn ask(
+    project: &Project,
+    credentials: &Credentials,
+) -> anyhow::Result<Option<Result<Found, ApiError>>> {
+    let access = credentials.project(project)?;
+    Ok(access.map(|access| Api::new(&project.server, &access.token).project(&project.id)))
 }
 
 /// Removes `.tutti` but for what was kept for the person; says whether there is any.

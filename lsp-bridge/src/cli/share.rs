@@ -159,6 +159,7 @@ fn create(
     };
     let access = Access {
         token: link.token,
+        name: Some(name),
         editor_link: Some(created.editor_link),
         viewer_link: Some(created.viewer_link),
     };

@@ -12,6 +12,7 @@ use crate::project::Project;
 pub(super) fn run() -> anyhow::Result<()> {
     let project = Project::find(&current_dir()?)?;
     let access = Credentials::of_user()?.project(&project)?;
+    let known_name = access.as_ref().and_then(|access| access.name.clone());
     let api = access.map(|access| Api::new(&project.server, &access.token));
     let asked = api.as_ref().map(|api| api.project(&project.id));
     let mut role = None;
@@ -38,6 +39,7 @@ pub(super) fn run() -> anyhow::Result<()> {
     };
     let id = &project.id;
     let server = project.server.as_str().trim_end_matches('/');
+    let name = name.or(known_name);
     let name = name.map_or(id.to_string(), |name| format!("{name} ({id})"));
     output::line(format_args!("Project    {name}"))?;
     output::line(format_args!("Directory  {}", project.root.display()))?;

@@ -116,6 +116,10 @@ impl Mirror {
         };
         let base = base.filter(|base| base.file.path == subject.path);
         let outcome = match (found, base) {
+            (Found::Blocked(LeftAlone::TooBig), Some(base)) if self.holds_all(&subject) => {
+                let base = as_written(&subject, base);
+                self.leave_alone(&mut subject, Some(base), LeftAlone::TooBig, settled)?
+            }
             (Found::Blocked(LeftAlone::TooBig), Some(base))
                 if self.turns_into_blob(document, &subject.path, &mut settled.effects) =>
             {
@@ -182,6 +186,14 @@ impl Mirror {
     fn is_unchanged(&self, subject: &Subject<'_>, base: &Base) -> Result<bool, MirrorError> {
         let text = self.text_of(subject.document, &base.state)?;
         Ok(*subject.main.rope() == text)
+    }
+
+    /// Whether a file that is too big to be read holds the document's text: an editor has saved it, and
+    /// its bridge ended before it heard so.
+    fn holds_all(&self, subject: &Subject<'_>) -> bool {
+        let bytes = render(&subject.main.text(), subject.entry.eol);
+        let there = self.tree.hash(&subject.path).ok().flatten();
+        there.is_some_and(|(there, _)| there.0 == hash(&bytes))
     }
 
     /// A file stands where the project has one, and there is no record that it came from there.
@@ -451,5 +463,18 @@ impl Mirror {
             kept_at,
             reason,
         })
+    }
+}
+
+/// What is known of a file that holds the document's text.
+fn as_written(subject: &Subject<'_>, base: Base) -> Base {
+    let eol = subject.entry.eol;
+    Base {
+        state: subject.main.state(),
+        file: BaseFile {
+            eol,
+            hash: hash(&render(&subject.main.text(), eol)),
+            ..base.file
+        },
     }
 }

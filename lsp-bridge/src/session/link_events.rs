@@ -292,8 +292,9 @@ impl Project {
 
     fn denied(&mut self, document: &DocumentId, reason: &str) {
         if document.is_index() {
+            let reason = as_clause(reason);
             return self.shut_out(&format!(
-                "the server does not let you into this project ({reason}); ask for a new link and run `tutti join LINK`"
+                "the server does not let you into this project: {reason}; `tutti join LINK` takes a new link up"
             ));
         }
         let room = self.rooms.get(document);
@@ -342,4 +343,11 @@ impl Project {
             None => document.to_string(),
         }
     }
+}
+
+/// A sentence of the server's as part of one of ours.
+fn as_clause(sentence: &str) -> String {
+    let mut chars = sentence.trim_end_matches('.').chars();
+    let first = chars.next().map(char::to_lowercase);
+    first.into_iter().flatten().chain(chars).collect()
 }

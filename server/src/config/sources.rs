@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use clap::error::{ContextKind, ContextValue};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, Parser};
 
 use super::Settings;
@@ -97,7 +97,12 @@ pub(crate) fn clap_failure(err: &clap::Error) -> ConfigError {
     match err.use_stderr() {
         true => ConfigError::BadValue {
             place: "command line".to_owned(),
-            reason: sentence(err),
+            reason: match err.kind() {
+                ErrorKind::UnknownArgument => {
+                    format!("{}; `--help` lists the options", sentence(err))
+                }
+                _ => sentence(err),
+            },
         },
         false => ConfigError::Information(err.to_string()),
     }

@@ -216,6 +216,22 @@ fn a_text_that_has_outgrown_a_file_is_named_though_no_bridge_runs() {
 }
 
 #[test]
+fn a_file_that_is_deleted_after_its_text_has_outgrown_it_is_deleted_for_all() {
+    let mut hub = Hub::new();
+    let mut ada = Here::with(&[("a.txt", b"1\n")]);
+    ada.sync(&mut hub);
+    let long = "long\n".repeat(crate::mirror::MAX_FILE_BYTES as usize / 5 + 1);
+    // Typed and saved, and the bridge was killed before it heard of the latter.
+    hub.edit("a.txt", &long);
+    ada.write("a.txt", &long);
+    ada.sync(&mut hub);
+    assert_eq!(hub.text("a.txt"), long);
+    let mut ada = ada.restart(|root| fs::remove_file(root.join("a.txt")).unwrap());
+    ada.sync(&mut hub);
+    assert!(hub.entries().is_empty(), "{:?}", hub.entries());
+}
+
+#[test]
 fn a_write_that_comes_second_changes_nothing() {
     let here = tempfile::tempdir().unwrap();
     let tree = Tree::open(here.path()).unwrap();

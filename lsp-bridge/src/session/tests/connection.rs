@@ -154,7 +154,7 @@ async fn a_refused_link_is_told_once_and_typing_goes_on() {
     let hub = Hub::start().await;
     hub.deny();
     let mut ada = Editor::start(&hub, &[("a", "one\n")]).await;
-    ada.until(|_, message| is_message(message, "ask for a new link"))
+    ada.until(|_, message| is_message(message, "tutti join LINK"))
         .await;
     ada.open("a").await;
     ada.type_at("a", 0, 3, " two").await;

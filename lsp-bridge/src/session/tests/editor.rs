@@ -55,6 +55,7 @@ pub(super) fn directory(hub: &Hub, files: &[(&str, &str)]) -> Arc<tempfile::Temp
         std::fs::write(project.root.join(path), text).unwrap();
     }
     let access = Access {
+        name: None,
         token: "secret".into(),
         editor_link: None,
         viewer_link: None,
