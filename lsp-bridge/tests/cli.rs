@@ -241,6 +241,7 @@ fn joined(person: &Person, dir: &Path, server: &str) {
     let root = dir.canonicalize().unwrap();
     let project = tutti::project::Project::at(&root).unwrap().unwrap();
     let access = tutti::credentials::Access {
+        name: None,
         token: "T".to_owned(),
         editor_link: None,
         viewer_link: None,
