@@ -86,6 +86,8 @@ impl Project {
                 if matches!(closed.step, Step::Lingering(until) if until <= now) {
                     closed.step = Step::Syncing;
                     closed.touched = true;
+                    // The mirror keeps of it what nobody else has, if others have deleted it.
+                    self.store(document);
                     self.disk.give(Task::Closed(document.clone()));
                     self.advance(document);
                 }

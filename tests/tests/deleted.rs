@@ -1,0 +1,171 @@
+//! A file that one person deletes while another types in it: what was typed is in the project again once it is saved, or
+//! lies in `.tutti/recovered`, and both are told.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Result, ensure};
+use tempfile::TempDir;
+use tutti_tests::bridge::Bridge;
+use tutti_tests::cli::Person;
+use tutti_tests::project;
+use tutti_tests::rest::{Project, Rest};
+use tutti_tests::server::Server;
+use tutti_tests::wait::until;
+
+const FILE: &str = "a.txt";
+const OTHER: &str = "b.txt";
+
+/// Ada types in a file that Bob deletes; each has a bridge.
+struct Scene {
+    server: Server,
+    project: Project,
+    ada: Person,
+    adas: TempDir,
+    types: Bridge,
+    _bob: Person,
+    bobs: TempDir,
+    deletes: Bridge,
+}
+
+impl Scene {
+    fn new() -> Result<Self> {
+        let server = Server::start()?;
+        let (ada, bob) = (Person::new("Ada")?, Person::new("Bob")?);
+        let (adas, bobs) = (tempfile::tempdir()?, tempfile::tempdir()?);
+        project::write(adas.path(), &[(FILE, "one\n"), (OTHER, "other\n")])?;
+        let project = ada.share(adas.path(), &server)?;
+        bob.join(&project.editor_link, bobs.path())?;
+        Ok(Self {
+            types: Bridge::open(&ada, adas.path(), FILE)?,
+            deletes: Bridge::open(&bob, bobs.path(), OTHER)?,
+            server,
+            project,
+            ada,
+            adas,
+            _bob: bob,
+            bobs,
+        })
+    }
+
+    /// The text of the file in the project, if it is there.
+    fn shared(&self) -> Result<Option<String>> {
+        let rest = Rest::new(self.server.url(), self.project.editor_token().to_owned());
+        let files = rest.files(&self.project.id)?;
+        let found = files.iter().find(|(_, path)| path == FILE);
+        found
+            .map(|(id, _)| rest.text(&self.project.id, id))
+            .transpose()
+    }
+
+    /// Serves both editors until `done`.
+    fn until(&mut self, what: &str, done: impl Fn(&Self) -> Result<bool>) -> Result<()> {
+        until(what, || {
+            self.types.catch_up().ok()?;
+            self.deletes.catch_up().ok()?;
+            done(self).ok()?.then_some(())
+        })
+    }
+
+    fn ada_types(&mut self, text: &str) -> Result<()> {
+        self.types.type_at(0, text)?;
+        Ok(())
+    }
+
+    fn bob_deletes(&mut self) -> Result<()> {
+        fs::remove_file(self.bobs.path().join(FILE))?;
+        self.until("the file to be deleted", |scene| {
+            Ok(scene.shared()?.is_none() && is_told(&scene.types, "was deleted by someone"))
+        })
+    }
+}
+
+fn is_told(bridge: &Bridge, words: &str) -> bool {
+    bridge.told().iter().any(|told| told.contains(words))
+}
+
+fn read(dir: &Path) -> Option<String> {
+    fs::read_to_string(dir.join(FILE)).ok()
+}
+
+#[test]
+fn saving_brings_it_back_for_both_and_both_are_told() -> Result<()> {
+    let mut scene = Scene::new()?;
+    scene.ada_types("before, ")?;
+    scene.until("the text to arrive", |scene| {
+        Ok(read(scene.bobs.path()).as_deref() == Some("before, one\n"))
+    })?;
+    scene.bob_deletes()?;
+    scene.ada_types("after, ")?;
+    scene.types.save()?;
+    let whole = "after, before, one\n";
+    scene.until("the file to be back", |scene| {
+        Ok(read(scene.bobs.path()).as_deref() == Some(whole)
+            && scene.shared()?.as_deref() == Some(whole)
+            && is_told(&scene.deletes, "is there again"))
+    })?;
+    // And goes on as before.
+    scene.ada_types("more, ")?;
+    scene.until("the text to arrive", |scene| {
+        Ok(scene
+            .shared()?
+            .is_some_and(|text| text.starts_with("more, after")))
+    })
+}
+
+#[test]
+fn what_is_not_saved_is_kept_for_who_typed_it() -> Result<()> {
+    for quits in [false, true] {
+        let mut scene = Scene::new()?;
+        scene.bob_deletes()?;
+        scene.ada_types("after, ")?;
+        if quits {
+            // Neovim tells of no file that it closes as it goes; the next bridge finds what it left.
+            let next = Bridge::open(&scene.ada, scene.adas.path(), OTHER)?;
+            std::mem::replace(&mut scene.types, next).quit()?;
+        } else {
+            scene.types.close()?;
+        }
+        scene.until("the text to be kept", |scene| {
+            let is_gone = read(scene.adas.path()).is_none();
+            Ok(is_gone && is_told(&scene.types, "was kept in .tutti/recovered"))
+        })?;
+        let kept = fs::read_dir(scene.adas.path().join(".tutti/recovered"))?;
+        let kept = kept.map(|entry| Ok(fs::read_to_string(entry?.path())?));
+        let kept = kept.collect::<Result<Vec<_>>>()?;
+        ensure!(kept == ["after, one\n"], "{kept:?}");
+        let status = scene.ada.tutti(scene.adas.path(), &["status"])?;
+        let status = status.success()?.stdout;
+        ensure!(
+            status.contains("Kept for you in .tutti/recovered: 1 file"),
+            "{status}"
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn what_was_typed_while_the_server_was_away_is_kept_as_well() -> Result<()> {
+    let mut scene = Scene::new()?;
+    scene.ada_types("before, ")?;
+    scene.until("the text to arrive", |scene| {
+        Ok(read(scene.bobs.path()).as_deref() == Some("before, one\n"))
+    })?;
+    scene.server.kill()?;
+    scene.ada_types("meanwhile, ")?;
+    fs::remove_file(scene.bobs.path().join(FILE))?;
+    scene.server.restart()?;
+    // Whoever was first: it is there with all that was typed, or deleted, and Ada is told.
+    scene.until("both to agree", |scene| {
+        let there = scene.shared()?;
+        let is_back = there.as_deref() == Some("meanwhile, before, one\n");
+        let is_gone = there.is_none() && is_told(&scene.types, "was deleted by someone");
+        Ok(is_back && read(scene.bobs.path()) == there || is_gone)
+    })?;
+    scene.types.save()?;
+    let whole = "meanwhile, before, one\n";
+    scene.until("the file to be back", |scene| {
+        Ok(read(scene.bobs.path()).as_deref() == Some(whole)
+            && scene.shared()?.as_deref() == Some(whole))
+    })
+}
