@@ -55,6 +55,7 @@ impl Running {
             routes,
             stop: stopping,
             head_timeout: HEAD_TIMEOUT,
+            write_timeout: rooms.limits().write_timeout,
             last_requests: LAST_REQUESTS,
         };
         Running {

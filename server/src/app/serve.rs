@@ -16,6 +16,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
+use tokio_io_timeout::TimeoutWriter;
 
 use super::linger::Linger;
 use crate::api;
@@ -34,6 +35,8 @@ pub(super) struct Serving {
     pub(super) stop: watch::Receiver<bool>,
     /// How long a peer may take to send a request's head, and to think about the next request.
     pub(super) head_timeout: Duration,
+    /// How long a peer may take nothing of what it is sent.
+    pub(super) write_timeout: Duration,
     /// How long requests under way may take once the server stops.
     pub(super) last_requests: Duration,
 }
@@ -85,10 +88,13 @@ async fn converse(stream: TcpStream, peer: SocketAddr, mut serving: Serving) {
         request.extensions_mut().insert(ConnectInfo(peer));
         routes.call(request)
     });
+    // Who has stopped in the middle of a download must not hold a part of it, and a socket, for ever.
+    let mut stream = TimeoutWriter::new(Linger::new(stream));
+    stream.set_timeout(Some(serving.write_timeout));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(serving.head_timeout)
-        .serve_connection(TokioIo::new(Linger::new(stream)), service)
+        .serve_connection(TokioIo::new(Box::pin(stream)), service)
         .with_upgrades();
     let mut connection = pin!(connection);
     let ended = tokio::select! {
@@ -128,6 +134,7 @@ pub(super) async fn in_time(request: Request, next: Next) -> Response {
 #[cfg(test)]
 mod tests {
     use axum::routing::get;
+    use futures_util::stream;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::*;
@@ -148,6 +155,7 @@ mod tests {
             routes,
             stop,
             head_timeout,
+            write_timeout: SOON,
             last_requests,
         };
         (addr, told, tokio::spawn(serve(listener, serving)))
@@ -162,6 +170,31 @@ mod tests {
             let mut answer = Vec::new();
             peer.read_to_end(&mut answer).await.unwrap();
         }
+    }
+
+    #[tokio::test]
+    async fn a_peer_that_takes_nothing_is_let_go() {
+        let (hold, mut let_go) = mpsc::channel(1);
+        let handler = move || async move {
+            // Held by the answer alone.
+            let (held, answer) = mpsc::channel::<()>(1);
+            hold.send(answer).await.unwrap();
+            // More than the system keeps for a peer.
+            let endless = stream::repeat_with(move || {
+                let _held = &held;
+                Ok::<_, io::Error>(vec![0; 1 << 20])
+            });
+            axum::body::Body::from_stream(endless)
+        };
+        let routes = Router::new().route("/", get(handler));
+        let (addr, _told, _end) = start(routes, NEVER, NEVER).await;
+        let mut peer = TcpStream::connect(addr).await.unwrap();
+        let head = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+        peer.write_all(head).await.unwrap();
+        let mut begin = [0; 8];
+        peer.read_exact(&mut begin).await.unwrap();
+        let mut answer = let_go.recv().await.unwrap();
+        assert_eq!(answer.recv().await, None);
     }
 
     #[tokio::test]
