@@ -2,8 +2,8 @@
 //! an edit nor the mirror waits for them.
 //!
 //! A content is sent straight from its file: if that is written to meanwhile, what arrives has
-//! another hash, and the server does not take it. It is fetched into `.tutti/blobs`, and goes on
-//! where it was cut off.
+//! another hash, and the server does not take it. It is fetched into `.tutti/blobs`. In both
+//! directions a transfer goes on where it was cut off.
 
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -138,14 +138,15 @@ impl<F: Fn(Report)> Porter<F> {
             }
         };
         for cargo in cargo {
-            tell(match lacking.contains(&cargo.hash) {
-                false => Carried::Sent(cargo.hash),
-                true => self.send_one(cargo),
+            tell(match lacking.get(&cargo.hash) {
+                None => Carried::Sent(cargo.hash),
+                Some(from) => self.send_one(cargo, *from),
             });
         }
     }
 
-    fn send_one(&self, cargo: &Cargo) -> Carried {
+    /// Sends one from the byte `from` on.
+    fn send_one(&self, cargo: &Cargo, from: u64) -> Carried {
         let file = Holds::open(&self.root).and_then(|holds| holds.file(&cargo.path));
         let file = match file {
             Ok(Some(file)) => file,
@@ -154,7 +155,7 @@ impl<F: Fn(Report)> Porter<F> {
         };
         let put = self
             .api
-            .put_blob(&self.project, &cargo.hash, cargo.bytes, file);
+            .put_blob(&self.project, &cargo.hash, cargo.bytes, from, file);
         match put {
             Ok(Put::Done) => Carried::Sent(cargo.hash),
             Ok(Put::OtherContent) => Carried::Changed(cargo.hash),

@@ -73,13 +73,36 @@ pub struct File {
     pub sha256: Option<BlobHash>,
 }
 
-/// `POST /api/projects/{project}/blobs`, and its answer: contents of files.
+/// `POST /api/projects/{project}/blobs`: contents of files.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Blobs {
     /// Their SHA-256s, at most 1000.
     #[cfg_attr(feature = "openapi", schema(value_type = Vec<String>))]
     pub sha256: Vec<BlobHash>,
+}
+
+/// The answer to `POST /api/projects/{project}/blobs`: those that are to be sent.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct LackingBlobs {
+    /// Their SHA-256s.
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<String>))]
+    pub sha256: Vec<BlobHash>,
+    /// Those of them whose sending was cut off, and may be gone on with.
+    #[serde(default)]
+    pub begun: Vec<BegunBlob>,
+}
+
+/// A content whose sending was cut off.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct BegunBlob {
+    /// Its SHA-256.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub sha256: BlobHash,
+    /// How many of its bytes the server has.
+    pub bytes: u64,
 }
 
 /// `POST /api/projects/{project}/links`.

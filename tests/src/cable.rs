@@ -2,6 +2,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
@@ -11,6 +12,7 @@ use anyhow::Result;
 pub struct Cable {
     address: SocketAddr,
     state: Arc<Mutex<State>>,
+    sent: Arc<AtomicU64>,
 }
 
 #[derive(Default)]
@@ -29,20 +31,31 @@ impl Cable {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let address = listener.local_addr()?;
         let state = Arc::new(Mutex::new(State::default()));
-        let shared = Arc::clone(&state);
+        let sent = Arc::new(AtomicU64::new(0));
+        let (shared, counted) = (Arc::clone(&state), Arc::clone(&sent));
         thread::spawn(move || {
             for near in listener.incoming().map_while(Result::ok) {
                 // Whoever called is told by the end of the connection.
-                let _ = connect(near, server, &shared);
+                let _ = connect(near, server, &shared, &counted);
             }
         });
-        Ok(Self { address, state })
+        Ok(Self {
+            address,
+            state,
+            sent,
+        })
     }
 
     /// `http://ADDRESS` of this side.
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// How many bytes have gone to the server.
+    #[must_use]
+    pub fn sent_bytes(&self) -> u64 {
+        self.sent.load(Ordering::Relaxed)
     }
 
     /// Ends every connection, and lets none through until it is mended.
@@ -67,7 +80,12 @@ impl Drop for Cable {
     }
 }
 
-fn connect(near: TcpStream, server: SocketAddr, state: &Mutex<State>) -> io::Result<()> {
+fn connect(
+    near: TcpStream,
+    server: SocketAddr,
+    state: &Mutex<State>,
+    sent: &Arc<AtomicU64>,
+) -> io::Result<()> {
     // Held until both ends are known: a cut in between would miss them.
     let mut state = state.lock().expect("no relay panics");
     if state.cut {
@@ -80,18 +98,20 @@ fn connect(near: TcpStream, server: SocketAddr, state: &Mutex<State>) -> io::Res
         state.ends.push(end.try_clone()?);
     }
     let (near_again, far_again) = (near.try_clone()?, far.try_clone()?);
-    thread::spawn(move || relay(near, far));
-    thread::spawn(move || relay(far_again, near_again));
+    let sent = Arc::clone(sent);
+    thread::spawn(move || relay(near, far, &sent));
+    thread::spawn(move || relay(far_again, near_again, &AtomicU64::new(0)));
     Ok(())
 }
 
-/// Passes on what comes, until either side ends.
-fn relay(mut from: TcpStream, mut to: TcpStream) {
+/// Passes on what comes, and counts it, until either side ends.
+fn relay(mut from: TcpStream, mut to: TcpStream, passed: &AtomicU64) {
     let mut bytes = [0; 16 * 1024];
     while let Ok(length @ 1..) = from.read(&mut bytes) {
         if to.write_all(&bytes[..length]).is_err() {
             break;
         }
+        passed.fetch_add(length as u64, Ordering::Relaxed);
     }
     // The other side may have ended as well.
     let _ = to.shutdown(Shutdown::Both);

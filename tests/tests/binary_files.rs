@@ -8,6 +8,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::json;
 use tutti_tests::bridge::Bridge;
 use tutti_tests::browser::Browser;
+use tutti_tests::cable::Cable;
 use tutti_tests::cli::Person;
 use tutti_tests::rest::Project;
 use tutti_tests::server::Server;
@@ -313,6 +314,61 @@ fn a_server_and_a_bridge_that_are_killed_while_a_file_is_sent_lose_nothing() -> 
     bob.comes_to("large.bin", Some(&large))?;
     ensure!(ada.recovered().is_empty() && bob.recovered().is_empty());
     ada.bridge.catch_up()
+}
+
+#[test]
+fn a_sending_that_is_cut_off_goes_on_where_it_was() -> Result<()> {
+    let server = Server::start()?;
+    let (mut ada, _bob, project) = two(&server, &[("a.png", &picture(1, 1_000))])?;
+    let cable = Cable::to(server.address())?;
+    let (carol, dir) = (Person::new("Carol")?, tempfile::tempdir()?);
+    let through_cable = project.editor_link.replace(&server.url(), &cable.url());
+    carol.join(&through_cable, dir.path())?;
+    let mut bridge = Bridge::start(&carol, dir.path())?;
+    let large = random(7, LARGE);
+    let (stored_before, sent_before) = (stored(&server), cable.sent_bytes());
+    fs::write(dir.path().join("large.bin"), &large)?;
+    until("half of the file at the server", || {
+        (stored(&server) > stored_before + LARGE as u64 / 2).then_some(())
+    })?;
+    cable.cut();
+    ensure!(ada.bytes("large.bin").is_none(), "it is there already");
+    cable.mend();
+    ada.comes_to("large.bin", Some(&large))?;
+    let sent = cable.sent_bytes() - sent_before;
+    ensure!(
+        sent < LARGE as u64 + LARGE as u64 / 4,
+        "{sent} bytes were sent"
+    );
+    bridge.catch_up()
+}
+
+/// The rest of a content is taken behind what is there, and nowhere else.
+#[test]
+fn a_rest_that_does_not_follow_is_refused() -> Result<()> {
+    let server = Server::start()?;
+    let (_ada, _bob, project) = two(&server, &[("a.png", &picture(1, 1_000))])?;
+    let hash = "0".repeat(64);
+    let url = format!("{}/api/projects/{}/blobs/{hash}", server.url(), project.id);
+    for (range, status) in [
+        ("bytes 1048576-1048579/1048580", 409),
+        ("bytes 1048576-1048579/2000000", 400),
+        ("bytes 5-4/5", 400),
+        ("lines 0-3/4", 400),
+        ("bytes 0-3/4", 422),
+    ] {
+        let agent = ureq::Agent::config_builder().http_status_as_error(false);
+        let answer = ureq::Agent::new_with_config(agent.build())
+            .put(&url)
+            .header(
+                "Authorization",
+                format!("Bearer {}", project.editor_token()),
+            )
+            .header("Content-Range", range)
+            .send("rest")?;
+        ensure!(answer.status() == status, "{range}: {}", answer.status());
+    }
+    Ok(())
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! They pass through a part at a time, in both directions, and come into being only when all of
 //! one has arrived and has the hash that it was sent under.
 
+mod begun;
 mod ranges;
 mod upload;
 
@@ -13,7 +14,7 @@ use axum::response::Response;
 use futures_util::{StreamExt, stream};
 use serde::Deserialize;
 use tutti_protocol::blob::{BlobHash, MAX_ASKED};
-use tutti_protocol::rest::{Blobs, Problem};
+use tutti_protocol::rest::{BegunBlob, Blobs, LackingBlobs, Problem};
 use tutti_protocol::role::Role;
 
 use super::error::{ApiError, ApiResult};
@@ -21,18 +22,21 @@ use super::extract::{Json, Member};
 use super::{ApiState, FILES};
 use crate::store::StoredBlob;
 use ranges::Wanted;
-use upload::Upload;
+use upload::{Upload, first_byte};
+
+pub use begun::BegunUploads;
 
 /// Find out which contents are lacking
 ///
 /// Answers those of the asked contents that the server does not have: they are to be sent before a
-/// file's entry names them. The others are kept for some days from now on, named or not.
+/// file's entry names them. The others are kept for some days from now on, named or not. Of those
+/// whose sending was cut off it says how far that has come.
 #[utoipa::path(
     post, path = "/projects/{project}/blobs", tag = FILES, operation_id = "findLackingBlobs",
     params(("project" = String, Path, description = "The project's id")),
     request_body = Blobs,
     responses(
-        (status = 200, body = Blobs),
+        (status = 200, body = LackingBlobs),
         (status = "default", description = "What went wrong.", body = Problem, content_type = "application/problem+json"),
     ),
 )]
@@ -40,30 +44,39 @@ pub(super) async fn lacking(
     State(state): State<ApiState>,
     member: Member,
     Json(asked): Json<Blobs>,
-) -> ApiResult<axum::Json<Blobs>> {
+) -> ApiResult<axum::Json<LackingBlobs>> {
     editors_only(&member)?;
     if asked.sha256.len() > MAX_ASKED {
         return Err(ApiError::bad_request("Ask for 1 to 1000 contents at once."));
     }
     let there = state.blobs.touch(&member.project.id, &asked.sha256).await?;
     let lacking = asked.sha256.into_iter();
-    let sha256 = lacking.filter(|hash| !there.contains(hash)).collect();
-    Ok(axum::Json(Blobs { sha256 }))
+    let sha256: Vec<_> = lacking.filter(|hash| !there.contains(hash)).collect();
+    let begun = sha256.iter().filter_map(|hash| {
+        let bytes = state.begun_uploads.bytes(&member.project.id, hash)?;
+        let sha256 = *hash;
+        Some(BegunBlob { sha256, bytes })
+    });
+    let begun = begun.collect();
+    Ok(axum::Json(LackingBlobs { sha256, begun }))
 }
 
 /// Send a content
 ///
 /// The body is the content itself. It is there, durable and for everyone, once this has been
-/// answered; a body that was cut off, or that has another hash, leaves nothing behind.
+/// answered; a body that has another hash leaves nothing behind. One that was cut off may be gone on
+/// with for an hour, on the same node: the rest is sent with a `Content-Range`.
 #[utoipa::path(
     put, path = "/projects/{project}/blobs/{sha256}", tag = FILES, operation_id = "sendBlob",
     params(
         ("project" = String, Path, description = "The project's id"),
         ("sha256" = String, Path, description = "The content's SHA-256, in lower-case hexadecimal digits"),
+        ("Content-Range" = Option<String>, Header, description = "`bytes FIRST-LAST/WHOLE` for the rest of a content whose first bytes are there"),
     ),
     request_body(content = Vec<u8>, content_type = "application/octet-stream"),
     responses(
         (status = 201, description = "It is there."),
+        (status = 409, description = "Not so many bytes of it are there.", body = Problem, content_type = "application/problem+json"),
         (status = "default", description = "What went wrong.", body = Problem, content_type = "application/problem+json"),
     ),
 )]
@@ -84,8 +97,8 @@ pub(super) async fn put(
         return Err(too_large(most));
     }
     let project = member.project.id;
-    let upload = Upload::begin(state.blobs.clone(), project.clone());
-    let bytes = upload.receive(body, hash, most).await?;
+    let mut upload = Upload::begin(&state, &project, hash, first_byte(&headers)?)?;
+    let bytes = upload.receive(body, most).await?;
     state
         .blobs
         .finish(&project, upload.done(), hash, bytes)

@@ -27,6 +27,8 @@ use utoipa_axum::routes;
 pub(crate) use error::ApiError;
 pub(crate) use extract::bearer;
 
+pub use blobs::BegunUploads;
+
 use crate::auth::Access;
 use crate::rooms::Rooms;
 use crate::store::BlobStore;
@@ -47,6 +49,8 @@ pub struct ApiState {
     pub rooms: Rooms,
     /// The contents of files that are no texts.
     pub blobs: Arc<dyn BlobStore>,
+    /// Those of them that were cut off on their way in.
+    pub begun_uploads: BegunUploads,
     /// The base address of links, where the request's own is not to be used.
     pub public_url: Option<Url>,
 }

@@ -147,6 +147,7 @@ fn routes(settings: &Settings, access: Access, rooms: Rooms, blobs: Arc<dyn Blob
         access: access.clone(),
         rooms: rooms.clone(),
         blobs,
+        begun_uploads: api::BegunUploads::default(),
         public_url: settings.public_url.as_ref().map(|url| url.as_url().clone()),
     });
     let readers = metrics::Readers {
