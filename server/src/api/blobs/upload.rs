@@ -72,7 +72,13 @@ impl Upload {
                     format!("Of this content {there} bytes are here: go on behind them."),
                 ));
             }
-            _ => None,
+            _ => {
+                // Who begins anew does not know of it.
+                let gone = begun.take(project, &hash);
+                let gone = gone.map(|gone| (project.clone(), gone.id));
+                discard(state.blobs.clone(), gone.into_iter().collect());
+                None
+            }
         };
         Ok(Self {
             blobs: state.blobs.clone(),
@@ -161,15 +167,19 @@ impl Drop for Upload {
             true => vec![(self.project.clone(), received.id)],
             false => self.begun.put_by(&self.project, &self.hash, received),
         };
-        let blobs = self.blobs.clone();
-        tokio::spawn(async move {
-            for (project, id) in gone {
-                if let Err(error) = blobs.discard(&project, id).await {
-                    tracing::debug!(%error, "what is left of an upload is swept away later");
-                }
-            }
-        });
+        discard(self.blobs.clone(), gone);
     }
+}
+
+/// Deletes what is left of uploads that nobody goes on with.
+fn discard(blobs: Arc<dyn BlobStore>, uploads: Vec<(ProjectId, WriteId)>) {
+    tokio::spawn(async move {
+        for (project, id) in uploads {
+            if let Err(error) = blobs.discard(&project, id).await {
+                tracing::debug!(%error, "what is left of an upload is swept away later");
+            }
+        }
+    });
 }
 
 fn cut_off() -> ApiError {
