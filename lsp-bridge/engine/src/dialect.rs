@@ -34,6 +34,17 @@ pub enum Flush {
     SemanticTokensRefresh,
 }
 
+/// What an editor reports when it reads a file from the disk again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reload {
+    /// That it is closed, and opened with its text.
+    Reopens,
+    /// The whole text, as one change.
+    Whole,
+    /// What differs, as if it had been typed; and, to who watches files, that the file has changed.
+    Difference,
+}
+
 /// How an editor treats what the engine asks of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dialect {
@@ -66,6 +77,8 @@ pub struct Dialect {
     /// A server that formats on typing is asked after each key that it names, and before it is asked
     /// the key is reported. What is no such key (deleting, pasting, undo) waits as ever.
     pub formats_on_type: bool,
+    /// How it reports that a file was read again.
+    pub reload: Reload,
 }
 
 const CAUTIOUS: Dialect = Dialect {
@@ -81,6 +94,7 @@ const CAUTIOUS: Dialect = Dialect {
     one_edit_a_request: true,
     flush: None,
     formats_on_type: false,
+    reload: Reload::Reopens,
 };
 
 /// A lower-case part of `clientInfo.name`, and the editor behind it.
@@ -106,6 +120,7 @@ const KNOWN: &[(&str, Dialect)] = &[
             yes_is_certain: true,
             merges_changes: false,
             one_edit_a_request: false,
+            reload: Reload::Difference,
             ..CAUTIOUS
         },
     ),
@@ -166,6 +181,7 @@ const VS_CODE: Dialect = Dialect {
     yes_is_certain: true,
     merges_changes: false,
     one_edit_a_request: false,
+    reload: Reload::Whole,
     ..CAUTIOUS
 };
 

@@ -27,6 +27,8 @@ pub(crate) struct Abilities {
     pub(crate) inlay_hints: bool,
     /// Takes `workspace/inlayHint/refresh`.
     pub(crate) inlay_hint_refresh: bool,
+    /// Lets a server ask to hear of files that change.
+    pub(crate) watches_files: bool,
     /// Where it works, most specific first.
     pub(crate) roots: Vec<PathBuf>,
 }
@@ -55,6 +57,7 @@ impl Abilities {
                 .pointer("/capabilities/textDocument/inlayHint")
                 .is_some_and(Value::is_object),
             inlay_hint_refresh: can("/capabilities/workspace/inlayHint/refreshSupport"),
+            watches_files: can("/capabilities/workspace/didChangeWatchedFiles/dynamicRegistration"),
             roots: roots(params),
         }
     }

@@ -19,7 +19,9 @@ mod wire;
 pub(crate) use client::{Client, Severity};
 pub(crate) use ended::{EndOfInput, Watched};
 pub(crate) use initialize::{Abilities, initialize_result};
-pub(crate) use params::{Change, Close, Open, OpenedDocument, Positioned, Save, read};
+pub(crate) use params::{
+    Change, Close, FilesChanged, Open, OpenedDocument, Positioned, Save, read,
+};
 pub use run::run;
 #[cfg(test)]
 pub(crate) use run::serve;

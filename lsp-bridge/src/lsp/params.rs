@@ -102,6 +102,20 @@ pub(crate) struct Save {
     pub(crate) text: Option<String>,
 }
 
+/// `workspace/didChangeWatchedFiles`.
+#[derive(Debug, Deserialize)]
+pub(crate) struct FilesChanged {
+    /// Which.
+    pub(crate) changes: Vec<FileChanged>,
+}
+
+/// One of them; of what kind the change is does not matter here.
+#[derive(Debug, Deserialize)]
+pub(crate) struct FileChanged {
+    /// Its name.
+    pub(crate) uri: String,
+}
+
 /// `textDocument/didClose`.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]

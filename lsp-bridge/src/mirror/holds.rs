@@ -7,7 +7,22 @@ use std::path::Path;
 use tutti_protocol::blob::BlobHash;
 use tutti_protocol::path::ProjectPath;
 
-use super::tree::{Incoming, Staging, Tree};
+use super::text::parse;
+use super::tree::{Found, Incoming, Staging, Tree};
+
+/// The text of a file of the directory `root`, if it is one whose length in bytes `may_be`.
+pub(crate) fn text_on_disk(
+    root: &Path,
+    path: &ProjectPath,
+    may_be: impl Fn(u64) -> bool,
+) -> Option<String> {
+    let tree = Tree::open(root).ok()?;
+    let looked = tree.look(path).ok()??;
+    match may_be(looked.bytes).then(|| tree.read(path)) {
+        Some(Found::File(file)) => Some(parse(file.bytes, None)?.text),
+        _ => None,
+    }
+}
 
 /// The files of a directory, to be read, and the place where contents arrive.
 pub(crate) struct Holds {

@@ -82,7 +82,7 @@ pub use editor::EditorSaved;
 pub use effect::{Cargo, Effect, IndexEdit, Notice, Settled};
 use guest::GuestStore;
 pub use held::HeldOpen;
-pub(crate) use holds::Holds;
+pub(crate) use holds::{Holds, text_on_disk};
 use ignores::Ignores;
 use journals::LeftBehind;
 pub use journals::{Journal, Journals, ShownAt};

@@ -45,6 +45,8 @@ pub(super) enum Told {
     Changed(lsp::Change),
     Saved(lsp::Save),
     Closed(lsp::Close),
+    /// `didChangeWatchedFiles`: files that have changed on disk.
+    Files(lsp::FilesChanged),
 }
 
 impl Project {
@@ -58,6 +60,7 @@ impl Project {
             Told::Changed(change) => self.did_change(change),
             Told::Saved(save) => self.did_save(save),
             Told::Closed(close) => self.closed(&close.text_document.uri),
+            Told::Files(files) => self.files_are_read_again(files),
         }
     }
 
@@ -198,7 +201,9 @@ impl Project {
             opening.reports.push(Report::Changed(version, changes));
             return;
         }
-        self.document_changed(&document, version, changes);
+        if !self.is_held_as_reload(&document, &uri, version, &changes) {
+            self.document_changed(&document, version, changes);
+        }
     }
 
     pub(super) fn document_changed(
@@ -225,6 +230,7 @@ impl Project {
 
     fn did_save(&mut self, save: lsp::Save) {
         let uri = save.text_document.uri;
+        self.was_typed(&uri);
         match self.places.get(&uri).cloned() {
             Some(Place::Document(document)) => match self.opening.get_mut(&document) {
                 Some(opening) => opening.reports.push(Report::Saved(save.text)),
@@ -255,6 +261,7 @@ impl Project {
         else {
             return;
         };
+        open.is_beyond_file = false;
         let effects = open.document.handle(Event::Saved { text }, now);
         self.perform(document, effects);
         if let Some(saved) = self.as_in_editor(document) {
@@ -287,7 +294,8 @@ impl Project {
         })
     }
 
-    fn closed(&mut self, uri: &str) {
+    pub(super) fn closed(&mut self, uri: &str) {
+        self.end_reload(uri);
         self.unlisted.remove(uri);
         let Some(Place::Document(document)) = self.places.remove(uri) else {
             return;

@@ -72,9 +72,11 @@ impl Project {
         version: i32,
         edits: &[TextEdit],
     ) {
-        let Some(open) = self.rooms.get(document).and_then(|room| room.open()) else {
+        let room = self.rooms.get_mut(document);
+        let Some(open) = room.and_then(|room| room.open_mut()) else {
             return;
         };
+        open.is_beyond_file = true;
         if !self.abilities.apply_edit {
             return self.tell_once(
                 Severity::Warning,

@@ -29,6 +29,7 @@ mod outbox;
 mod people;
 mod progress;
 mod project;
+mod reload;
 mod renewal;
 mod room;
 mod saved;
@@ -277,6 +278,7 @@ impl Session {
             "textDocument/didChange" => read(method, params).map(Told::Changed),
             "textDocument/didSave" => read(method, params).map(Told::Saved),
             "textDocument/didClose" => read(method, params).map(Told::Closed),
+            "workspace/didChangeWatchedFiles" => read(method, params).map(Told::Files),
             _ => return,
         };
         // Parameters that are not understood have been logged; there is nobody to answer.
@@ -297,6 +299,7 @@ impl Session {
                 let project = self
                     .project
                     .insert(Project::start(setup, abilities, client));
+                project.ask_to_hear_of_files();
                 for (uri, tracked) in self.outside.drain() {
                     project.told(Told::Opened(uri, tracked));
                 }

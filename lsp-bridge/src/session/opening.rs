@@ -217,6 +217,7 @@ impl Project {
             uri,
             user,
             wake_at: None,
+            is_beyond_file: false,
             journal: None,
         }));
         self.begin_journal(id);

@@ -24,6 +24,7 @@ use super::opening::Opening;
 use super::outbox::Outbox;
 use super::people::People;
 use super::progress::Progress;
+use super::reload::Reload;
 use super::renewal::Renewed;
 use super::room::Room;
 use super::saved::Saved;
@@ -115,6 +116,8 @@ pub(super) struct Project {
     pub(super) rooms: HashMap<DocumentId, Room>,
     pub(super) opening: HashMap<DocumentId, Opening>,
     pub(super) places: HashMap<String, Shown>,
+    /// Reports that may be of files that were read again, by the names of these.
+    pub(super) reloads: HashMap<String, Reload>,
     pub(super) unlisted: HashMap<String, Unlisted>,
     /// Closed documents that are to be brought up to date, in order, each once.
     pub(super) queue: VecDeque<DocumentId>,
@@ -223,6 +226,7 @@ impl Project {
             rooms: HashMap::new(),
             opening: HashMap::new(),
             places: HashMap::new(),
+            reloads: HashMap::new(),
             unlisted: HashMap::new(),
             queue: VecDeque::new(),
             queued: BTreeSet::new(),
@@ -289,6 +293,7 @@ impl Project {
     /// reason, for the network.
     pub(super) async fn finish(mut self) {
         self.progress.end("");
+        self.reloads_due(Millis(u64::MAX));
         self.open_what_was_typed();
         self.say_goodbye();
         self.store_all();

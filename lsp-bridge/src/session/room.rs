@@ -42,6 +42,8 @@ pub(super) struct Open {
     pub(super) user: u64,
     /// When the engine wants to be woken.
     pub(super) wake_at: Option<Millis>,
+    /// The editor was asked to show what others have written since it has read or written the file.
+    pub(super) is_beyond_file: bool,
     /// What is kept for the bridge after this one; `None` where that cannot be written.
     pub(super) journal: Option<Journal>,
 }

@@ -17,6 +17,7 @@ impl Project {
             self.busy_files_at,
             self.transfers_at,
             self.shut_out_of_at,
+            self.reloads.values().map(|reload| reload.due).min(),
             self.people.due(),
         ];
         let rooms = self.rooms.values().map(|room| room.due());
@@ -62,6 +63,7 @@ impl Project {
             self.room_due(&document, now);
         }
         self.opening_due(now);
+        self.reloads_due(now);
         self.presence_due(now);
     }
 

@@ -69,6 +69,11 @@ pub(super) fn replay(text: &Rope, changes: &[Change], form: Form) -> Replayed {
 }
 
 impl Document {
+    /// What the editor shows after these changes, if they are the next: nothing is taken in.
+    pub fn shown_after(&self, changes: &[Change]) -> Rope {
+        replay(&self.shown, changes, self.form).text
+    }
+
     /// A `didChange`: brought into order where the client's versions step by one.
     pub(super) fn changed(
         &mut self,

@@ -281,22 +281,38 @@ impl Editor {
 
     /// Types `insert` at a position in the negotiated encoding.
     pub(super) async fn type_at(&mut self, path: &str, line: u32, character: u32, insert: &str) {
+        let at = (line, character);
+        self.replace(path, at, at, insert).await;
+    }
+
+    /// Puts a text in the place of what stands between two positions; the file's name.
+    pub(super) async fn replace(
+        &mut self,
+        path: &str,
+        from: (u32, u32),
+        to: (u32, u32),
+        insert: &str,
+    ) -> String {
         let uri = self.uri(path);
         let encoding = self.encoding;
         let shown = self.documents.get_mut(&uri).unwrap();
-        let at = locate(shown.text.rope(), Position { line, character }, encoding).at;
+        let place = |(line, character)| Position { line, character };
+        let at = |position| locate(shown.text.rope(), place(position), encoding).at;
+        let (start, end) = (at(from), at(to));
         let mut text: Vec<char> = shown.text.text().chars().collect();
-        text.splice(at..at, insert.chars());
+        text.splice(start..end, insert.chars());
         shown.text.edit(&text.into_iter().collect::<String>());
         shown.version += 1;
-        let place = json!({ "line": line, "character": character });
-        let change = json!({ "range": { "start": place, "end": place }, "text": insert });
+        let place = |(line, character)| json!({ "line": line, "character": character });
+        let range = json!({ "start": place(from), "end": place(to) });
+        let change = json!({ "range": range, "text": insert });
         let document = json!({ "uri": uri, "version": shown.version });
         self.notify(
             "textDocument/didChange",
             json!({ "textDocument": document, "contentChanges": [change] }),
         )
         .await;
+        uri
     }
 
     /// Writes the file and says so.

@@ -9,6 +9,7 @@ mod lsp;
 mod open_files;
 mod order;
 mod people;
+mod reload;
 mod reopened;
 mod two_in_one_place;
 mod undo;
