@@ -21,6 +21,8 @@ const LETTERS: [&str; 3] = [
 /// What each types at the end.
 const MARKS: [&str; 3] = ["!", "?", "%"];
 const KEYS: usize = 600;
+/// In the last one somebody types for long all over the first few letters, without a bridge.
+const SEEDS: [u64; 4] = [1, 2, 3, 12];
 /// Between two keys, of whomever.
 const PACE: Duration = Duration::from_millis(8);
 
@@ -81,7 +83,7 @@ impl Seat {
 #[test]
 fn a_storm_of_kills_neither_loses_nor_doubles_a_letter() -> Result<()> {
     let seed = env::var("SEED").ok().and_then(|seed| seed.parse().ok());
-    for seed in seed.map_or(1..=3, |seed| seed..=seed) {
+    for seed in seed.map_or(SEEDS.to_vec(), |seed| vec![seed]) {
         eprintln!("SEED={seed}");
         storm(seed)?;
     }

@@ -192,6 +192,27 @@ fn by_characters(old: &str, new: &str, offset: usize, patch: &mut Patch) {
     }
 }
 
+/// The same for texts of any length: where too much lies between what they share at their ends, that
+/// is replaced as a whole.
+fn by_characters_between_ends(old: &str, new: &str, offset: usize, patch: &mut Patch) {
+    if old.len() + new.len() <= CHARACTER_DIFF_LIMIT {
+        return by_characters(old, new, offset, patch);
+    }
+    let (was, is) = (Rope::from_str(old), Rope::from_str(new));
+    for splice in replacement(&was, &is).splices() {
+        let gone = was.slice(splice.at..splice.end()).to_string();
+        let at = offset + splice.at;
+        if gone.len() + splice.insert.len() <= CHARACTER_DIFF_LIMIT {
+            by_characters(&gone, &splice.insert, at, patch);
+        } else {
+            patch.push(Splice {
+                at,
+                ..splice.clone()
+            });
+        }
+    }
+}
+
 fn by_lines(old: &str, new: &str, offset: usize, patch: &mut Patch) {
     let old_lines: Vec<&str> = old.split_inclusive('\n').collect();
     let new_lines: Vec<&str> = new.split_inclusive('\n').collect();
@@ -204,7 +225,7 @@ fn by_lines(old: &str, new: &str, offset: usize, patch: &mut Patch) {
         let (start, end) = (hunk.before.start as usize, hunk.before.end as usize);
         at += chars(&old_lines[line..start]);
         let is = &new_lines[hunk.after.start as usize..hunk.after.end as usize];
-        lines::by_pairs(&old_lines[start..end], is, at, patch);
+        lines::changed(&old_lines[start..end], is, at, patch);
         at += chars(&old_lines[start..end]);
         line = end;
     }
@@ -290,9 +311,18 @@ mod tests {
     }
 
     #[test]
+    fn a_keystroke_in_a_line_without_end_is_small_as_well() {
+        let old = "let x = 1; ".repeat(20_000) + "\nb\n";
+        let mut new = old.replace("b\n", "bc\n");
+        new.insert(100_000, 'A');
+        let patch = diff_lines(&Rope::from_str(&old), &Rope::from_str(&new));
+        assert_eq!(patch.cost(), 2, "{:?}", patch.cost());
+    }
+
+    #[test]
     fn lines_that_look_alike_are_told_apart() {
         type Expected = &'static [(usize, usize, &'static str)];
-        let table: [(&str, &str, Expected); 8] = [
+        let table: [(&str, &str, Expected); 11] = [
             (
                 "line 2\nline 3\n",
                 "line 1\nline 2\nline 3\n",
@@ -317,6 +347,30 @@ mod tests {
             ),
             ("a\nb c d\n", "x\nb d\n", &[(0, 1, "x"), (4, 2, "")]),
             ("", "one\n", &[(0, 0, "one\n")]),
+            // Letters that follow each other in a text that has nothing to do with them.
+            (
+                "return x;\n\n",
+                "for e in rest { turn(e); }\nif next { x(); }\n",
+                &[(0, 11, "for e in rest { turn(e); }\nif next { x(); }\n")],
+            ),
+            // What each of several people has typed into a line stands apart.
+            (
+                "abcdefghijklm\nb5=\n",
+                "Xabcdefg1hijklmZ\n3b5=\n",
+                &[(0, 0, "X"), (7, 0, "1"), (13, 0, "Z"), (14, 0, "3")],
+            ),
+            (
+                "abcdefghijkl\n=\n",
+                "1abc2def3ghi4jkl5678\n9=\n",
+                &[
+                    (0, 0, "1"),
+                    (3, 0, "2"),
+                    (6, 0, "3"),
+                    (9, 0, "4"),
+                    (12, 0, "5678"),
+                    (13, 0, "9"),
+                ],
+            ),
         ];
         for (old, new, expected) in table {
             let patch = diff_lines(&Rope::from_str(old), &Rope::from_str(new));

@@ -5,6 +5,7 @@ mod connection;
 mod editor;
 mod flush;
 mod hub;
+mod killed;
 mod lsp;
 mod open_files;
 mod order;
