@@ -1,6 +1,7 @@
 //! Two patches of one text that have partly done the same.
 
 use ropey::Rope;
+use tutti_engine::diff::diff_lines;
 use tutti_engine::patch::{Patch, Side, Splice};
 
 /// What is left of a patch beside another patch of the same text.
@@ -17,16 +18,16 @@ pub(super) struct Beside {
 pub(super) fn beside(ours: &Patch, theirs: &Patch, likeness: Likeness) -> Beside {
     let (mut left, mut in_theirs, mut meets) = (Patch::default(), Vec::new(), false);
     for splice in ours.splices() {
-        let Some((at, rest)) = rest(splice, theirs, likeness) else {
+        let Some(rest) = rest(splice, theirs, likeness) else {
             left.push(splice.clone());
             let moved = Patch::from(splice.clone()).rebase(theirs, Side::After);
             in_theirs.extend(moved.splices().to_vec());
             continue;
         };
-        if !rest.is_empty() {
+        for part in rest {
             meets = true;
-            left.push(inserted(splice.end(), &rest));
-            in_theirs.push(inserted(at, &rest));
+            left.push(inserted(splice.end(), &part.insert));
+            in_theirs.push(part);
         }
     }
     in_theirs.sort_by_key(|splice| splice.at);
@@ -74,13 +75,25 @@ impl Likeness {
 
 /// So many characters are no chance.
 const ALIKE: usize = 3;
+/// Nobody writes so many characters, or three quarters of them, as somebody else does by chance.
+const LONG: usize = 128;
 
-/// What a splice inserts beyond what another patch inserts in the same place, and where that stands
-/// in what the other has made. `None` if the two have too little in common to be one.
-fn rest(splice: &Splice, theirs: &Patch, likeness: Likeness) -> Option<(usize, String)> {
+/// What a splice inserts beyond what another patch inserts in the same place, as insertions into what
+/// the other has made. `None` if the two have too little in common to be one.
+fn rest(splice: &Splice, theirs: &Patch, likeness: Likeness) -> Option<Vec<Splice>> {
     let mut shift = 0isize;
     for other in theirs.splices() {
         if (other.at, other.delete) == (splice.at, splice.delete) {
+            let start = (other.at as isize + shift) as usize;
+            if let Likeness::Exchanged = likeness
+                && let Some(parts) = grown_apart(&splice.insert, &other.insert)
+            {
+                let moved = parts.map(|part| Splice {
+                    at: start + part.at,
+                    ..part
+                });
+                return Some(moved.collect());
+            }
             let (ours, theirs) = (chars(&splice.insert), chars(&other.insert));
             let same = |(a, b): &(&char, &char)| a == b;
             let head = std::iter::zip(&ours, &theirs).take_while(same).count();
@@ -92,12 +105,29 @@ fn rest(splice: &Splice, theirs: &Patch, likeness: Likeness) -> Option<(usize, S
                 false => (head, tail),
             };
             let is_one = likeness.are_one(&ours, &theirs, head, tail);
-            let at = (other.at as isize + shift) as usize + head;
-            return is_one.then(|| (at, ours[head..ours.len() - tail].iter().collect()));
+            let rest: String = ours[head..ours.len() - tail].iter().collect();
+            let rest = (!rest.is_empty()).then(|| inserted(start + head, &rest));
+            return is_one.then(|| rest.into_iter().collect());
         }
         shift += chars(&other.insert).len() as isize - other.delete as isize;
     }
     None
+}
+
+/// What `ours` has more than `theirs`, as insertions, if both are one long text in which people have
+/// gone on here and there. `None` if they are not.
+fn grown_apart(ours: &str, theirs: &str) -> Option<impl Iterator<Item = Splice>> {
+    let (ours, theirs) = (Rope::from_str(ours), Rope::from_str(theirs));
+    let shorter = ours.len_chars().min(theirs.len_chars());
+    if shorter < LONG {
+        return None;
+    }
+    let way = diff_lines(&theirs, &ours);
+    let gone: usize = way.splices().iter().map(|splice| splice.delete).sum();
+    let parts = way.splices().to_vec().into_iter();
+    let more = parts.filter(|splice| !splice.insert.is_empty());
+    let is_one = 4 * (theirs.len_chars() - gone) >= 3 * shorter;
+    is_one.then(|| more.map(|splice| inserted(splice.end(), &splice.insert)))
 }
 
 /// Of what two insertions of whole lines share at their ends, the whole lines: that others begin alike

@@ -150,6 +150,21 @@ pub(crate) fn what_is_new(base: &Replica, main: &Replica, text: &Rope) -> Option
     (beside.left != ours).then_some(new)
 }
 
+/// What of `main` an editor shows whose text is `text`; `None` if that is not `main` without some of its
+/// characters.
+pub(crate) fn shown_of(main: &Replica, text: &Rope) -> Option<Replica> {
+    let lacks = diff(main.rope(), text);
+    let is_part = lacks
+        .splices()
+        .iter()
+        .all(|splice| splice.insert.is_empty());
+    is_part.then(|| {
+        let mut shown = main.fork(new_client_id());
+        shown.splice(&lacks);
+        shown
+    })
+}
+
 /// Makes one of what `ours` and `theirs` have both made out of `base`, each in its own characters:
 /// an update for who has `main`, which ours has become since, and theirs. `None` if there is
 /// nothing of that kind.
@@ -225,6 +240,17 @@ mod tests {
             }
             assert_eq!(shared.text(), both, "{main:?} and {text:?}");
         }
+    }
+
+    #[test]
+    fn of_what_is_shown_the_shared_text_may_have_more_and_not_less() {
+        let mut main = Replica::new(1);
+        main.edit("aONEBOBb\n");
+        let shown = |text: &str| shown_of(&main, &Rope::from_str(text)).map(|shown| shown.text());
+        for part in ["aONEBOBb\n", "aONEb\n", ""] {
+            assert_eq!(shown(part).as_deref(), Some(part));
+        }
+        assert_eq!(shown("aONExb\n"), None);
     }
 
     fn states(base: &str, main: &str) -> (Vec<u8>, Vec<u8>) {

@@ -87,7 +87,7 @@ use ignores::Ignores;
 use journals::LeftBehind;
 pub use journals::{Journal, Journals, ShownAt};
 use lock::Lock;
-pub(crate) use merge::{both, take_once, what_is_new};
+pub(crate) use merge::{both, shown_of, take_once, what_is_new};
 pub(crate) use nearest::nearest;
 use places::Places;
 use recent::Recent;

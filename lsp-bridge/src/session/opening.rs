@@ -8,7 +8,7 @@ use tutti_protocol::index::Eol;
 use super::disk::Task;
 use super::project::{Connection, Project, new_client_id};
 use super::room::{Closed, Held, Open, Step};
-use crate::mirror::{nearest, what_is_new};
+use crate::mirror::{nearest, shown_of, what_is_new};
 
 /// How long a text that nothing here accounts for waits for what the server has of it.
 const PATIENCE_MS: u64 = 3_000;
@@ -139,7 +139,9 @@ impl Project {
             self.changed_on_disk(document, update);
         }
         if is_merged {
-            base = None;
+            let main = self.rooms.get(document).map(|room| room.replica());
+            let as_in_main = |main| as_shared(&opening.text, eol_crlf, keeps_newline, main);
+            base = main.and_then(|main| shown_of(main, &as_in_main(main)));
         }
         let opened = Opened {
             text: opening.text,

@@ -1,6 +1,6 @@
 //! Editors whose bridge is killed while they live on, and that come back with what was typed meanwhile.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -64,5 +64,51 @@ async fn what_was_typed_all_over_the_text_is_there_once() {
         ada.open_with("a", shown).await;
         ada.shows("a", both).await;
         eventually(|| hub.texts() == [both]).await;
+    }
+}
+
+/// When the journal was lost, once; from then on there is one again, whatever the editor has done of what it was
+/// asked for.
+#[tokio::test]
+async fn without_a_journal_as_well() {
+    const LINE: &str = "The quick brown fox jumps over the lazy dog. ";
+    type Typed = &'static [(usize, &'static str)];
+    // A text, where others have written into it, and what is typed each time.
+    let table: [(String, u32, Typed); 2] = [
+        (
+            LINE.repeat(4),
+            51,
+            &[(21, "ONE"), (151, "TWO"), (81, "SIX"), (5, "TEN")],
+        ),
+        (LINE.to_owned(), 21, &[(21, "ONE"), (40, "TWO"), (5, "SIX")]),
+    ];
+    for (line, place, own) in table {
+        let hub = Hub::start().await;
+        let mut ada = Editor::start(&hub, &[("a", FILE)]).await;
+        eventually(|| hub.texts() == [FILE]).await;
+        ada.open("a").await;
+        ada.type_at("a", 0, 1, &line).await;
+        let mut shown = format!("-{line}\n=\n+\n");
+        eventually(|| hub.texts() == [shown.as_str()]).await;
+        let mut bob = Editor::start(&hub, &[]).await;
+        on_disk(&bob.root().join("a"), &shown).await;
+        let root = ada.root();
+        let mut files = ada.kill().await;
+        has_ended(&root).await;
+        fs::remove_dir_all(root.join(".tutti/journals")).unwrap();
+        bob.open("a").await;
+        bob.type_at("a", 0, place, "BOB").await;
+        eventually(|| hub.texts()[0].contains("BOB")).await;
+        for (at, typed) in own {
+            shown.insert_str(*at, typed);
+            let mut ada = Editor::start_in(files, json!({})).await;
+            ada.open_with("a", &shown).await;
+            eventually(|| hub.texts()[0].contains(typed)).await;
+            files = ada.kill().await;
+            has_ended(&root).await;
+        }
+        let text = hub.texts().remove(0);
+        assert_eq!(text.replace("BOB", ""), shown);
+        bob.shows("a", &text).await;
     }
 }
