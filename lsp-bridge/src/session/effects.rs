@@ -9,6 +9,7 @@ use tutti_protocol::role::Role;
 use super::disk::Task;
 use super::link_events::STORE_MS;
 use super::project::Project;
+use super::room::Held;
 use crate::lsp::Severity;
 
 impl Project {
@@ -128,13 +129,17 @@ impl Project {
     pub(super) fn tell_engine(&mut self, document: &DocumentId, event: Event) {
         tracing::debug!(%document, ?event);
         let now = self.clock.now();
-        if let Some(open) = self
-            .rooms
-            .get_mut(document)
-            .and_then(|room| room.open_mut())
-        {
-            let effects = open.document.handle(event, now);
-            self.perform(document, effects);
+        match self.rooms.get_mut(document).map(|room| &mut room.held) {
+            Some(Held::Open(open)) => {
+                let effects = open.document.handle(event, now);
+                self.perform(document, effects);
+            }
+            Some(Held::Closed(closed)) => {
+                if let Event::Answered { edit, answer } = event {
+                    closed.replica.answered(edit, &answer);
+                }
+            }
+            None => {}
         }
     }
 }

@@ -6,7 +6,7 @@ use super::{Answer, Document, EditId, Effect, Millis};
 use crate::explain::as_patch;
 use crate::patch::Patch;
 use crate::position::{Encoding, TextEdit};
-use crate::replica::{Mark, Request};
+use crate::replica::Mark;
 
 /// How long after a yes the next report may take. It shows whether the yes was true; a person who
 /// goes on and on may put it off.
@@ -16,9 +16,6 @@ const ECHO_MS: u64 = 20_000;
 const ANSWER_MS: u64 = 10_000;
 /// The same if a late edit would be made all the same: long enough for any editor that lives.
 const LATE_ANSWER_MS: u64 = 40_000;
-/// How long the next opening of a document waits for the answer to a request of the last one. It may
-/// have come in between, when there was nobody to hear it.
-const EARLIER_MS: u64 = 2_000;
 /// The wait after the first refusal; it doubles up to the longest.
 const FIRST_RETRY_MS: u64 = 50;
 const LONGEST_RETRY_MS: u64 = 2_000;
@@ -61,16 +58,6 @@ pub(super) struct Flight {
 }
 
 impl Flight {
-    pub(super) fn into_request(self) -> Request {
-        Request {
-            id: self.id.0,
-            version: self.version,
-            edits: self.raw,
-            marks: self.marks,
-            until_ms: self.deadline.map_or(u64::MAX, |deadline| deadline.0),
-        }
-    }
-
     /// Where it would fall in `shown`.
     pub(super) fn falls_on(&mut self, shown: &Rope, encoding: Encoding) {
         let patch = as_patch(shown, &self.raw, encoding);
@@ -183,33 +170,6 @@ impl Document {
             Answer::Refused { .. } | Answer::Failed { .. } => self.refused(now),
         }
         self.release(effects);
-    }
-
-    /// An edit that was under way when the document was closed is so still.
-    pub(super) fn expect_earlier(&mut self, now: Millis) {
-        let Some(request) = self.main.request.take() else {
-            return;
-        };
-        let deadline = Millis(request.until_ms).min(now.after(EARLIER_MS));
-        if deadline <= now {
-            return;
-        }
-        let mut flight = Flight {
-            id: EditId(request.id),
-            version: request.version,
-            raw: request.edits,
-            edit: [Patch::default(), Patch::default()],
-            marks: request.marks,
-            target: Rope::new(),
-            overtaken: false,
-            accepted: false,
-            behind: None,
-            plain_behind: None,
-            is_earlier: true,
-            deadline: Some(deadline),
-        };
-        flight.falls_on(&self.shown, self.form.encoding());
-        self.flight = Some(flight);
     }
 
     /// Frees the slot of an edit that has not landed.

@@ -32,7 +32,6 @@ impl Document {
         if replayed.drifted {
             self.tell_drift(effects);
         }
-        let is_there = |flight: &Flight| flight.accepted && self.dialect.means_yes(flight.version);
         match &self.flight {
             // What an editor reports before the version that it was asked for is the person's, and so
             // is what it reports before it has come to the request.
@@ -42,7 +41,7 @@ impl Document {
                 }
             }
             // A change that changes nothing: ours, and undone at once.
-            Some(flight) if !replayed.patches.is_empty() || is_there(flight) => {
+            Some(flight) if !replayed.patches.is_empty() || self.is_there(flight) => {
                 self.explained(&replayed, effects);
             }
             Some(_) => {}
@@ -57,10 +56,16 @@ impl Document {
     /// Whether a report that has brought the text to `version` was made before the editor came to the
     /// edit under way.
     fn is_ahead_of(&self, flight: &Flight, version: i32) -> bool {
-        flight.is_earlier && version <= flight.version
+        flight.is_earlier && !flight.accepted && version <= flight.version
             || flight
                 .behind
                 .is_some_and(|number| !self.has_flushed(number))
+    }
+
+    /// Whether the next report must hold the edit under way. An earlier opening may have had it, and
+    /// nobody this one.
+    fn is_there(&self, flight: &Flight) -> bool {
+        flight.accepted && !flight.is_earlier && self.dialect.means_yes(flight.version)
     }
 
     fn explained(&mut self, replayed: &Replayed, effects: &mut Vec<Effect>) {
@@ -80,7 +85,7 @@ impl Document {
             may_merge: self.dialect.merges_changes,
             may_fall: self.dialect.may_misplace(flight.version),
             accepted,
-            certain: accepted && self.dialect.means_yes(flight.version),
+            certain: self.is_there(flight),
         };
         match explain(&self.shown, next, &expected, self.form.encoding()) {
             Explanation::User => {

@@ -31,6 +31,7 @@ mod history;
 mod incoming;
 mod journal;
 mod outgoing;
+mod reopening;
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -287,6 +288,7 @@ impl Document {
             journaled: Journaled::default(),
         };
         if has_base && !is_known && !document.alignment.is_same() {
+            document.opened_with_edit(&mut effects);
             document.adopt_shown(&mut effects);
             // Written before the document was opened, however long ago.
             document.history.forget_current();
@@ -452,6 +454,8 @@ fn carry(from: &Rope, to: &Rope, at: usize) -> usize {
 mod bounds_tests;
 #[cfg(test)]
 mod journal_tests;
+#[cfg(test)]
+mod reopening_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

@@ -434,38 +434,3 @@ fn what_waits_for_an_answer_is_sent_before_the_end() {
     assert!(matches!(effects[..], [Effect::Send { .. }]), "{effects:?}");
     assert_eq!(document.close().text(), "axby");
 }
-
-/// A request names the version of an opening that is over, and the next one has come to the same.
-#[test]
-fn an_edit_for_an_earlier_opening_is_known_in_the_next() {
-    let again = |answer: Answer, text: &str| {
-        let mut document = open("Visual Studio Code", "ab", "ab");
-        others_write(&mut document, "xab");
-        document.handle(Event::Closing, Millis(2));
-        let base = Replica::from_state(9, &document.shown_state()).unwrap();
-        let opened = Opened {
-            text: "ab".into(),
-            version: 7,
-            encoding: Encoding::Utf16,
-            dialect: Dialect::choose(Some("Visual Studio Code")),
-            eol_crlf: false,
-            user: 4,
-        };
-        let (mut document, effects) =
-            Document::open(document.close(), Some(base), opened, Millis(3));
-        assert_eq!(edits(&effects), [], "one is under way");
-        let mut told = Vec::new();
-        if text != "ab" {
-            told.extend(reports(&mut document, 8, text));
-        }
-        let edit = EditId(3);
-        told.extend(document.handle(Event::Answered { edit, answer }, Millis(4)));
-        told.extend(document.handle(Event::Tick, Millis(60)));
-        let told = edits(&told).len();
-        (document.main().text(), document.shown(), told)
-    };
-    let (text, shown) = ("xab".to_owned(), "xab".to_owned());
-    assert_eq!(again(Answer::Applied, "xab"), (text.clone(), shown, 0));
-    let refused = Answer::Refused { reason: None };
-    assert_eq!(again(refused, "ab"), (text, "ab".to_owned(), 1));
-}

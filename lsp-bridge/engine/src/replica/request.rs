@@ -2,8 +2,8 @@
 
 use ropey::Rope;
 
-use super::Mark;
-use crate::document::Alignment;
+use super::{Mark, Replica};
+use crate::document::{Alignment, Answer, EditId};
 use crate::position::TextEdit;
 
 /// A request that may still be on its way: it reaches the next opening of the document, and whoever
@@ -20,6 +20,9 @@ pub(crate) struct Request {
     pub(crate) marks: Vec<Mark>,
     /// Until when it is waited for, in milliseconds.
     pub(crate) until_ms: u64,
+    /// The editor has said that it has made it: the text with which the document is opened again may
+    /// hold it.
+    pub(crate) is_made: bool,
 }
 
 /// What the editor showed last, where that is not the view: some of it stands elsewhere. If the
@@ -28,4 +31,16 @@ pub(crate) struct Request {
 pub(crate) struct Parted {
     pub(crate) shown: Rope,
     pub(crate) alignment: Alignment,
+}
+
+impl Replica {
+    /// The answer to an [`crate::Effect::Edit`] that was under way when the document was closed, and
+    /// that comes before it is opened again.
+    pub fn answered(&mut self, edit: EditId, answer: &Answer) {
+        self.request.take_if(|request| {
+            let is_it = request.id == edit.0;
+            request.is_made |= is_it && *answer == Answer::Applied;
+            is_it && *answer != Answer::Applied
+        });
+    }
 }

@@ -336,6 +336,8 @@ impl World {
                 self.ledger.believes(number, &verdict);
             }
             self.perform(number, effects);
+        } else if let (Some(closed), Event::Answered { edit, answer }) = (&mut user.closed, event) {
+            closed.answered(edit, &answer);
         }
     }
 
