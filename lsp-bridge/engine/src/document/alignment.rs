@@ -45,13 +45,13 @@ impl Alignment {
     }
 
     /// The person's change of what is shown, as a change of the replica.
-    pub(super) fn carry(&self, splice: &Splice) -> Patch {
+    pub(super) fn carry(&self, splice: &Splice, replica: &Rope) -> Patch {
         let Self::Mapped(characters) = self else {
             return Patch::from(splice.clone());
         };
         let mut out = Patch::default();
         let mut insertion = Some(Splice {
-            at: behind(characters, splice.at),
+            at: gap(characters, splice.at, replica.len_chars()),
             delete: 0,
             insert: splice.insert.clone(),
         });
@@ -86,7 +86,8 @@ impl Alignment {
         if shown == replica {
             return Self::Same;
         }
-        let gap = behind(characters, typed.at);
+        let before = replica.len_chars() + deleted(written) - inserted_by(written);
+        let gap = gap(characters, typed.at, before);
         let gone = places(&characters[typed.at..typed.end()]);
         let start = gap - gone.iter().filter(|&&at| at < gap).count();
         let Self::Mapped(mut characters) = self
@@ -129,13 +130,11 @@ impl Alignment {
         }
         let characters = match self {
             Self::Same => {
-                let inserted: usize = landed.splices().iter().map(inserted).sum();
-                let deleted: usize = landed.splices().iter().map(|s| s.delete).sum();
                 let known = |at| Character {
                     place: Some(at),
                     is_ours: false,
                 };
-                (0..shown.len_chars() + deleted - inserted)
+                (0..shown.len_chars() + deleted(landed) - inserted_by(landed))
                     .map(known)
                     .collect()
             }
@@ -322,6 +321,14 @@ fn inserted(splice: &Splice) -> usize {
     splice.insert.chars().count()
 }
 
+fn inserted_by(patch: &Patch) -> usize {
+    patch.splices().iter().map(inserted).sum()
+}
+
+fn deleted(patch: &Patch) -> usize {
+    patch.splices().iter().map(|splice| splice.delete).sum()
+}
+
 /// Where the replica has these characters, in ascending order.
 fn places(characters: &[Character]) -> Vec<usize> {
     let mut places: Vec<usize> = characters.iter().filter_map(|c| c.place).collect();
@@ -329,11 +336,15 @@ fn places(characters: &[Character]) -> Vec<usize> {
     places
 }
 
-/// The gap of the replica for a text put before character `at` of what is shown: behind the
-/// nearest character on its left that the replica has.
-fn behind(characters: &[Character], at: usize) -> usize {
+/// The gap of the replica, of so many characters, for a text put before character `at` of what is
+/// shown: behind the nearest character on its left that the replica has. What follows there and is
+/// not shown has fallen to an edit of ours: the person's caret stood behind it.
+fn gap(characters: &[Character], at: usize, len: usize) -> usize {
     let left = characters[..at].iter().rev().find_map(|c| c.place);
-    left.map_or(0, |place| place + 1)
+    let behind = left.map_or(0, |place| place + 1);
+    let shown = places(characters);
+    let is_shown = |place: &usize| shown.binary_search(place).is_ok();
+    (behind..len).find(is_shown).unwrap_or(len)
 }
 
 #[cfg(test)]
@@ -360,10 +371,10 @@ mod tests {
             insert: insert.into(),
         };
         // Deleting the T deletes the T.
-        let removal = alignment.carry(&splice(1, 1, ""));
+        let removal = alignment.carry(&splice(1, 1, ""), &Rope::from_str("aXTb"));
         assert_eq!(removal, Patch::single(2, 1, ""));
         // Typing behind the X stays behind the X.
-        let typing = alignment.carry(&splice(3, 0, "Y"));
+        let typing = alignment.carry(&splice(3, 0, "Y"), &Rope::from_str("aXTb"));
         assert_eq!(typing, Patch::single(2, 0, "Y"));
         // The repair moves the T, which is ours.
         let repair = alignment.repair(&Rope::from_str("aTXb"), &Rope::from_str("aXTb"));
@@ -401,6 +412,24 @@ mod tests {
         assert_eq!(repair, expected);
     }
 
+    /// A deletion of ours has fallen on the `1` that the person typed, and they type on.
+    #[test]
+    fn what_is_typed_behind_a_letter_that_fell_stays_behind_it() {
+        let characters = vec![character(0, false), character(2, false)];
+        let alignment = Alignment::Mapped(characters);
+        let typing = Splice {
+            at: 1,
+            delete: 0,
+            insert: "2".into(),
+        };
+        let replica = Rope::from_str("a1X");
+        let written = alignment.carry(&typing, &replica);
+        assert_eq!(written, Patch::single(2, 0, "2"));
+        let (shown, replica) = (Rope::from_str("a2X"), Rope::from_str("a12X"));
+        let after = alignment.typed(&typing, &written, &shown, &replica);
+        assert_eq!(after.repair(&shown, &replica), Patch::single(1, 0, "1"));
+    }
+
     /// Who deletes the newline that the editor has put there, once it is everyone's, deletes it.
     #[test]
     fn a_newline_that_has_become_real_can_be_deleted() {
@@ -416,7 +445,10 @@ mod tests {
             delete: 1,
             insert: String::new(),
         };
-        assert_eq!(alignment.carry(&newline), Patch::from(newline.clone()));
+        assert_eq!(
+            alignment.carry(&newline, &replica),
+            Patch::from(newline.clone())
+        );
         let alignment = Alignment::Mapped(characters).newline_is_real(&shown, &shown);
         assert!(alignment.is_same());
     }

@@ -134,7 +134,7 @@ impl Document {
         }
         for splice in patch.splices().iter().rev() {
             self.make_newline_real(splice, effects);
-            let written = self.alignment.carry(splice);
+            let written = self.alignment.carry(splice, self.view());
             self.write(&written, effects);
             Patch::from(splice.clone()).apply(&mut self.shown);
             let alignment = std::mem::replace(&mut self.alignment, Alignment::Same);
