@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use ropey::Rope;
 
-use super::{Expected, deleted_of, landed, retyped};
+use super::{Cost, Expected, deleted_of, landed};
 use crate::diff::{common_ends, diff};
 use crate::patch::{Patch, Splice};
 use crate::position::{Encoding, Position, TextEdit, locate, position};
@@ -22,8 +22,7 @@ const MOST_MOVES: usize = 4_096;
 /// One way in which it may have come out so.
 #[derive(Debug)]
 pub(super) struct Fall {
-    /// How many characters the person needed for it.
-    pub(super) cost: usize,
+    pub(super) cost: Cost,
     /// The text that they had typed before.
     pub(super) typed: Rope,
     /// The edit as it fell, a patch of `typed`.
@@ -43,9 +42,10 @@ pub(super) fn fall(
     };
     let window = Window::around(shown, next, edit, encoding);
     let mut best: Option<Fall> = None;
-    for at in window.places() {
-        for aim in window.aims_at(at) {
-            if let Some(fall) = window.fall(&aim, expected.certain)
+    let changed = diff(&window.shown, &window.next);
+    for at in window.places(&changed) {
+        for aim in window.aims_at(at, &changed, expected.certain) {
+            if let Some(fall) = window.fall(&aim, expected)
                 && best.as_ref().is_none_or(|best| fall.cost < best.cost)
             {
                 best = Some(fall);
@@ -101,6 +101,18 @@ struct Aim {
     delete: usize,
     /// So many of the person's went that we have never seen.
     unseen: usize,
+    /// Of these, so many are line ends, and stood behind so many of the characters that went.
+    line_ends: usize,
+    behind: usize,
+}
+
+impl Aim {
+    /// What went, as far as it is known.
+    fn gone(&self, shown: &Rope) -> String {
+        let mut gone = Rope::from(shown.slice(self.at..self.at + self.delete));
+        gone.insert(self.behind, &"\n".repeat(self.line_ends));
+        gone.to_string()
+    }
 }
 
 impl Window {
@@ -137,12 +149,12 @@ impl Window {
 
     /// Where in `shown` the edit may have fallen: where it was meant, or about where something is
     /// new or gone.
-    fn places(&self) -> Vec<usize> {
+    fn places(&self, changed: &Patch) -> Vec<usize> {
         let meant = locate(&self.shown, self.from, self.encoding).at;
         let meant_end = locate(&self.shown, self.to, self.encoding).at;
         let reach = self.inserted.chars().count() + meant_end.saturating_sub(meant);
         let mut places = BTreeSet::from([meant]);
-        for splice in diff(&self.shown, &self.next).splices() {
+        for splice in changed.splices() {
             let last = (splice.end() + reach).min(self.shown.len_chars());
             places.extend(splice.at.saturating_sub(reach)..=last);
         }
@@ -152,42 +164,83 @@ impl Window {
         places
     }
 
-    /// How the edit may have fallen at `at`.
-    fn aims_at(&self, at: usize) -> Vec<Aim> {
-        // A place within a character, in the client's units, is the character's.
-        let letter = self.shown.get_char(at);
-        let units = letter.map_or(1, |letter| self.units(letter.encode_utf8(&mut [0; 4])));
-        let aims = (0..units).map(|within| Aim {
+    /// How the edit may have fallen at `at`. If it is not even certain that it has, one that took
+    /// some of what the person had typed and some of what is shown is too far-fetched.
+    fn aims_at(&self, at: usize, changed: &Patch, is_certain: bool) -> Vec<Aim> {
+        let aim = |within, delete| Aim {
             at,
             within,
-            delete: self.deleted_at(at, within),
+            delete,
             unseen: 0,
-        });
-        let mut aims: Vec<Aim> = aims.collect();
-        if self.from != self.to {
-            // It deleted what the person had typed and we have never seen.
-            let lines = self.to.line - self.from.line;
-            let units = match lines {
-                0 => self.to.character - self.from.character,
-                _ => self.to.character,
-            };
-            aims.push(Aim {
-                at,
-                within: 0,
-                delete: 0,
-                unseen: (lines + units) as usize,
-            });
+            line_ends: 0,
+            behind: 0,
+        };
+        let lines = self.to.line - self.from.line;
+        if self.from == self.to {
+            return vec![aim(0, 0)];
         }
+        let units = self.units_of(self.shown.get_char(at));
+        let aims = (0..units).map(|within| aim(within, self.deleted_at(at, within, lines)));
+        let mut aims: Vec<Aim> = aims.collect();
+        if !is_certain {
+            aims.extend(self.aim_with_unseen(at, at));
+            return aims;
+        }
+        // The person had broken lines where it begins.
+        aims.extend((1..lines).map(|fewer| Aim {
+            unseen: (lines - fewer) as usize,
+            line_ends: (lines - fewer) as usize,
+            ..aim(0, self.deleted_at(at, 0, fewer))
+        }));
+        // It deleted what the person had typed and we have never seen: nothing else, or beside what
+        // is gone.
+        let ends = changed.splices().iter().map(Splice::end);
+        let ends = [at].into_iter().chain(ends.filter(|end| *end > at));
+        aims.extend(ends.filter_map(|end| self.aim_with_unseen(at, end)));
         aims
     }
 
-    /// How many characters of `shown` the edit deletes if it falls so far within the one at `at`.
-    fn deleted_at(&self, at: usize, within: u32) -> usize {
-        let lines = self.to.line - self.from.line;
+    /// How the edit may have fallen on what is shown from `at` to `end`, and on what the person had
+    /// put into it.
+    fn aim_with_unseen(&self, at: usize, end: usize) -> Option<Aim> {
+        let shown = self.shown.slice(at..end);
+        let lines = (self.to.line - self.from.line) as usize;
+        let named = match lines {
+            0 => self.to.character - self.from.character,
+            _ => self.to.character,
+        };
+        let line_ends = lines.checked_sub(shown.len_lines() - 1)?;
+        if lines > 0 && line_ends == 0 {
+            return None;
+        }
+        // Behind the last line end, as much of it as is named there.
+        let (mut behind, mut units) = (shown.len_chars(), 0);
+        for letter in shown.chars_at(shown.len_chars()).reversed() {
+            let with = units + self.units_of(Some(letter));
+            if with > named || letter == '\n' {
+                break;
+            }
+            (behind, units) = (behind - 1, with);
+        }
+        let unseen = (named - units) as usize + line_ends;
+        let is_whole = lines > 0 || behind == 0;
+        (is_whole && unseen > 0).then_some(Aim {
+            at,
+            within: 0,
+            delete: end - at,
+            unseen,
+            line_ends,
+            behind,
+        })
+    }
+
+    /// How many characters of `shown` the edit deletes if it falls so far within the one at `at`, and
+    /// ends so many lines below.
+    fn deleted_at(&self, at: usize, within: u32, lines: u32) -> usize {
         let start = position(&self.shown, at, self.encoding);
         let end = Position {
             line: start.line + lines,
-            character: match lines {
+            character: match self.to.line - self.from.line {
                 0 => start.character + within + self.to.character - self.from.character,
                 _ => self.to.character,
             },
@@ -195,32 +248,34 @@ impl Window {
         locate(&self.shown, end, self.encoding).at.max(at) - at
     }
 
-    fn units(&self, text: &str) -> u32 {
-        units(text, self.encoding)
+    /// A place within a character, in the client's units, is the character's: so many there are.
+    fn units_of(&self, letter: Option<char>) -> u32 {
+        let units = |letter: char| units(letter.encode_utf8(&mut [0; 4]), self.encoding);
+        letter.map_or(1, units)
     }
 
     /// The edit fell so, if it can have.
-    fn fall(&self, aim: &Aim, is_certain: bool) -> Option<Fall> {
+    fn fall(&self, aim: &Aim, expected: &Expected) -> Option<Fall> {
         let Aim { at, delete, .. } = *aim;
         let edit = Patch::single(at, delete, self.inserted.as_str());
         let whole = landed(&self.shown, &edit);
         let done = diff(&whole, &self.next);
         // If a part of it is missing, it may as well never have come.
-        if !is_certain && deleted_of(&edit, &done, &whole) > 0 {
+        if !expected.certain && deleted_of(&edit, &done, &whole) > 0 {
             return None;
         }
         let sides = Sides::of(&done, at, self.inserted.chars().count());
-        let deleted = self.shown.slice(at..at + delete).to_string();
+        let gone = aim.gone(&self.shown);
         let mut typed = self.next.clone();
         typed.remove(sides.start..sides.end);
-        typed.insert(sides.start, &deleted);
+        typed.insert(sides.start, &gone);
         if !self.can_be_meant(&sides.before, aim, &typed, sides.start) {
             return None;
         }
         Some(Fall {
-            cost: done.cost() + aim.unseen + retyped(&self.shown, &edit, &done),
+            cost: expected.cost(&self.shown, &edit, &done, aim.unseen),
             typed,
-            fallen: Patch::single(sides.start, delete, self.inserted.as_str()),
+            fallen: Patch::single(sides.start, delete + aim.line_ends, self.inserted.as_str()),
         })
     }
 
@@ -244,10 +299,16 @@ impl Window {
             }
         }
         moves.go_on(&self.shown.slice(from..aim.at).to_string(), false);
-        let ends_line = matches!(typed.get_char(left), None | Some('\n'));
+        let there = typed.get_char(left);
+        let ends_line = matches!(there, None | Some('\n'));
+        let places = match self.from == self.to {
+            true => self.units_of(there),
+            false => 1,
+        };
         let ends = left == typed.len_chars();
         moves.reached.iter().any(|&(line, column)| {
-            let is_there = (line, column + aim.within) == moves.meant;
+            let named = column + aim.within..column + aim.within + places;
+            let is_there = line == moves.meant.0 && named.contains(&moves.meant.1);
             // A place that there is not is the nearest.
             let is_nearest = ends_line && line == moves.meant.0 && column < moves.meant.1
                 || ends && line < moves.meant.0;
