@@ -301,6 +301,18 @@ mod tests {
     }
 
     #[test]
+    fn a_replacement_is_one_piece() {
+        for (old, new, expected) in [
+            ("abXcd", "abYZcd", Patch::single(2, 1, "YZ")),
+            ("a1b2c", "aXbYc", Patch::single(1, 3, "XbY")),
+            ("ab", "ab", Patch::default()),
+        ] {
+            let patch = replacement(&Rope::from_str(old), &Rope::from_str(new));
+            assert_eq!(patch, expected, "{old:?} {new:?}");
+        }
+    }
+
+    #[test]
     fn two_keystrokes_in_a_long_text_are_two_small_edits() {
         let old = "let x = 1;\n".repeat(20_000);
         let mut new = old.clone();

@@ -177,3 +177,57 @@ impl Line {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The most that pairs of these lines in ascending order have in common, by trying all.
+    fn most(old: &[&str], new: &[&str]) -> usize {
+        let ([was, old_rest @ ..], [is, new_rest @ ..]) = (old, new) else {
+            return 0;
+        };
+        let own = in_common(was, is);
+        let both = if own > 0 {
+            own + most(old_rest, new_rest)
+        } else {
+            0
+        };
+        both.max(most(old_rest, new)).max(most(old, new_rest))
+    }
+
+    #[test]
+    fn no_other_pairs_have_more_in_common() {
+        for seed in 0..2_000 {
+            let mut rng = fastrand::Rng::with_seed(seed);
+            let mut lines = || -> Vec<&str> {
+                let some = ["aaaa\n", "aaab\n", "aabb\n", "abbb\n", "bbbbbb\n", "x\n"];
+                (0..rng.usize(2..5))
+                    .map(|_| *rng.choice(&some).unwrap())
+                    .collect()
+            };
+            let (old, new) = (lines(), lines());
+            let pairs = pairs(&old, &new);
+            assert!(
+                pairs.is_sorted_by(|a, b| a.0 < b.0 && a.1 < b.1),
+                "seed {seed}"
+            );
+            let common = pairs.iter().map(|(i, j)| in_common(old[*i], new[*j]));
+            assert_eq!(
+                common.sum::<usize>(),
+                most(&old, &new),
+                "seed {seed}: {old:?} {new:?}"
+            );
+        }
+    }
+
+    /// Comparing each line with each would take too long beyond that: they go and come as a whole.
+    #[test]
+    fn too_many_lines_are_not_compared_one_by_one() {
+        for (count, pairs_wanted) in [(200, 200), (201, 0)] {
+            let old = vec!["a line\n"; count];
+            let new = vec!["a lime\n"; count];
+            assert_eq!(pairs(&old, &new).len(), pairs_wanted);
+        }
+    }
+}

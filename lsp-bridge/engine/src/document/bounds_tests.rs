@@ -140,3 +140,19 @@ fn what_was_shown_before_is_not_shown_now() {
     assert_eq!(main.shown().to_string(), "old\n");
     assert!(!main.is_shown());
 }
+
+/// A save may be overtaken by a few reports; a text that has not been there for long is another
+/// matter.
+#[test]
+fn a_save_is_overtaken_by_a_few_reports_at_most() {
+    let mut document = open("helix", "0", "0");
+    for version in 8..=16 {
+        reports(&mut document, version, &version.to_string());
+    }
+    let mut save = |text: &str| {
+        let text = Some(text.to_owned());
+        told(&document.handle(Event::Saved { text }, Millis(3)))
+    };
+    assert_eq!(["16", "15", "12", "8"].map(&mut save), [0, 0, 0, 0]);
+    assert_eq!(save("0"), 1, "a drift");
+}
