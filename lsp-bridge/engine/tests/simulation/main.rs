@@ -74,12 +74,12 @@ fn neovim() {
 /// misplaced lasts until it is repaired, and is still seen by the reports in between.
 #[test]
 fn emacs() {
-    alone_with_doubt("emacs", 5);
+    alone_with_doubt("emacs", 2);
 }
 
 #[test]
 fn kakoune() {
-    alone_with_doubt("kakoune", 11);
+    alone_with_doubt("kakoune", 5);
 }
 
 /// It reports what was done in 300 ms as one text. Who deletes `ab` and types `ba` behind it has done
@@ -113,7 +113,7 @@ fn all_together() {
 /// What went wrong once is run for ever.
 #[test]
 fn what_has_failed_does_not_fail_again() {
-    const FAILED: [(&str, u64); 18] = [
+    const FAILED: [(&str, u64); 33] = [
         // Opened anew twice within 5 ms, with an edit of the same version on its way.
         ("vscode", 599),
         ("sublime", 599),
@@ -140,6 +140,26 @@ fn what_has_failed_does_not_fail_again() {
         // A person deletes what has just come, or types what is just coming.
         ("neovim", 34),
         ("neovim", 578),
+        // An edit was believed to have deleted more than it names.
+        ("neovim", 129),
+        ("neovim", 209),
+        // A deletion of several lines meets a line that was just split.
+        ("kakoune", 4),
+        ("kakoune", 33),
+        // A person types behind their own letter, which an edit that fell has just taken away.
+        ("kakoune", 36),
+        ("kakoune", 118),
+        ("kakoune", 644),
+        // An edit falls within a letter that nobody has seen yet.
+        ("kakoune", 314),
+        ("kakoune", 414),
+        // People type what others delete.
+        ("kakoune", 25),
+        ("kakoune", 49),
+        ("emacs", 65),
+        ("emacs", 151),
+        ("emacs", 205),
+        ("emacs", 577),
     ];
     let failed = FAILED.into_iter().filter(|(name, seed)| {
         let kind = |rng: &mut fastrand::Rng| row(name).varied(rng);
