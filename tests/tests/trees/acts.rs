@@ -53,16 +53,22 @@ impl Place {
         rng: &mut fastrand::Rng,
         written: &mut Written,
     ) -> Result<String> {
-        let before = self.lines()?;
+        let before = self.counted()?;
         let did = match rng.u8(0..repertoire) {
             what if self.is_viewer && !may_be_a_viewers(what) => "looks on".into(),
             what => self.do_something(what, others, rng, written)?,
         };
-        let after = self.lines()?;
-        written.removed.extend(before.difference(&after).cloned());
+        let after = self.counted()?;
+        // What git has brought back may stand in two files, and who takes it out of the one does not know
+        // that somebody takes it out of the other.
+        let fewer = before
+            .into_iter()
+            .filter(|(line, times)| after.get(line).is_none_or(|now| now < times));
+        written.removed.extend(fewer.map(|(line, _)| line));
         if did.by_git {
             // What was about to arrive may have been there when git looked.
-            let about_to = others.lines.difference(&after);
+            let about_to = others.lines.iter();
+            let about_to = about_to.filter(|line| !after.contains_key(*line));
             written.removed.extend(about_to.cloned());
         }
         Ok(did.told)

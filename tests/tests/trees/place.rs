@@ -1,6 +1,6 @@
 //! A person with a directory, a bridge and an editor.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
@@ -53,10 +53,17 @@ impl Place {
     }
 
     pub(crate) fn lines(&self) -> Result<BTreeSet<String>> {
+        Ok(self.counted()?.into_keys().collect())
+    }
+
+    /// The lines, and how often each stands in the files.
+    pub(crate) fn counted(&self) -> Result<BTreeMap<String, usize>> {
         let tree = self.tree()?;
-        Ok(lines(tree.values().map(|(bytes, _)| bytes.as_slice()))
-            .into_iter()
-            .collect())
+        let mut counted = BTreeMap::new();
+        for line in lines(tree.values().map(|(bytes, _)| bytes.as_slice())) {
+            *counted.entry(line).or_default() += 1;
+        }
+        Ok(counted)
     }
 
     /// What is here: on disk, and in the editor.
