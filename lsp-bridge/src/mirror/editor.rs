@@ -100,8 +100,12 @@ impl Mirror {
         }
         // Removed or moved away on disk.
         let files = documents.iter().filter_map(|one| self.known.get(one));
-        let paths = files.filter_map(|known| Some(known.file.as_ref()?.path.to_string()));
-        let changes = Changes::of(paths.collect::<Vec<_>>());
+        let mut paths: Vec<_> = files
+            .filter_map(|known| Some(known.file.as_ref()?.path.to_string()))
+            .collect();
+        let strays = std::mem::take(&mut self.strays).into_iter();
+        paths.extend(strays.map(|path| path.to_string()));
+        let changes = Changes::of(paths);
         effects.extend(self.files_changed(&changes)?);
         for document in documents {
             let sync = Effect::Sync(document.clone());
@@ -149,6 +153,11 @@ impl Mirror {
         let record = self.grown(document, &state, unsaved)?;
         if self.path_of(document).is_none() {
             return self.save(document, &record, record.unsaved);
+        }
+        if let Some(before) = &record.base
+            && before.file.path != path
+        {
+            self.strays.insert(before.file.path.clone());
         }
         let entry = self.entries.as_ref().and_then(|e| e.get(document));
         let (eol, listed_executable) = entry.map_or((Eol::Lf, false), |e| (e.eol, e.executable));

@@ -165,6 +165,8 @@ pub struct Mirror {
     /// New documents of this bridge that the index has not been seen to list yet.
     announced: HashSet<DocumentId>,
     open: HashSet<DocumentId>,
+    /// Where files of open documents were left when their editors saved them under another name.
+    strays: BTreeSet<ProjectPath>,
     /// The same as the session has it, which is ahead.
     held_open: HeldOpen,
     recent: Recent,
@@ -225,6 +227,7 @@ impl Mirror {
             shown: Places::default(),
             announced: HashSet::new(),
             open: HashSet::new(),
+            strays: BTreeSet::new(),
             held_open: HeldOpen::default(),
             recent: Recent::default(),
             with_guests: BTreeSet::new(),

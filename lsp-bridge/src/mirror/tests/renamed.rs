@@ -2,7 +2,7 @@
 //! is known of files.
 
 use super::*;
-use crate::mirror::Candidates;
+use crate::mirror::{Candidates, EditorSaved};
 
 fn chosen(here: &Here, hub: &Hub, path: &str, others: &[&DocumentId], text: &str) -> String {
     let listed = hub.entries().into_iter();
@@ -72,6 +72,37 @@ fn a_file_that_is_opened_under_its_old_name_stands_there_again() {
     let files = (ada.read("a.txt"), ada.read("b.txt"));
     assert_eq!(files, ("theirs\n".into(), "mine, and more\n".into()));
     assert_eq!(hub.text("b.txt"), "mine, and more\n");
+}
+
+/// A file that is open is moved, others move its document elsewhere, and its editor writes it where it was.
+#[test]
+fn a_file_that_moved_away_from_its_editor_is_not_forgotten() {
+    let mut hub = Hub::new();
+    let mut ada = Here::with(&[("a.txt", b"mine\n")]);
+    ada.sync(&mut hub);
+    let mine = hub.id("a.txt");
+    ada.mirror.opened(&mine, None).unwrap();
+    fs::rename(ada.path("a.txt"), ada.path("b.txt")).unwrap();
+    ada.sync(&mut hub);
+    assert_eq!(hub.id("b.txt"), mine);
+    hub.rename("b.txt", "c.txt");
+    let effects = ada.mirror.index_changed(hub.entries(), true).unwrap();
+    ada.carry_out(effects, &mut hub);
+    ada.write("a.txt", "mine\n");
+    let state = hub.document(&mine).state();
+    let saved = EditorSaved {
+        path: "a.txt".parse().unwrap(),
+        shown: state.clone(),
+        state,
+        unsaved: false,
+    };
+    ada.mirror.editor_saved(&mine, saved).unwrap();
+    let effects = ada.mirror.closed(&mine).unwrap();
+    ada.carry_out(effects, &mut hub);
+    // Nobody touches it again, so no watcher tells of it.
+    assert_eq!(hub.text("b.txt"), "mine\n");
+    assert_eq!(hub.text("c.txt"), "mine\n");
+    assert!(!ada.has("a.txt"));
 }
 
 #[test]
