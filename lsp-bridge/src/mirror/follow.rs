@@ -8,6 +8,7 @@ use tutti_protocol::path::{PathError, ProjectPath};
 
 use super::effect::{Effect, IndexEdit};
 use super::places::Places;
+use super::replicas::Known;
 use super::state::{Record, hash};
 use super::tree::{Expected, Found, LeftAlone, Outcome};
 use super::watch::Changes;
@@ -207,9 +208,10 @@ impl Mirror {
             return Ok(());
         }
         let path = &base.file.path;
-        // Typed in an editor that never wrote it, or not sent yet.
+        // Typed in an editor that never wrote it, or not sent yet; or sent to where the file was deleted already.
         let text = self.text_of(document, &record.state)?;
-        if record.unsaved || text != self.text_of(document, &base.state)? {
+        let is_fresh = self.known.get(document).is_some_and(Known::is_fresh);
+        if is_fresh || text != self.text_of(document, &base.state)? {
             let bytes = super::text::render(&text, base.file.eol);
             effects.push(Effect::Tell(self.keep_aside(path, &bytes, REASON)?));
         }

@@ -1,6 +1,7 @@
 //! The replicas that outlive the bridge, and what the mirror knows by them.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use ropey::Rope;
 use tutti_engine::{Left, Replica};
@@ -19,13 +20,28 @@ pub struct Stored {
     pub unsaved: bool,
 }
 
+/// What others do in ignorance of an edit is heard of within this time after the server has confirmed the
+/// edit: both come over one connection.
+const FRESH: Duration = Duration::from_secs(5);
+
 /// What the mirror keeps in memory of each document.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Known {
     pub(super) file: Option<BaseFile>,
     pub(super) unsaved: bool,
+    /// Of what the server has not confirmed, some is an edit of a file that others have, too.
+    pub(super) edited: bool,
+    /// When the server confirmed the last such edit.
+    pub(super) confirmed: Option<Instant>,
     /// Of a file that is no text.
     pub(super) blob: Option<BlobRecord>,
+}
+
+impl Known {
+    /// Whether others may not have seen what was written here when they did what is heard of them now.
+    pub(super) fn is_fresh(&self) -> bool {
+        self.unsaved || self.confirmed.is_some_and(|at| at.elapsed() < FRESH)
+    }
 }
 
 impl Mirror {
@@ -181,9 +197,18 @@ impl Mirror {
 
     pub(super) fn note(&mut self, document: &DocumentId, record: &Record) {
         let file = record.base.as_ref().map(|base| base.file.clone());
+        let listed = file.as_ref().is_some_and(|file| file.listed);
+        let before = self.known.get(document);
+        let edited = before.map_or(listed, |before| before.edited || !before.unsaved);
+        let confirmed = before.and_then(|before| match before.edited && !record.unsaved {
+            true => Some(Instant::now()),
+            false => before.confirmed,
+        });
         let known = Known {
             file,
             unsaved: record.unsaved,
+            edited: record.unsaved && edited,
+            confirmed,
             blob: None,
         };
         self.place_known(document, known);

@@ -148,6 +148,8 @@ impl Mirror {
             Known {
                 file: Some(file),
                 unsaved: false,
+                edited: false,
+                confirmed: None,
                 blob: Some(record),
             },
         );

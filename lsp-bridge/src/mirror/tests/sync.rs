@@ -335,3 +335,22 @@ fn what_editors_leave_beside_a_file_is_not_shared() {
     assert_eq!(hub.text("a.txt~"), "unsaved\n");
     assert_eq!(hub.entries().len(), 3);
 }
+
+/// The server takes edits of a document that somebody has deleted: whoever did had not seen them.
+#[test]
+fn what_was_confirmed_just_before_a_deletion_is_heard_of_is_kept_aside() {
+    let mut hub = Hub::new();
+    let mut ada = Here::with(&[("a.txt", b"1\n"), ("b.txt", b"1\n")]);
+    ada.sync(&mut hub);
+    let mut ada = ada.restart(|root| fs::write(root.join("a.txt"), "1\nmine\n").unwrap());
+    ada.sync(&mut hub);
+    let id = hub.id("a.txt");
+    let state = hub.document(&id).state();
+    ada.mirror.persist(&id, &state, false).unwrap();
+    hub.remove("a.txt");
+    hub.remove("b.txt");
+    ada.sync(&mut hub);
+    assert!(ada.files().is_empty());
+    let kept: Vec<_> = ada.recovered().into_iter().collect();
+    assert_eq!(kept, [("a.txt".to_owned(), "1\nmine\n".to_owned())]);
+}
