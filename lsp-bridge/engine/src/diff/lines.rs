@@ -182,6 +182,10 @@ impl Line {
 mod tests {
     use super::*;
 
+    fn in_common(was: &str, is: &str) -> usize {
+        Line::of(was, true).in_common(&Line::of(is, true))
+    }
+
     /// The most that pairs of these lines in ascending order have in common, by trying all.
     fn most(old: &[&str], new: &[&str]) -> usize {
         let ([was, old_rest @ ..], [is, new_rest @ ..]) = (old, new) else {
