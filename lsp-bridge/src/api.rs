@@ -12,7 +12,7 @@ use thiserror::Error;
 use tutti_protocol::bulk;
 use tutti_protocol::ids::ProjectId;
 use tutti_protocol::rest::{
-    CreatedLink, CreatedProject, Joined, NewLink, NewProject, Problem, Project,
+    self, CreatedLink, CreatedProject, Joined, NewLink, NewProject, Problem, Project,
 };
 use ureq::http::{Response, StatusCode};
 use ureq::{Agent, Body};
@@ -77,6 +77,9 @@ pub enum ApiError {
     /// The server has another reason.
     #[error("the server refuses: {0}")]
     Refused(String),
+    /// What the server has stored of this is damaged; nothing that passes by itself.
+    #[error("{0}")]
+    Damaged(String),
     /// The server has failed.
     #[error("the server has failed ({0}): try again, or look into its log")]
     Failed(String),
@@ -288,7 +291,7 @@ impl Api {
             return Ok(answer);
         }
         let problem = answer.body_mut().read_json::<Problem>();
-        let Ok(Problem { detail, .. }) = problem else {
+        let Ok(Problem { kind, detail, .. }) = problem else {
             return Err(match status.is_server_error() {
                 true => ApiError::Failed(status.to_string()),
                 false => self.no_tutti(format!("it answers {status}")),
@@ -300,6 +303,7 @@ impl Api {
             StatusCode::NOT_FOUND => ApiError::NotFound(detail),
             // Nothing that passes by itself.
             StatusCode::INSUFFICIENT_STORAGE => ApiError::Refused(detail),
+            _ if kind == rest::DAMAGED => ApiError::Damaged(detail),
             _ if status.is_server_error() => ApiError::Failed(detail),
             _ => ApiError::Refused(detail),
         })

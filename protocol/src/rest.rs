@@ -161,11 +161,15 @@ pub struct Joined {
     pub role: Role,
 }
 
+/// The `type` of a [`Problem`]: what the server has stored of this is damaged. To ask again is of no
+/// use before its administrator has put that right.
+pub const DAMAGED: &str = "urn:tutti:damaged";
+
 /// Any error's body: problem details (RFC 9457), as `application/problem+json`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Problem {
-    /// `about:blank`: the status says it all.
+    /// `about:blank`, where the status says it all, or [`DAMAGED`].
     #[serde(rename = "type")]
     pub kind: String,
     /// The status' name.

@@ -55,7 +55,14 @@ async fn readyz(State((access, rooms)): State<(Access, Rooms)>) -> (StatusCode, 
         StatusCode::SERVICE_UNAVAILABLE
     };
     // Every node sees the same Redis: not to be ready for it would take all of them away.
-    let remarks = rooms.fanout_trouble().into_iter().collect();
+    let mut remarks: Vec<String> = rooms.fanout_trouble().into_iter().collect();
+    // Nor can another node read what is damaged in the store. Which they are is not for everyone.
+    if health.damaged_documents > 0 {
+        remarks.push(format!(
+            "documents that are damaged and do not open: {}; the log names them",
+            health.damaged_documents
+        ));
+    }
     let readiness = Readiness {
         ready,
         reasons,

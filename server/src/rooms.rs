@@ -63,6 +63,13 @@ pub enum RoomError {
     BadUpdate(String),
 }
 
+impl RoomError {
+    /// Whether what is stored is damaged, so that to try again is of no use.
+    pub fn is_damage(&self) -> bool {
+        matches!(self, Self::Store(error) if error.is_damage())
+    }
+}
+
 /// Why somebody does not come into a room.
 #[derive(Debug, Clone, Error)]
 pub enum EnterError {
@@ -75,9 +82,17 @@ pub enum EnterError {
 }
 
 impl EnterError {
+    /// Whether what is stored is damaged, so that to come back is of no use.
+    pub fn is_damage(&self) -> bool {
+        matches!(self, Self::Room(error) if error.is_damage())
+    }
+
     /// What a socket is told that cannot join for this.
     pub fn closing(&self) -> Closing {
         let code = match self {
+            Self::Room(RoomError::Store(error)) if error.is_damage() => {
+                return Closing::new(close::DAMAGED, close::DAMAGED_REASON);
+            }
             Self::Room(RoomError::Store(_) | RoomError::Limit(_)) => close::TRY_LATER,
             Self::Room(RoomError::ShuttingDown) => close::RESTART,
             Self::Room(RoomError::Deleted) => close::NOT_FOUND,
@@ -95,6 +110,8 @@ pub struct Health {
     pub not_saving: Option<String>,
     /// Rooms whose last write failed.
     pub failing_rooms: usize,
+    /// Documents that did not open because what is stored of them is damaged.
+    pub damaged_documents: usize,
 }
 
 impl Rooms {

@@ -41,6 +41,8 @@ pub(super) trait Documents {
         stored: Option<Stored>,
         update: &[u8],
     ) -> anyhow::Result<()>;
+    /// What the server has of it is damaged: it stays as it is here.
+    fn damaged(&mut self, document: &DocumentId);
 }
 
 /// A way to a project's documents in bulk.
@@ -89,6 +91,17 @@ impl Bulk {
                     need_a_room.extend(all.map(|(document, _)| document));
                     need_a_room.extend(waiting);
                     return Ok(need_a_room);
+                }
+                // The server answers whatever comes before the damaged one.
+                Err(ApiError::Damaged(_)) => {
+                    let mut asked = request.documents.into_iter();
+                    if let Some((document, _)) = asked.next() {
+                        store.damaged(&document);
+                    }
+                    for (document, _) in asked.rev() {
+                        waiting.push_front(document);
+                    }
+                    continue;
                 }
                 answer => answer?,
             };

@@ -7,6 +7,7 @@ use anyhow::{Context, bail};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tutti_engine::Replica;
+use tutti_protocol::close;
 use tutti_protocol::ids::DocumentId;
 
 use crate::link::{self, Command, Event, Status};
@@ -25,6 +26,11 @@ pub(super) trait Documents {
     fn load(&mut self, document: &DocumentId) -> anyhow::Result<Replica>;
     /// Both sides have everything, and the server has confirmed what it lacked.
     fn done(&mut self, document: &DocumentId, replica: Replica) -> anyhow::Result<()>;
+    /// What the server has of it is damaged: it stays as it is here.
+    ///
+    /// # Errors
+    /// When nothing can be done without it.
+    fn damaged(&mut self, document: &DocumentId) -> anyhow::Result<()>;
 }
 
 /// The connection, and what still has to be sent on it.
@@ -87,6 +93,15 @@ impl Transfer {
             let Some(event) = self.step().await? else {
                 continue;
             };
+            if let Event::Denied { document, reason } = &event
+                && close::is_damage(reason)
+            {
+                if rooms.remove(document).is_some() {
+                    store.damaged(document)?;
+                    self.outgoing.push_back(Command::Leave(document.clone()));
+                }
+                continue;
+            }
             if let Some(document) = self.take(event, &mut rooms)?
                 && let Some(room) = rooms.remove(&document)
             {

@@ -66,6 +66,12 @@ impl Documents for Index {
         Roots::of(self.replica.doc());
         Ok(())
     }
+
+    fn damaged(&mut self, _: &DocumentId) -> anyhow::Result<()> {
+        anyhow::bail!(
+            "the server cannot read the list of this project's files, as it is damaged: its administrator has to restore a backup"
+        )
+    }
 }
 
 fn new_replica(state: Option<&[u8]>) -> anyhow::Result<Replica> {
@@ -95,6 +101,8 @@ pub(super) struct Workspace {
     carry: Carry,
     /// Whether progress is shown.
     pub(super) quiet: bool,
+    /// What the server cannot read any more.
+    damaged: BTreeSet<DocumentId>,
 }
 
 impl Workspace {
@@ -114,6 +122,7 @@ impl Workspace {
             bulk,
             carry: Carry::new(project, token),
             quiet: false,
+            damaged: BTreeSet::new(),
         }
     }
 
@@ -138,6 +147,7 @@ impl Workspace {
             let documents = std::mem::take(&mut rest.documents);
             let mut store = MirrorDocuments {
                 mirror: &mut self.mirror,
+                damaged: &mut self.damaged,
                 rest: &mut rest,
                 progress: Progress::new(doing, documents.len(), self.quiet),
             };
@@ -186,8 +196,11 @@ impl Workspace {
 
     /// The number of files that are the same document here and in the project.
     pub(super) fn files_here(&self) -> usize {
-        let left_alone = self.mirror.left_alone().map(|(path, _)| path).collect();
-        count_here(&self.index.entries(), &left_alone)
+        let entries = self.index.entries();
+        let damaged = paths_of(&entries, &self.damaged);
+        let left_alone = self.mirror.left_alone().map(|(path, _)| path);
+        let left_alone = left_alone.chain(damaged.iter().map(String::as_str));
+        count_here(&entries, &left_alone.collect())
     }
 
     /// Takes leave of the server.
@@ -195,8 +208,13 @@ impl Workspace {
         self.transfer.close().await;
     }
 
-    /// Tells which files the mirror could not share or write.
+    /// Tells which files the mirror could not share or write, and which the server cannot read.
     pub(super) fn tell_left_alone(&self) {
+        for path in paths_of(&self.index.entries(), &self.damaged) {
+            output::note(format_args!(
+                "{path} was left as it is here: what the server has stored of it is damaged, and its administrator has to restore a backup"
+            ));
+        }
         let count = self.mirror.left_alone().count();
         if count > 0 {
             output::note(format_args!(
@@ -205,6 +223,16 @@ impl Workspace {
             ));
         }
     }
+}
+
+/// Where these documents are shown; one that is shown nowhere by its id.
+fn paths_of(entries: &BTreeMap<DocumentId, FileEntry>, of: &BTreeSet<DocumentId>) -> Vec<String> {
+    let shown = index::visible(entries);
+    let path = |document: &DocumentId| match shown.get(document) {
+        Some(Ok(path)) => path.to_string(),
+        _ => document.to_string(),
+    };
+    of.iter().map(path).collect()
 }
 
 /// So many of the listed files have a place here and are not left alone.
@@ -252,6 +280,7 @@ impl Rest {
 
 struct MirrorDocuments<'a> {
     mirror: &'a mut Mirror,
+    damaged: &'a mut BTreeSet<DocumentId>,
     rest: &'a mut Rest,
     progress: Progress,
 }
@@ -285,6 +314,11 @@ impl bulk::Documents for MirrorDocuments<'_> {
             None => self.settle(document, update),
         }
     }
+
+    fn damaged(&mut self, document: &DocumentId) {
+        self.damaged.insert(document.clone());
+        self.progress.step();
+    }
 }
 
 impl MirrorDocuments<'_> {
@@ -310,6 +344,11 @@ impl Documents for MirrorDocuments<'_> {
         let state = replica.state();
         self.mirror.persist(document, &state, false)?;
         self.settle(document, &state)
+    }
+
+    fn damaged(&mut self, document: &DocumentId) -> anyhow::Result<()> {
+        bulk::Documents::damaged(self, document);
+        Ok(())
     }
 }
 

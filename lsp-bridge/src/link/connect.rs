@@ -97,6 +97,7 @@ pub(super) fn closed(frame: Option<CloseFrame>) -> Failure {
         close::FORBIDDEN => Failure::Denied(format!(
             "the link does not allow this{said}; ask for one that does"
         )),
+        close::DAMAGED => Failure::Denied(frame.reason.to_string()),
         close::NOT_FOUND => Failure::Denied(format!(
             "the server does not have this project any more{said}"
         )),

@@ -1,6 +1,7 @@
 //! What the server says.
 
 use tutti_engine::Event as DocumentEvent;
+use tutti_protocol::close;
 use tutti_protocol::ids::DocumentId;
 use tutti_protocol::role::Role;
 
@@ -291,6 +292,11 @@ impl Project {
     }
 
     fn denied(&mut self, document: &DocumentId, reason: &str) {
+        if document.is_index() && close::is_damage(reason) {
+            return self.shut_out(
+                "the server cannot read the list of this project's files, as it is damaged; its administrator has to restore a backup",
+            );
+        }
         if document.is_index() {
             let reason = as_clause(reason);
             return self.shut_out(&format!(
@@ -316,6 +322,8 @@ impl Project {
         for (document, reason) in std::mem::take(&mut self.shut_out_of) {
             if self.connection != Connection::Denied {
                 let path = self.name_of(&document);
+                // What comes behind the colon stands for itself.
+                let reason = reason.trim_start_matches("damaged: ");
                 self.tell_once(
                     Severity::Warning,
                     &format!("{path} is not shared now, your edits are kept here: {reason}"),

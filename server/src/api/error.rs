@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use tutti_protocol::rest::Problem;
+use tutti_protocol::rest::{self, Problem};
 
 use crate::auth::{DirectoryError, Refusal};
 use crate::rooms::RoomError;
@@ -16,10 +16,15 @@ use crate::store::StoreError;
 #[derive(Debug)]
 pub(crate) struct ApiError {
     status: StatusCode,
+    /// [`Problem::kind`].
+    kind: &'static str,
     detail: Cow<'static, str>,
     /// Logged, never sent.
     cause: Option<anyhow::Error>,
 }
+
+/// The kind of most problems.
+const STATUS_SAYS_IT: &str = "about:blank";
 
 /// What handlers return.
 pub(crate) type ApiResult<T> = Result<T, ApiError>;
@@ -28,6 +33,7 @@ impl ApiError {
     pub(crate) fn new(status: StatusCode, detail: impl Into<Cow<'static, str>>) -> ApiError {
         ApiError {
             status,
+            kind: STATUS_SAYS_IT,
             detail: detail.into(),
             cause: None,
         }
@@ -56,6 +62,7 @@ impl ApiError {
     fn full(cause: impl Into<anyhow::Error>) -> ApiError {
         ApiError {
             status: StatusCode::INSUFFICIENT_STORAGE,
+            kind: STATUS_SAYS_IT,
             detail: "The server's disk is full: its administrator has to make room on it.".into(),
             cause: Some(cause.into()),
         }
@@ -65,7 +72,18 @@ impl ApiError {
     pub(crate) fn unavailable(cause: impl Into<anyhow::Error>) -> ApiError {
         ApiError {
             status: StatusCode::SERVICE_UNAVAILABLE,
+            kind: STATUS_SAYS_IT,
             detail: "The server cannot reach its data at the moment: try again soon.".into(),
+            cause: Some(cause.into()),
+        }
+    }
+
+    /// It is there and cannot be read. No 503: to ask again is of no use.
+    fn damaged(cause: impl Into<anyhow::Error>) -> ApiError {
+        ApiError {
+            status: StatusCode::INTERNAL_SERVER_ERROR,
+            kind: rest::DAMAGED,
+            detail: "The server cannot read what it has stored of this, as it is damaged: its administrator has to restore a backup.".into(),
             cause: Some(cause.into()),
         }
     }
@@ -73,6 +91,7 @@ impl ApiError {
     pub(crate) fn internal(cause: impl Into<anyhow::Error>) -> ApiError {
         ApiError {
             status: StatusCode::INTERNAL_SERVER_ERROR,
+            kind: STATUS_SAYS_IT,
             detail: "The server failed: its log says why.".into(),
             cause: Some(cause.into()),
         }
@@ -96,6 +115,7 @@ impl From<Refusal> for ApiError {
         };
         ApiError {
             status,
+            kind: STATUS_SAYS_IT,
             detail,
             cause,
         }
@@ -115,6 +135,7 @@ impl From<StoreError> for ApiError {
     fn from(err: StoreError) -> ApiError {
         match err {
             StoreError::Full(_) => ApiError::full(err),
+            err if err.is_damage() => ApiError::damaged(err),
             err => ApiError::unavailable(err),
         }
     }
@@ -146,7 +167,7 @@ impl IntoResponse for ApiError {
             tracing::error!(status = self.status.as_u16(), "request failed: {cause:#}");
         }
         let problem = Problem {
-            kind: "about:blank".to_owned(),
+            kind: self.kind.to_owned(),
             title: self
                 .status
                 .canonical_reason()

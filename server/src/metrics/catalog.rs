@@ -78,6 +78,10 @@ pub const CATALOG: &[Figure] = &[
         "tutti_failing_rooms",
         "Rooms whose last write failed; their members are shown \"not saved\"",
     ),
+    gauge(
+        "tutti_damaged_documents",
+        "Documents that do not open because what is stored of them is damaged; the log names them",
+    ),
     histogram(
         "tutti_save_seconds",
         "From the oldest edit of a write until that write was durable: what people wait for \"saved\"",

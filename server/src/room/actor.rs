@@ -189,7 +189,7 @@ impl Room {
         }
         match command {
             Command::Join(_, answer) if self.spoilt => {
-                let _ = answer.send(Err(JoinError::Refused(unreadable())));
+                let _ = answer.send(Err(JoinError::Refused(not_yet())));
             }
             // What cannot be built is not shown: whoever asks finds the answer dropped.
             Command::Read(_) | Command::Apply(..) if self.spoilt => {}
@@ -340,7 +340,7 @@ impl Room {
             Err(error) => {
                 tracing::error!(room = %self.name, %error, "a spoilt document cannot be built again");
                 // Nobody is served anything until it can be; the members come back.
-                self.remove_members(|_| true, &unreadable());
+                self.remove_members(|_| true, &unreadable(&error));
                 // Nor is the store asked for it in a tight circle.
                 tokio::time::sleep(REBUILD_PAUSE).await;
             }
@@ -384,7 +384,14 @@ async fn until(time: Option<tokio::time::Instant>) {
     }
 }
 
-fn unreadable() -> Closing {
+fn unreadable(error: &RoomError) -> Closing {
+    match error.is_damage() {
+        true => Closing::new(close::DAMAGED, close::DAMAGED_REASON),
+        false => not_yet(),
+    }
+}
+
+fn not_yet() -> Closing {
     Closing::new(close::TRY_LATER, "the document cannot be read at present")
 }
 

@@ -59,7 +59,12 @@ impl Rooms {
                 true => Bytes::new(),
                 false => {
                     let room = RoomName::new(project.clone(), document.clone());
-                    self.exchange_one(&room, have).await?
+                    match self.exchange_one(&room, have).await {
+                        Ok(lacking) => lacking,
+                        // Alone it is asked for again, and only then is it what fails.
+                        Err(error) if error.is_damage() && !given.is_empty() => break,
+                        Err(error) => return Err(error),
+                    }
                 }
             };
             bytes += lacking.len();
@@ -151,10 +156,15 @@ async fn add_new(
     let reserved = registry.reserve(&project, states.keys().map(room))?;
     let mut batch = Vec::new();
     for room in &reserved.rooms {
-        if let Some(state) = states.get(&room.document)
-            && registry.store.load(room).await?.is_none()
-        {
-            batch.push(Append::new(room.clone(), state.clone()));
+        let Some(state) = states.get(&room.document) else {
+            continue;
+        };
+        match registry.store.load(room).await {
+            Ok(None) => batch.push(Append::new(room.clone(), state.clone())),
+            Ok(Some(_)) => {}
+            // Told of when its turn comes; the others have theirs.
+            Err(error) if error.is_damage() => {}
+            Err(error) => return Err(error.into()),
         }
     }
     let most = registry.limits.document_bytes;

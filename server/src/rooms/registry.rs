@@ -1,6 +1,7 @@
 //! The registry's books. Its locks are brief and never held across an await.
 
 mod figures;
+mod reading;
 mod reserved;
 
 use std::collections::{HashMap, HashSet};
@@ -17,12 +18,11 @@ use tutti_protocol::ids::{DocumentId, ProjectId, RoomName};
 use super::hints::Hints;
 use super::sockets::Sockets;
 use super::{Health, RoomError};
-use crate::document::Document;
 use crate::fanout::{FanOut, Topic};
 use crate::limits::Limits;
 use crate::room::{self, Closing, Command, Others, RoomHandle};
 use crate::store::compaction::{self, Compacted};
-use crate::store::{DocumentStore, Seen, StoreError, StoredDocument};
+use crate::store::{DocumentStore, StoreError};
 use crate::ws::GrantId;
 
 /// Compactions at a time: each holds a document in memory twice.
@@ -46,6 +46,7 @@ pub(crate) struct Registry {
     pub(super) hints: Hints,
     slots: Mutex<Slots>,
     failing: Mutex<HashMap<RoomName, String>>,
+    damaged: Mutex<HashSet<RoomName>>,
     revoked: Mutex<HashMap<GrantId, Instant>>,
     loads: Semaphore,
     looks: Semaphore,
@@ -127,6 +128,7 @@ impl Registry {
                 closed: false,
             }),
             failing: Mutex::default(),
+            damaged: Mutex::default(),
             revoked: Mutex::default(),
             loads: Semaphore::new(limits.concurrent_loads.max(1)),
             looks: Semaphore::new(limits.concurrent_loads.max(1)),
@@ -203,7 +205,10 @@ impl Registry {
                 _ => (Vec::new(), opened),
             }
         };
-        if let Err(error) = &opened {
+        // Damage has been told of when it was found.
+        if let Err(error) = &opened
+            && !error.is_damage()
+        {
             tracing::warn!(room = %name, %error, "a room does not open");
         }
         for answer in waiting {
@@ -213,53 +218,12 @@ impl Registry {
         self.evict();
     }
 
-    /// Reads what of a document is not in `seen`.
-    pub(crate) async fn news(
-        &self,
-        name: &RoomName,
-        seen: &Seen,
-    ) -> Result<Option<StoredDocument>, StoreError> {
-        let _turn = self
-            .looks
-            .acquire()
-            .await
-            .map_err(|error| StoreError::Unavailable(error.to_string()))?;
-        self.store.news(name, seen).await
-    }
-
-    /// Reads and builds a document; nothing stored gives a new one.
-    pub(crate) async fn load(
-        &self,
-        name: &RoomName,
-    ) -> Result<(Document, Option<StoredDocument>), RoomError> {
-        let _turn = self
-            .loads
-            .acquire()
-            .await
-            .map_err(|_| RoomError::ShuttingDown)?;
-        let started = Instant::now();
-        let Some(stored) = self.store.load(name).await? else {
-            return Ok((Document::default(), None));
-        };
-        // Building a large document takes longer than a task may hold its thread.
-        let built = tokio::task::spawn_blocking(move || {
-            Document::from_stored(&stored).map(|document| (document, stored))
-        })
-        .await
-        .map_err(|error| StoreError::Unavailable(error.to_string()))?;
-        metrics::histogram!("tutti_document_load_seconds").record(started.elapsed());
-        let (document, stored) = built.map_err(|error| StoreError::Corrupt {
-            room: name.to_string(),
-            what: error.to_string(),
-        })?;
-        Ok((document, Some(stored)))
-    }
-
     pub(crate) async fn compact(&self, name: &RoomName) -> Option<Compacted> {
         let _turn = self.compactions.acquire().await.ok()?;
         match compaction::compact(&*self.store, name).await {
             Ok(compacted) => compacted,
             Err(error) => {
+                self.note_damage(name, &error);
                 tracing::error!(room = %name, %error, "compaction failed; the log stays as it is");
                 None
             }
@@ -376,6 +340,7 @@ impl Registry {
         Health {
             not_saving: failing.values().next().cloned(),
             failing_rooms: failing.len(),
+            damaged_documents: self.damaged().len(),
         }
     }
 

@@ -181,11 +181,20 @@ pub enum StoreError {
     )]
     Damaged(String),
     /// What is stored does not match its checksum, or is no document.
-    #[error("what is stored of {room} is damaged: {what}; restore it from a backup")]
+    #[error(
+        "what is stored of {room} is damaged: {what}; restore it from a backup, as docs/operations.md says"
+    )]
     Corrupt {
         /// The document.
         room: String,
         /// What does not fit.
         what: String,
     },
+}
+
+impl StoreError {
+    /// Whether to try again is of no use: what was read is there, and is damaged.
+    pub fn is_damage(&self) -> bool {
+        matches!(self, Self::Damaged(_) | Self::Corrupt { .. })
+    }
 }

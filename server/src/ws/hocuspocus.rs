@@ -466,6 +466,10 @@ async fn join(
     for attempt in 1.. {
         match endpoints.rooms.join(&name, member.clone()).await {
             Ok(room) => return Ok(room),
+            // A provider would come back with the socket, and keep its other rooms from working.
+            Err(error @ EnterError::Room(RoomError::Store(_))) if error.is_damage() => {
+                return Err(Failure::Refused(error.closing().reason));
+            }
             Err(EnterError::Room(RoomError::Store(_))) if attempt < LOAD_TRIES => {
                 tokio::time::sleep(pause).await;
                 pause *= 2;

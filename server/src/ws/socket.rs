@@ -161,7 +161,7 @@ impl Writer {
         let framing = outbox.framing();
         let refused = matches!(
             closing.code,
-            close::UNAUTHORIZED | close::FORBIDDEN | close::NOT_FOUND
+            close::UNAUTHORIZED | close::FORBIDDEN | close::NOT_FOUND | close::DAMAGED
         );
         if refused {
             self.message(framing.permission_denied(&closing.reason))

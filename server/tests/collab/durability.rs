@@ -3,8 +3,12 @@
 use std::time::Duration;
 
 use tutti_protocol::close;
+use tutti_protocol::hocuspocus::Message;
 use tutti_server::fanout::LocalFanOut;
 use tutti_server::limits::Limits;
+use tutti_server::rooms::Have;
+use tutti_server::store::{Append, DocumentStore};
+use yrs::{ReadTxn, Transact};
 
 use crate::client::{Client, doc};
 use crate::server::{EDITOR, Server, name};
@@ -148,11 +152,10 @@ async fn a_failed_load_is_never_an_empty_document() {
     ada.until_saved().await;
     drop(ada);
     let next = Server::on(server.dir(), Limits::default(), LocalFanOut::new()).await;
-    let damaged = next
-        .raw()
-        .execute("UPDATE updates SET checksum = checksum + 1", [])
+    let store = next.raw();
+    store
+        .execute_batch("ALTER TABLE updates RENAME TO away")
         .unwrap();
-    assert!(damaged > 0);
 
     let mut yws = Client::yws(&next, "p/d", EDITOR, doc()).await;
     let (code, reason) = yws.until_closed().await;
@@ -164,8 +167,8 @@ async fn a_failed_load_is_never_an_empty_document() {
     // A provider cannot come back to one room, so its join is tried again for it.
     let mut bo = Client::hocuspocus(&next, "p/d", EDITOR, doc()).await;
     bo.push("typed meanwhile ").await;
-    next.raw()
-        .execute("UPDATE updates SET checksum = checksum - 1", [])
+    store
+        .execute_batch("ALTER TABLE away RENAME TO updates")
         .unwrap();
     bo.until("both", |client| {
         client.text().contains("precious") && client.unsynced == 0
@@ -175,20 +178,94 @@ async fn a_failed_load_is_never_an_empty_document() {
 }
 
 #[tokio::test]
-async fn a_document_that_stays_damaged_ends_in_a_close_that_brings_the_client_back() {
+async fn a_store_that_stays_away_ends_in_a_close_that_brings_the_client_back() {
     let server = Server::start().await;
     let mut ada = Client::hocuspocus(&server, "p/d", EDITOR, doc()).await;
     ada.push("precious").await;
     ada.until_saved().await;
     let next = Server::on(server.dir(), Limits::default(), LocalFanOut::new()).await;
     next.raw()
-        .execute("UPDATE updates SET bytes = x'00'", [])
+        .execute_batch("ALTER TABLE updates RENAME TO away")
         .unwrap();
     let mut bo = Client::hocuspocus(&next, "p/d", EDITOR, doc()).await;
     let (code, reason) = bo.until_closed().await;
     assert_eq!(code, close::TRY_LATER);
     assert!(reason.contains("cannot be loaded"), "{reason}");
     assert!(!bo.synced);
+}
+
+/// Both what does not fit its checksum, and what does and is no Yjs update.
+#[tokio::test]
+async fn a_damaged_document_is_a_case_of_its_own_and_its_own_alone() {
+    for fits_its_checksum in [false, true] {
+        let server = Server::start().await;
+        let mut ada = Client::hocuspocus(&server, "p/d", EDITOR, doc()).await;
+        ada.push("precious").await;
+        ada.until_saved().await;
+        drop(ada);
+        let next = Server::on(server.dir(), Limits::default(), LocalFanOut::new()).await;
+        if fits_its_checksum {
+            let garbage = Append::new(name("p/d"), bytes::Bytes::from_static(b"no update"));
+            next.store.append(vec![garbage]).await.unwrap();
+        } else {
+            let damage = "UPDATE updates SET checksum = checksum + 1";
+            assert!(next.raw().execute(damage, []).unwrap() > 0);
+        }
+
+        let mut yws = Client::yws(&next, "p/d", EDITOR, doc()).await;
+        let (code, reason) = yws.until_closed().await;
+        assert_eq!((code, &reason[..]), (close::DAMAGED, close::DAMAGED_REASON));
+        assert!(!yws.synced, "an empty document was shown");
+        assert_eq!(next.rooms.health().damaged_documents, 1);
+
+        // One room is refused, the socket stays, and so do the others on it.
+        let mut bo = Client::hocuspocus(&next, "p/other", EDITOR, doc()).await;
+        bo.until_synced().await;
+        let token = Message::Token {
+            token: EDITOR,
+            version: None,
+        };
+        bo.say_to("p/d", token).await;
+        let mut cy = Client::hocuspocus(&next, "p/d", EDITOR, doc()).await;
+        cy.until("denied", |client| client.denied.is_some()).await;
+        assert_eq!(cy.denied.as_deref(), Some(close::DAMAGED_REASON));
+        assert!(!cy.synced);
+        bo.push("goes on").await;
+        bo.until_saved().await;
+        assert!(bo.closed.is_none() && cy.closed.is_none());
+
+        let asked = ["e", "d", "f"].map(|id| {
+            let state = doc().transact().encode_diff_v1(&Default::default());
+            (id.parse().unwrap(), Have::State(state.into()))
+        });
+        let project = "p".parse().unwrap();
+        let exchange = |asked: &[_]| next.rooms.exchange(&project, asked.to_vec());
+        let given = exchange(&asked).await.unwrap();
+        assert_eq!(given.len(), 1, "the answer ends ahead of the damaged one");
+        assert!(exchange(&asked[1..]).await.unwrap_err().is_damage());
+        assert_eq!(exchange(&asked[2..]).await.unwrap().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_document_that_is_restored_opens_and_counts_as_damaged_no_more() {
+    let server = Server::start().await;
+    let mut ada = Client::hocuspocus(&server, "p/d", EDITOR, doc()).await;
+    ada.push("precious").await;
+    ada.until_saved().await;
+    let next = Server::on(server.dir(), Limits::default(), LocalFanOut::new()).await;
+    let by = |change: &str| {
+        let sql = format!("UPDATE updates SET checksum = checksum {change}");
+        next.raw().execute(&sql, []).unwrap()
+    };
+    by("+ 1");
+    let mut bo = Client::hocuspocus(&next, "p/d", EDITOR, doc()).await;
+    bo.until("denied", |client| client.denied.is_some()).await;
+    by("- 1");
+    bo.join(EDITOR).await;
+    bo.until("the text", |client| client.text() == "precious")
+        .await;
+    assert_eq!(next.rooms.health().damaged_documents, 0);
 }
 
 #[tokio::test]

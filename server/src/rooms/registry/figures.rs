@@ -41,5 +41,6 @@ impl Registry {
         metrics::gauge!("tutti_unsaved_bytes").set(self.unsaved_bytes() as f64);
         metrics::gauge!("tutti_unsaved_seconds").set(unsaved_seconds);
         metrics::gauge!("tutti_failing_rooms").set(self.failing().len() as f64);
+        metrics::gauge!("tutti_damaged_documents").set(self.damaged().len() as f64);
     }
 }

@@ -1,4 +1,5 @@
 import type { HocuspocusProviderWebsocket } from '@hocuspocus/provider';
+import { isDamage } from '../lib/damage';
 import { addFile, BLOBS_ROOT, FILES_ROOT, readEntries, removeFiles, renameFiles, shownFiles, type ShownFile } from '../lib/files';
 import { cleanName, freeColour, type Peer, randomId, readUser, rememberName, samePerson, type User } from '../lib/person';
 import { Hearing } from './hearing';
@@ -259,6 +260,11 @@ export class Session {
   #turnedAway(reason: string): void {
     this.denied = '';
     this.#socket.disconnect();
+    if (isDamage(reason)) {
+      this.denied = reason;
+      this.#updateStatus();
+      return;
+    }
     this.admit().then(
       (admission) => {
         if (admission.admitted) this.reconnect();
