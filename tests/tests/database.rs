@@ -211,6 +211,37 @@ fn while_the_database_is_away_editing_goes_on_and_everybody_is_told() -> Result<
     Ok(())
 }
 
+/// What it cannot save it has told nobody is saved, so it need not be waited for long.
+#[test]
+fn a_stop_while_the_database_is_away_is_brief_and_loses_nothing() -> Result<()> {
+    let mut database = TestServer::start();
+    let mut server = on(&database)?;
+    let project = server.rest()?.make_project("away")?;
+    let url = server.ws_url();
+    let mut ada = Member::join(target(&url, &project, "score"), 1)?;
+    ada.append("before ")?;
+    ada.saved()?;
+    database.kill();
+    ada.append("during ")?;
+    ensure!(told(&mut ada)?.contains(r#""saved":false"#));
+    let start = Instant::now();
+    let status = server.stop()?;
+    let took = start.elapsed();
+    ensure!(status.code() == Some(1), "{status}");
+    let log = server.log();
+    ensure!(log.contains("not everything could be saved"), "{log}");
+    ensure!(took < Duration::from_secs(9), "it took {took:?}");
+    ada.leave();
+
+    database.restart();
+    server.restart()?;
+    ensure!(ada.waiting() == 1, "it was acknowledged");
+    ada.connect()?;
+    ada.saved()?;
+    ensure!(server.rest()?.text(&project.id, "score")? == "before during ");
+    Ok(())
+}
+
 fn told(member: &mut Member) -> Result<String> {
     loop {
         let event = member.receive(Duration::from_secs(30))?;

@@ -3,13 +3,13 @@
 mod figures;
 mod reading;
 mod reserved;
+mod shutdown;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use futures_util::future::join_all;
 use lru::LruCache;
 use tokio::sync::{Semaphore, oneshot};
 use tutti_protocol::close;
@@ -388,7 +388,7 @@ impl Registry {
                 .collect()
         };
         let closing = Closing::new(close::NOT_FOUND, "the project has been deleted");
-        end(&handles, &closing, true).await;
+        shutdown::end(&handles, &closing, true).await;
         // Those under way end first; what comes after them is refused.
         drop(self.bulk.acquire_many(CONCURRENT_EXCHANGES).await);
     }
@@ -405,58 +405,9 @@ impl Registry {
         (projects.collect(), slots.open_handles())
     }
 
-    /// Saves everything and ends; see [`super::Rooms::shutdown`].
-    pub(super) async fn shutdown(&self) -> Result<(), RoomError> {
-        let handles = {
-            let mut slots = self.slots();
-            slots.closed = true;
-            slots.open_handles()
-        };
-        let timeout = self.limits.shutdown_timeout;
-        // First what there is, so that its acknowledgements still reach the clients.
-        let flushes = handles.iter().map(|handle| async {
-            let (answer, flushed) = oneshot::channel();
-            if handle.send(Command::Flush(answer)).await.is_ok() {
-                let _ = flushed.await;
-            }
-        });
-        let flushed = tokio::time::timeout(timeout, join_all(flushes)).await;
-        if tokio::time::timeout(timeout, self.sockets.close())
-            .await
-            .is_err()
-        {
-            tracing::warn!(sockets = self.sockets.count(), "sockets do not close");
-        }
-        // Then what came in meanwhile.
-        let closing = Closing::new(close::RESTART, "the server is restarting");
-        let ended = tokio::time::timeout(timeout, end(&handles, &closing, false)).await;
-        self.fanout.leave().await;
-        if flushed.is_err() || ended.is_err() {
-            let why = self.health().not_saving;
-            return Err(RoomError::Store(StoreError::Unavailable(
-                why.unwrap_or_else(|| "it did not save everything in time".to_owned()),
-            )));
-        }
-        Ok(())
-    }
-
     #[cfg(test)]
     pub(super) fn counts(&self) -> (usize, usize) {
         let slots = self.slots();
         (slots.rooms.len(), slots.idle.len())
     }
-}
-
-/// Ends rooms and waits until they have gone.
-async fn end(handles: &[RoomHandle], closing: &Closing, delete: bool) {
-    join_all(handles.iter().map(|handle| async {
-        let command = Command::End {
-            closing: closing.clone(),
-            delete,
-        };
-        if handle.send(command).await.is_ok() {
-            handle.ended().await;
-        }
-    }))
-    .await;
 }

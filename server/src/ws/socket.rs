@@ -240,19 +240,18 @@ impl Writer {
     }
 
     async fn send(&mut self, message: Message) -> Result<(), Dead> {
-        let feed = self.sink.feed(message);
-        match tokio::time::timeout(self.limits.write_timeout, feed).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(broken(&error)),
-            Err(_) => Err(too_slow()),
+        let too_late = too_late(self.shared.clone(), self.limits.write_timeout);
+        tokio::select! {
+            fed = self.sink.feed(message) => fed.map_err(|error| broken(&error)),
+            () = too_late => Err(too_slow()),
         }
     }
 
     async fn flush(&mut self) -> Result<(), Dead> {
-        match tokio::time::timeout(self.limits.write_timeout, self.sink.flush()).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(broken(&error)),
-            Err(_) => Err(too_slow()),
+        let too_late = too_late(self.shared.clone(), self.limits.write_timeout);
+        tokio::select! {
+            flushed = self.sink.flush() => flushed.map_err(|error| broken(&error)),
+            () = too_late => Err(too_slow()),
         }
     }
 
@@ -268,6 +267,16 @@ impl Writer {
         let _ = tokio::time::timeout(CLOSE_TIMEOUT, send).await;
         Ok(())
     }
+}
+
+/// The end of what one write may take, which comes sooner when the socket is to end.
+async fn too_late(shared: Arc<Shared>, write_timeout: Duration) {
+    let ended = async {
+        shared.queue.closed().await;
+        tokio::time::sleep(CLOSE_TIMEOUT).await;
+    };
+    // Either way its time is over.
+    let _ = tokio::time::timeout(write_timeout, ended).await;
 }
 
 fn broken(error: &axum::Error) -> Dead {

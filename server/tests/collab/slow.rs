@@ -34,6 +34,28 @@ async fn flood(server: &Server, writer: &mut Client) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_reads_nothing_holds_up_no_shutdown() {
+    let limits = Limits {
+        bytes_per_second: 1 << 30,
+        burst_bytes: 1 << 30,
+        ..Limits::default()
+    };
+    let server = Server::with(limits).await;
+    let mut writer = Client::hocuspocus(&server, "p/d", EDITOR, doc()).await;
+    let mut yws = Client::yws(&server, "p/d", EDITOR, doc()).await;
+    let mut hocuspocus = Client::hocuspocus(&server, "p/d", EDITOR, doc()).await;
+    writer.until_saved().await;
+    yws.until_synced().await;
+    hocuspocus.until_saved().await;
+    flood(&server, &mut writer).await;
+    drop(writer);
+    let start = Instant::now();
+    server.rooms.shutdown().await.unwrap();
+    let took = start.elapsed();
+    assert!(took < Duration::from_secs(6), "it took {took:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_stops_reading_costs_nobody_anything_and_is_brought_up_to_date() {
     let limits = Limits {
         bytes_per_second: 1 << 30,
