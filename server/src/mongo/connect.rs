@@ -10,6 +10,7 @@ use mongodb::options::{
 };
 use mongodb::{Client, bson::doc};
 
+use super::failure::HANGS_UP;
 use super::{Failure, Mongo, MongoUri, schema};
 
 /// How long a start waits for the database: one that starts together with us may need as long.
@@ -37,6 +38,14 @@ pub enum ConnectError {
     /// It was not reached in time.
     #[error("cannot reach {place}: {reason}; start the database, or correct --mongodb")]
     Unreachable {
+        /// Hosts and database.
+        place: String,
+        /// What stands in the way.
+        reason: String,
+    },
+    /// What the URI asks for cannot be done.
+    #[error("cannot use {place}: {reason}; correct --mongodb")]
+    BadUri {
         /// Hosts and database.
         place: String,
         /// What stands in the way.
@@ -161,6 +170,7 @@ impl<'a> Wait<'a> {
         let place = self.uri.to_string();
         match failure {
             Failure::Refused(reason) => Err(ConnectError::Refused { place, reason }),
+            Failure::BadUri(reason) => Err(ConnectError::BadUri { place, reason }),
             other if self.since.elapsed() >= self.longest => Err(self.unreachable(other)),
             other => {
                 if !std::mem::replace(&mut self.told, true) {
@@ -174,9 +184,13 @@ impl<'a> Wait<'a> {
     }
 
     fn unreachable(&self, failure: Failure) -> ConnectError {
+        let mut reason = failure.to_string();
+        if reason == HANGS_UP {
+            reason += ", as it does where TLS is needed and tls=true is not in the URI";
+        }
         ConnectError::Unreachable {
             place: self.uri.to_string(),
-            reason: failure.to_string(),
+            reason,
         }
     }
 }

@@ -21,6 +21,9 @@ pub enum Failure {
     /// No space is left on the database's disk.
     #[error("the database's disk is full: {0}")]
     Full(String),
+    /// What the URI asks for cannot be done.
+    #[error("{0}")]
+    BadUri(String),
     /// The database does not let us.
     #[error("the database refuses: {0}")]
     Refused(String),
@@ -31,20 +34,18 @@ pub enum Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
+        tracing::debug!(%error, "in the driver's words");
         let text = words(&error);
         match number(&error) {
             Some(code::OUT_OF_DISK_SPACE) => Self::Full(text),
             Some(code::UNAUTHORIZED | code::AUTHENTICATION_FAILED) => Self::Refused(text),
-            _ if matches!(
-                *error.kind,
-                ErrorKind::Authentication { .. }
-                    | ErrorKind::InvalidTlsConfig { .. }
-                    | ErrorKind::InvalidArgument { .. }
-            ) =>
-            {
-                Self::Refused(text)
-            }
-            _ => Self::Unavailable(text),
+            _ => match *error.kind {
+                ErrorKind::Authentication { .. } => Self::Refused(text),
+                ErrorKind::InvalidTlsConfig { .. } | ErrorKind::InvalidArgument { .. } => {
+                    Self::BadUri(text)
+                }
+                _ => Self::Unavailable(text),
+            },
         }
     }
 }
@@ -70,6 +71,11 @@ impl From<Failure> for DirectoryError {
 /// Whether a write failed because what it inserts is there already.
 pub(crate) fn is_duplicate(error: &Error) -> bool {
     number(error) == Some(code::DUPLICATE_KEY)
+}
+
+/// The same of one write, or of all that an `insert_many` did not insert.
+pub(super) fn is_there_already(error: &Error) -> bool {
+    is_duplicate(error) || not_inserted(error).is_some_and(|failed| failed.is_empty())
 }
 
 /// What an `insert_many` could not insert: its places in the list, without those that were there
@@ -108,6 +114,17 @@ fn number(error: &Error) -> Option<i32> {
 fn words(error: &Error) -> String {
     let text = match &*error.kind {
         ErrorKind::ServerSelection { message, .. } => unreachable_words(message),
+        ErrorKind::ConnectionPoolCleared { message, .. } => unreachable_words(message),
+        ErrorKind::Io(error) => unreachable_words(&error.to_string()),
+        ErrorKind::DnsResolve { .. } => {
+            "its host name is not known; mongodb+srv:// needs SRV records, a single host is mongodb://".to_owned()
+        }
+        ErrorKind::InvalidArgument { message, .. } => message.clone(),
+        ErrorKind::InvalidTlsConfig { message, .. } => {
+            let text = message.replace("I/O error: ", "");
+            let number = text.rfind(" (os error");
+            text[..number.unwrap_or(text.len())].to_owned()
+        }
         ErrorKind::Command(command) => command.message.clone(),
         ErrorKind::Write(WriteFailure::WriteError(write)) => write.message.clone(),
         ErrorKind::Write(WriteFailure::WriteConcernError(concern)) => concern.message.clone(),
@@ -127,6 +144,9 @@ fn words(error: &Error) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// What is said of a server that ends every connection, or all at once.
+pub(super) const HANGS_UP: &str = "the connection to it breaks off";
+
 /// The driver describes all that it knows about every server; what keeps us from it is enough.
 fn unreachable_words(message: &str) -> String {
     for (known, said) in [
@@ -138,11 +158,17 @@ fn unreachable_words(message: &str) -> String {
             "it does not accept the user's name or password",
         ),
         ("invalid peer certificate", "its certificate is not trusted"),
-        ("ReplicaSetNoPrimary", "no primary is elected"),
+        ("Connection reset", HANGS_UP),
+        ("unexpected end of file", HANGS_UP),
+        ("Broken pipe", HANGS_UP),
+        (
+            "ReplicaSetNoPrimary",
+            "no primary is elected, or its replica set has another name than replicaSet in the URI",
+        ),
     ] {
         if message.contains(known) {
             return said.to_owned();
         }
     }
-    message.to_owned()
+    "it does not answer as a MongoDB server; compare the hosts and tls in the URI with its own settings".to_owned()
 }

@@ -4,6 +4,7 @@ use std::future::IntoFuture;
 use std::time::{Duration, Instant};
 
 use super::Failure;
+use super::failure::is_there_already;
 
 /// How long one operation may take. The server is told to give up on a majority sooner, so this
 /// is met only by a server that accepts and then says nothing.
@@ -27,7 +28,13 @@ pub(crate) async fn raw<T>(
     metrics::histogram!("tutti_mongodb_operation_seconds", "operation" => name)
         .record(started.elapsed());
     metrics::counter!("tutti_mongodb_operations_total", "operation" => name).increment(1);
-    if !matches!(ended, Ok(Ok(_))) {
+    let is_failure = match &ended {
+        Ok(Ok(_)) => false,
+        // Two nodes that do the same at once, or a second try: whoever comes later finds it done.
+        Ok(Err(error)) => !is_there_already(error),
+        Err(_) => true,
+    };
+    if is_failure {
         metrics::counter!("tutti_mongodb_failures_total", "operation" => name).increment(1);
     }
     ended.map_err(|_| {

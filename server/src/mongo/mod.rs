@@ -10,6 +10,8 @@ mod measure;
 pub(crate) mod schema;
 #[cfg(any(test, feature = "test-support"))]
 pub mod test_server;
+#[cfg(test)]
+mod tests;
 mod uri;
 
 use std::time::Duration;
