@@ -14,6 +14,8 @@ const VARIABLE: &str = "TUTTI_MONGODB";
 #[derive(Debug, Parser)]
 #[command(
     name = "tutti-server migrate",
+    // Else it is called by the first word, which is `migrate`.
+    bin_name = "tutti-server migrate",
     after_help = "Stop every server that uses either side first. The source is only read. A copy that was \
                   interrupted goes on when it is run again. `mongodb:` alone stands for the URI in \
                   TUTTI_MONGODB, so that no password shows in the list of processes."
@@ -73,6 +75,21 @@ mod tests {
         let (long, env) = read("mongodb:mongodb://h/d", "mongodb:").unwrap();
         assert_eq!(long, to);
         assert_eq!(env.to_string(), "MongoDB at h:27017, database env");
+    }
+
+    #[test]
+    fn it_is_called_as_one_calls_it() {
+        let said = |words: &[&str]| {
+            let words = words.iter().map(OsString::from);
+            arguments(words, |_| None).unwrap_err().to_string()
+        };
+        let help = said(&["migrate", "--help"]);
+        assert!(
+            help.contains("Usage: tutti-server migrate --from"),
+            "{help}"
+        );
+        let wrong = said(&["migrate", "--nonsense"]);
+        assert!(!wrong.contains("Usage: migrate"), "{wrong}");
     }
 
     #[test]
