@@ -16,9 +16,10 @@ use crate::update::Contents;
 const LOOK_AFTER: Duration = Duration::from_millis(600);
 const LOOK_BEFORE: Duration = Duration::from_millis(1_200);
 
-/// While a node is lost that may only be cut off: for how long, and how often.
+/// While a node is lost that may only be cut off: for how long, and about how often. That comes to
+/// 1.5 s at the most, so that what it stores is seen as soon as ever.
 const WHILE_LOST: Duration = Duration::from_secs(600);
-const LOOK_WHILE_LOST: Duration = Duration::from_secs(2);
+const LOOK_WHILE_LOST: Duration = Duration::from_millis(1_200);
 
 /// The same for a node that is not heard at present: until it is taken for lost.
 const WHILE_SILENT: Duration = Duration::from_secs(12);

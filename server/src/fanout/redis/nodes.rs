@@ -8,8 +8,13 @@ use super::super::NodeId;
 /// Between a node's signs of life.
 pub(super) const BEAT: Duration = Duration::from_millis(500);
 
-/// A node that gives no sign for this long is not heard any more, for whatever reason.
-const SILENT_AFTER: Duration = Duration::from_millis(1_500);
+/// Between two looks for nodes that have fallen silent.
+pub(super) const LOOK: Duration = Duration::from_millis(250);
+
+/// A node that gives no sign for this long is not heard any more, for whatever reason. With a
+/// [`LOOK`] before that is found and one into the store behind it, its edits are on the other nodes
+/// within two seconds.
+const SILENT_AFTER: Duration = Duration::from_millis(1_200);
 
 /// Who looks later than this after its last look has stood still itself.
 const STOOD_STILL: Duration = Duration::from_secs(3);
@@ -70,7 +75,7 @@ impl Nodes {
         self.alive.remove(&node).is_some()
     }
 
-    /// What has happened since the last look; look about once a [`BEAT`].
+    /// What has happened since the last look; look about once a [`LOOK`].
     pub(super) fn look(&mut self, now: Instant) -> Found {
         let late = self
             .last_look
@@ -150,16 +155,18 @@ mod tests {
         let (mut nodes, start) = (Nodes::default(), Instant::now());
         nodes.heard(ONE, start);
         let mut silent_at = |from: u64, to: u64| -> Vec<u64> {
-            let looks = (from..to).filter(|beat| {
-                let at = start + BEAT * *beat as u32;
+            let looks = (from..to).filter(|look| {
+                let at = start + LOOK * *look as u32;
                 nodes.look(at).any_silent
             });
             looks.collect()
         };
-        assert_eq!(silent_at(1, 12), [4]);
-        nodes.heard(ONE, start + BEAT * 12);
-        let again = (13..20).find(|&beat| nodes.look(start + BEAT * beat).any_silent);
-        assert_eq!(again, Some(16));
+        assert_eq!(silent_at(1, 24), [5]);
+        nodes.heard(ONE, start + LOOK * 24);
+        let again = (25..40).find(|&look| nodes.look(start + LOOK * look).any_silent);
+        assert_eq!(again, Some(29));
+        // One sign that does not come makes no node silent.
+        assert!(BEAT * 2 < SILENT_AFTER);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::address::RedisUrl;
 use super::connection::{Connection, ConnectionError};
 use super::frame::{self, Head};
-use super::nodes::BEAT;
+use super::nodes::{BEAT, LOOK};
 use super::shared::{Channel, Outgoing, Shared};
 use crate::fanout::{Message, Topic};
 
@@ -114,6 +114,8 @@ impl Session {
     ) -> Result<End, ConnectionError> {
         let mut beat = tokio::time::interval(BEAT);
         beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut look = tokio::time::interval(LOOK);
+        look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut batch = Vec::with_capacity(AT_ONCE);
         loop {
             tokio::select! {
@@ -132,6 +134,7 @@ impl Session {
                 }
                 () = echo_is_due(&self.shared) => self.miss_echo()?,
                 () = self.shared.look.notified() => self.look(connection, server, number).await?,
+                _ = look.tick() => self.shared.look_for_dead(),
                 _ = beat.tick() => self.beat(server),
                 count = self.outgoing.recv_many(&mut batch, AT_ONCE) => {
                     if count == 0 {
@@ -144,7 +147,6 @@ impl Session {
     }
 
     fn beat(&self, server: &Channel) {
-        self.shared.look_for_dead();
         self.shared.beat();
         self.shared.send(server.clone(), None, Message::Alive);
     }
