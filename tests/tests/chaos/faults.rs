@@ -21,6 +21,8 @@ pub(crate) struct Fault {
     /// Ends it.
     pub(crate) heal: fn(&mut Cluster, usize) -> Result<()>,
     pub(crate) expects: Expects,
+    /// Whether the wires swallow or refuse something, which a fault of this kind that does nothing would not.
+    pub(crate) swallows: bool,
 }
 
 /// What has to be the case while it lasts.
@@ -36,8 +38,8 @@ pub(crate) enum Expects {
     ThenDark,
 }
 
-/// Redis is given up, and the store followed, in 2 s; the rest is for a machine that has much else to do.
-const THROUGH_THE_STORE: Expects = Expects::Together(Duration::from_millis(3_500));
+/// Redis, or a node that is cut off from it, is given up and the store followed so soon that an edit takes this at most.
+const THROUGH_THE_STORE: Expects = Expects::Together(seconds(2));
 
 const fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -53,6 +55,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         lasts: seconds(2),
         heal: |all, node| all.nodes[node].restart(),
         expects: Expects::Nothing,
+        swallows: false,
     },
     Fault {
         name: "kill-redis",
@@ -61,6 +64,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         lasts: seconds(5),
         heal: |all, _| all.redis.restart(),
         expects: THROUGH_THE_STORE,
+        swallows: false,
     },
     Fault {
         name: "kill-database",
@@ -75,6 +79,7 @@ pub(crate) const FAULTS: &[Fault] = &[
             Ok(())
         },
         expects: Expects::Unsaved,
+        swallows: false,
     },
     Fault {
         name: "kill-node-and-redis",
@@ -89,6 +94,7 @@ pub(crate) const FAULTS: &[Fault] = &[
             all.nodes[node].restart()
         },
         expects: Expects::Nothing,
+        swallows: false,
     },
     Fault {
         name: "kill-node-and-database",
@@ -103,6 +109,7 @@ pub(crate) const FAULTS: &[Fault] = &[
             all.nodes[node].restart()
         },
         expects: Expects::Nothing,
+        swallows: false,
     },
     Fault {
         name: "kill-redis-and-database",
@@ -117,6 +124,7 @@ pub(crate) const FAULTS: &[Fault] = &[
             all.redis.restart()
         },
         expects: Expects::Nothing,
+        swallows: false,
     },
     Fault {
         name: "kill-node-redis-and-database",
@@ -133,6 +141,7 @@ pub(crate) const FAULTS: &[Fault] = &[
             all.nodes[node].restart()
         },
         expects: Expects::Nothing,
+        swallows: false,
     },
     Fault {
         name: "kill-everything",
@@ -149,6 +158,7 @@ pub(crate) const FAULTS: &[Fault] = &[
             all.restart_all_nodes()
         },
         expects: Expects::Nothing,
+        swallows: false,
     },
     // A slow database makes the time long in which an edit is at the other nodes and not yet stored by its own.
     Fault {
@@ -169,6 +179,7 @@ pub(crate) const FAULTS: &[Fault] = &[
             all.nodes[node].restart()
         },
         expects: Expects::ThenDark,
+        swallows: false,
     },
     Fault {
         name: "freeze-node",
@@ -177,6 +188,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         lasts: FREEZE,
         heal: |all, node| all.nodes[node].hold(false),
         expects: Expects::Nothing,
+        swallows: false,
     },
     Fault {
         name: "freeze-redis",
@@ -185,6 +197,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         lasts: FREEZE,
         heal: |all, _| all.redis.hold(false),
         expects: THROUGH_THE_STORE,
+        swallows: false,
     },
     Fault {
         name: "freeze-database",
@@ -199,6 +212,7 @@ pub(crate) const FAULTS: &[Fault] = &[
             Ok(())
         },
         expects: Expects::Unsaved,
+        swallows: false,
     },
     Fault {
         name: "redis-drops-messages",
@@ -216,6 +230,7 @@ pub(crate) const FAULTS: &[Fault] = &[
             Ok(())
         },
         expects: Expects::Nothing,
+        swallows: true,
     },
     Fault {
         name: "redis-is-slow",
@@ -233,6 +248,7 @@ pub(crate) const FAULTS: &[Fault] = &[
             Ok(())
         },
         expects: THROUGH_THE_STORE,
+        swallows: false,
     },
     Fault {
         name: "one-node-is-split-off",
@@ -250,6 +266,7 @@ pub(crate) const FAULTS: &[Fault] = &[
             Ok(())
         },
         expects: THROUGH_THE_STORE,
+        swallows: false,
     },
     Fault {
         name: "one-node-is-split-off-until-it-is-buried",
@@ -268,6 +285,7 @@ pub(crate) const FAULTS: &[Fault] = &[
             Ok(())
         },
         expects: THROUGH_THE_STORE,
+        swallows: false,
     },
     Fault {
         name: "all-nodes-are-split",
@@ -285,6 +303,7 @@ pub(crate) const FAULTS: &[Fault] = &[
             Ok(())
         },
         expects: THROUGH_THE_STORE,
+        swallows: false,
     },
     Fault {
         name: "one-node-loses-the-database",
@@ -302,6 +321,7 @@ pub(crate) const FAULTS: &[Fault] = &[
             Ok(())
         },
         expects: Expects::Nothing,
+        swallows: false,
     },
     Fault {
         name: "database-refuses-writes",
@@ -316,6 +336,7 @@ pub(crate) const FAULTS: &[Fault] = &[
             Ok(())
         },
         expects: Expects::Unsaved,
+        swallows: true,
     },
     Fault {
         name: "database-says-its-disk-is-full",
@@ -330,6 +351,7 @@ pub(crate) const FAULTS: &[Fault] = &[
             Ok(())
         },
         expects: Expects::Unsaved,
+        swallows: true,
     },
     Fault {
         name: "disk-is-full",
@@ -344,6 +366,7 @@ pub(crate) const FAULTS: &[Fault] = &[
             Ok(())
         },
         expects: Expects::Unsaved,
+        swallows: false,
     },
     Fault {
         name: "database-loses-its-answers",
@@ -361,6 +384,7 @@ pub(crate) const FAULTS: &[Fault] = &[
             Ok(())
         },
         expects: Expects::Nothing,
+        swallows: true,
     },
     Fault {
         name: "database-is-slow",
@@ -378,6 +402,7 @@ pub(crate) const FAULTS: &[Fault] = &[
             Ok(())
         },
         expects: Expects::Together(seconds(2)),
+        swallows: false,
     },
     Fault {
         name: "rolling-restart",
@@ -393,6 +418,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         lasts: Duration::ZERO,
         heal: |_, _| Ok(()),
         expects: Expects::Nothing,
+        swallows: false,
     },
     Fault {
         name: "a-clock-is-an-hour-ahead",
@@ -401,6 +427,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         lasts: seconds(5),
         heal: |all, node| by_clock(all, node, None),
         expects: Expects::Nothing,
+        swallows: false,
     },
     Fault {
         name: "a-clock-is-an-hour-behind",
@@ -409,6 +436,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         lasts: seconds(5),
         heal: |all, node| by_clock(all, node, None),
         expects: Expects::Nothing,
+        swallows: false,
     },
 ];
 

@@ -18,6 +18,7 @@
 )]
 
 mod audit;
+mod clock;
 mod cluster;
 mod faults;
 mod marks;

@@ -9,6 +9,7 @@ use tutti_tests::collab::{Account, Member};
 use tutti_tests::wait::pause;
 
 use crate::audit;
+use crate::clock::Clock;
 use crate::cluster::{Cluster, NODES};
 use crate::faults::{Expects, Fault};
 use crate::person::{Person, Report};
@@ -31,6 +32,7 @@ pub(crate) struct Suite {
     people: Vec<Person>,
     rng: Rng,
     rows: Vec<Row>,
+    clock: Clock,
     /// Client ids of people who have gone for good are not used again.
     guests: u64,
     audited: usize,
@@ -62,6 +64,7 @@ impl Suite {
             people,
             rng,
             rows: Vec::new(),
+            clock: Clock::start(),
             guests: 1_000,
             audited: 0,
         };
@@ -84,16 +87,22 @@ impl Suite {
         }
         // When they have answered, they have begun to measure.
         self.reports()?;
+        self.clock.anew();
         (fault.hit)(&mut self.all, victim)?;
         drop(guests);
         // How long a fault lasts is what the test is about.
         pause(fault.lasts);
         let during = self.reports()?;
         (fault.heal)(&mut self.all, victim)?;
+        let late = self.clock.latest();
         let swallowed = self.all.swallowed() - swallowed;
+        ensure!(
+            (swallowed > 0) == fault.swallows,
+            "the wires swallowed {swallowed} messages"
+        );
         let oldest = during.iter().map(|report| report.oldest).max();
         let oldest = oldest.unwrap_or_default();
-        expect(fault.expects, &self.people, &during, oldest)?;
+        expect(fault.expects, &self.people, &during, oldest, late)?;
 
         let healed = Instant::now();
         if fault.expects == Expects::ThenDark {
@@ -103,7 +112,9 @@ impl Suite {
         let together = self.until_together().map(|()| healed.elapsed())?;
         let present = self.until_present(healed).map(|()| healed.elapsed())?;
         println!("  together after {together:.1?}, presence right after {present:.1?}");
-        println!("  the oldest edit that arrived meanwhile was {oldest:.1?} old");
+        println!(
+            "  the oldest edit that arrived meanwhile was {oldest:.1?} old, the machine up to {late:.1?} late"
+        );
         self.rows.push(Row {
             fault: fault.name,
             together,
@@ -294,15 +305,22 @@ impl Suite {
     }
 }
 
-fn expect(expects: Expects, people: &[Person], during: &[Report], oldest: Duration) -> Result<()> {
+/// `late`: for how long this machine, which all of them share, had no time for somebody who had something to do.
+fn expect(
+    expects: Expects,
+    people: &[Person],
+    during: &[Report],
+    oldest: Duration,
+    late: Duration,
+) -> Result<()> {
     let together = match expects {
         Expects::Nothing | Expects::ThenDark => return Ok(()),
         Expects::Together(together) => together,
         Expects::Unsaved => Duration::from_secs(1),
     };
     ensure!(
-        oldest <= together,
-        "an edit was {oldest:?} old when it arrived; {together:?} is the most"
+        oldest <= together + late,
+        "an edit was {oldest:?} old when it arrived; {together:?} is the most, and the machine stood still for {late:?}"
     );
     // The others in a room are at all nodes.
     for (person, report) in people.iter().zip(during) {
