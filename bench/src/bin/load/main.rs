@@ -136,12 +136,33 @@ async fn measure(args: &Args) -> Result<()> {
         "trips to the store      {:>10.1} for 1,000 updates typed",
         trips * 1e3 / typed.sent as f64
     );
+    if args.mongodb {
+        print_operations(&nodes)?;
+    }
     if let (Some(redis), Some(before)) = (&redis, redis_before) {
         let redis = redis.used()?.saturating_sub(before);
         println!("Redis beside them       {:>10.2} s", redis.as_secs_f64());
     }
     if args.visits > 0 {
         visits::measure(&nodes, args.visits).await?;
+    }
+    Ok(())
+}
+
+/// Which operations the trips to the database were, and how long they took.
+fn print_operations(nodes: &[Node]) -> Result<()> {
+    for operation in ["insert", "find", "aggregate", "update", "delete"] {
+        let all = |figure: &str| {
+            let name = format!("tutti_mongodb_operation_seconds_{figure}");
+            let label = format!("operation=\"{operation}\"");
+            let of_each = nodes.iter().map(|node| node.figure(&name, &label));
+            of_each.sum::<Result<f64>>()
+        };
+        let (seconds, count) = (all("sum")?, all("count")?);
+        if count > 0.0 {
+            let mean_ms = seconds * 1e3 / count;
+            println!("  {operation:<10} {count:>22.0} of {mean_ms:>5.1} ms");
+        }
     }
     Ok(())
 }
