@@ -340,6 +340,8 @@ fn a_redis_that_is_away_is_said() {
     assert_eq!(ready["ready"], true);
     let remark = ready["remarks"][0].as_str().unwrap();
     assert!(remark.contains("Redis") && remark.contains(&address.to_string()));
+    let advice = "nothing listens at its address; start it, or correct --redis";
+    assert!(remark.contains(advice), "{remark}");
     assert!(!remark.contains("secret"), "{remark}");
     let mut figures = ureq::get(format!("{serves}/metrics")).call().unwrap();
     let figures = figures.body_mut().read_to_string().unwrap();

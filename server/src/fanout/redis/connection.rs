@@ -15,6 +15,7 @@ use tokio::sync::Notify;
 use super::address::RedisUrl;
 use super::cluster::{self, Range};
 use super::shared::{Channel, Shared};
+use super::words::words;
 
 /// How long Redis may take to be reached.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -28,7 +29,7 @@ const AT_ONCE: usize = 512;
 /// Why there is no connection, or none any more.
 #[derive(Debug, Error)]
 pub(super) enum ConnectionError {
-    #[error("{0}")]
+    #[error("{}", words(.0))]
     Redis(#[from] RedisError),
     #[error("the connection broke")]
     Broken,

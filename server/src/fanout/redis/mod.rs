@@ -14,6 +14,7 @@ mod nodes;
 mod numbers;
 mod session;
 mod shared;
+mod words;
 
 use std::sync::Arc;
 use std::time::Duration;

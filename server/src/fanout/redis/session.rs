@@ -87,9 +87,12 @@ impl Session {
                 }
                 Err(error) => error,
             };
-            let why = format!("Redis at {} cannot be used: {error}", self.url);
+            let why = format!(
+                "Redis at {} cannot be used: {error}; start it, or correct --redis",
+                self.url
+            );
             if self.shared.disconnected(&why) {
-                tracing::error!("{why}; other nodes are followed through the store until it can");
+                tracing::error!("{why}; until then other nodes are followed through the store");
             }
             self.drop_what_waits();
             tokio::select! {
