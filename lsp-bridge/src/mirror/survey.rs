@@ -30,7 +30,8 @@ pub struct Survey {
     pub unsaved: Vec<String>,
     /// Files changed, made or deleted here, beyond those, since a bridge last looked.
     pub changed: Vec<String>,
-    /// Files whose contents are still to be fetched from the server.
+    /// Files whose contents are still to be fetched from the server, or of which the disk is behind
+    /// what is known of them: others have typed into one that an editor had open.
     pub waiting: Vec<String>,
     /// Files that stand here under an older name than the project's, as `(here, there)`: one that
     /// an editor has open keeps its name until it is closed.
@@ -56,6 +57,8 @@ struct Listed {
     unsaved: bool,
     /// Its text has outgrown what is written to a disk.
     is_too_big: bool,
+    /// Its text is not what was last written to its file or read from it.
+    is_ahead: bool,
     /// What was last written to its file or read from it.
     file: Option<BaseFile>,
     /// Of a file that is no text: the content that the project has, and what is remembered here.
@@ -112,6 +115,7 @@ pub fn survey_for(root: &Path, cap: u64) -> Result<Survey, MirrorError> {
                 path,
                 unsaved: false,
                 is_too_big: false,
+                is_ahead: false,
                 file: record.as_ref().and_then(BlobRecord::file),
                 blob: Some((hash, record)),
             });
@@ -122,6 +126,7 @@ pub fn survey_for(root: &Path, cap: u64) -> Result<Survey, MirrorError> {
             path,
             blob: None,
             is_too_big: record.as_ref().is_some_and(is_too_big),
+            is_ahead: record.as_ref().is_some_and(is_ahead),
             unsaved: record.as_ref().is_some_and(|record| record.unsaved),
             file: record.and_then(|record| record.base).map(|base| base.file),
         });
@@ -142,6 +147,15 @@ fn is_too_big(record: &Record) -> bool {
     // A state holds its text, and more.
     let may_be = record.state.len() as u64 > MAX_FILE_BYTES;
     may_be && replica(&record.state).is_ok_and(|text| text.text().len() as u64 > MAX_FILE_BYTES)
+}
+
+/// Whether the text that was stored last is another than its file's.
+fn is_ahead(record: &Record) -> bool {
+    let text = |state: &[u8]| replica(state).ok().map(|replica| replica.text());
+    // Most are the same, byte for byte.
+    let base = record.base.as_ref();
+    let base = base.filter(|base| base.state != record.state);
+    base.is_some_and(|base| text(&base.state) != text(&record.state))
 }
 
 impl Survey {
@@ -185,7 +199,12 @@ impl Survey {
             match (tree.read(here), &one.file) {
                 (Found::Blocked(reason), _) => self.left_alone.push((here.to_string(), reason)),
                 (Found::File(file), Some(base)) if hash(&file.bytes) == base.hash => {
-                    self.followed += usize::from(!one.unsaved);
+                    // Of one that is open the editor is ahead, until it saves.
+                    match one.is_ahead && !self.bridge_runs {
+                        true if one.unsaved => {}
+                        true => self.waiting.push(here.to_string()),
+                        false => self.followed += usize::from(!one.unsaved),
+                    }
                 }
                 (Found::Missing, None) => {}
                 // What stands there is a file that others have renamed, and that is open here.

@@ -4,9 +4,18 @@ use tutti_protocol::ids::DocumentId;
 use tutti_protocol::index::FileEntry;
 use tutti_protocol::role::Role;
 
+use super::disk::Task;
 use super::project::Project;
 use crate::lsp::Severity;
-use crate::mirror::IndexEdit;
+use crate::mirror::{IndexEdit, text_on_disk};
+
+/// One that someone has deleted.
+pub(super) struct Deleted {
+    /// As it was listed.
+    entry: FileEntry,
+    /// What the editor showed, if that was not saved.
+    unsaved: Option<String>,
+}
 
 impl Project {
     /// What the index lists of the documents that the editor shows.
@@ -26,9 +35,6 @@ impl Project {
     /// Tells the person which of these files the index has lost. What they type there goes to
     /// nobody until they save.
     pub(super) fn note_deleted(&mut self, open: Vec<(DocumentId, FileEntry)>) {
-        let entries = self.index.entries();
-        self.deleted
-            .retain(|document, _| !entries.contains_key(document));
         for (document, entry) in open {
             if self.index.entries().contains_key(&document) {
                 continue;
@@ -40,8 +46,36 @@ impl Project {
                 Role::Viewer => format!("{path} was deleted by someone"),
             };
             self.client.show(Severity::Warning, &message);
-            self.deleted.insert(document, entry);
+            let unsaved = self.unsaved_text(&document);
+            self.deleted.insert(document, Deleted { entry, unsaved });
         }
+    }
+
+    /// Others have brought a file back that they had deleted, with a text of their own perhaps: what
+    /// the editor showed of it and never saved is kept. The mirror knows of the index by now.
+    pub(super) fn note_made_anew(&mut self) {
+        let entries = self.index.entries();
+        let is_back = |document: &&DocumentId| entries.contains_key(*document);
+        let back: Vec<_> = self.deleted.keys().filter(is_back).cloned().collect();
+        for document in back {
+            let deleted = self.deleted.remove(&document);
+            let Some((entry, text)) = deleted.and_then(|one| Some((one.entry, one.unsaved?)))
+            else {
+                continue;
+            };
+            self.disk.give(Task::Recover { document, text });
+            let path = &entry.path;
+            let message = format!("{path} was made anew; your text is kept in .tutti/recovered");
+            self.client.show(Severity::Warning, &message);
+        }
+    }
+
+    /// What the editor shows of a document, if its file does not hold that.
+    fn unsaved_text(&self, document: &DocumentId) -> Option<String> {
+        let shown = self.rooms.get(document)?.open()?.document.shown();
+        let path = self.path_in_editor(document)?;
+        let is_saved = text_on_disk(&self.root, &path, |_| true).as_ref() == Some(&shown);
+        (!is_saved).then_some(shown)
     }
 
     /// The editor has saved a file: one that was deleted is back in the project by that.
@@ -49,7 +83,7 @@ impl Project {
         if self.role == Role::Viewer {
             return;
         }
-        if let Some(entry) = self.deleted.remove(document) {
+        if let Some(Deleted { entry, .. }) = self.deleted.remove(document) {
             self.edit_index(&IndexEdit::Insert(document.clone(), entry));
             // At once, so that the mirror knows the file before it hears of the save.
             self.index_refreshed();

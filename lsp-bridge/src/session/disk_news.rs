@@ -133,6 +133,7 @@ impl Project {
             self.note_deleted(open);
             self.open_listed();
             self.index_to_mirror();
+            self.note_made_anew();
         }
     }
 

@@ -12,11 +12,11 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tutti_engine::Millis;
 use tutti_protocol::ids::DocumentId;
-use tutti_protocol::index::FileEntry;
 use tutti_protocol::role::Role;
 
 use super::asked::Asked;
 use super::clock::Clock;
+use super::deleted::Deleted;
 use super::disk::{Disk, News, Task};
 use super::documents::{Place as Shown, Told, Unlisted};
 use super::index::Index;
@@ -128,7 +128,7 @@ pub(super) struct Project {
     /// just before.
     pub(super) overwritten: VecDeque<(DocumentId, Vec<u8>)>,
     /// Documents that the editor shows and that someone deleted, as they were listed.
-    pub(super) deleted: BTreeMap<DocumentId, FileEntry>,
+    pub(super) deleted: BTreeMap<DocumentId, Deleted>,
     pub(super) asked: Asked,
     pub(super) progress: Progress,
     pub(super) people: People,

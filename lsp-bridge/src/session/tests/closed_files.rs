@@ -1,7 +1,10 @@
 //! Files that no editor shows.
 
+use serde_json::json;
+
 use super::editor::{Editor, eventually, on_disk};
 use super::hub::Hub;
+use crate::mirror::survey;
 
 #[tokio::test]
 async fn they_follow_the_project() {
@@ -84,4 +87,25 @@ async fn a_saved_file_is_not_taken_for_a_change_of_another_program() {
     bob.type_at("a", 0, 0, "> ").await;
     on_disk(&ada.root().join("a"), "> one two three\n").await;
     assert_eq!(hub.texts(), ["> one two three\n"]);
+}
+
+#[tokio::test]
+async fn a_file_is_not_in_step_that_the_last_editor_has_left_without_saving() {
+    let hub = Hub::start().await;
+    let mut ada = Editor::start(&hub, &[("a", "one\n"), ("b", "two\n")]).await;
+    eventually(|| hub.texts().len() == 2).await;
+    ada.open("a").await;
+    ada.type_at("a", 0, 3, " more").await;
+    eventually(|| hub.texts().contains(&"one more\n".to_owned())).await;
+    let root = ada.root();
+    let seen = || {
+        let survey = survey(&root).unwrap();
+        (survey.followed, survey.waiting.clone(), survey.differing())
+    };
+    assert_eq!(seen(), (2, vec![], 0));
+    let (_, files) = ada.quit().await;
+    assert_eq!(seen(), (1, vec!["a".to_owned()], 0));
+    let _ada = Editor::start_in(files, json!({})).await;
+    on_disk(&root.join("a"), "one more\n").await;
+    eventually(|| seen() == (2, vec![], 0)).await;
 }

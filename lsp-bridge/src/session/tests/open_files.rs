@@ -1,6 +1,6 @@
 //! Files that an editor shows.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tutti_engine::Encoding;
 
 use super::editor::{Editor, directory, eventually, on_disk};
@@ -157,6 +157,32 @@ async fn a_file_that_someone_deletes_is_told_of_and_comes_back_with_the_next_sav
     on_disk(&files.path().join("work/b"), "later\n").await;
     on_disk(&files.path().join("work/a"), "here still one\n").await;
     assert!(!files.path().join("work/.tutti/recovered").exists());
+}
+
+#[tokio::test]
+async fn what_was_not_saved_of_a_file_that_others_delete_and_make_anew_is_kept() {
+    let hub = Hub::start().await;
+    let ada = Editor::start(&hub, &[("a", "one\n")]).await;
+    eventually(|| hub.texts() == ["one\n"]).await;
+    let mut bob = Editor::start(&hub, &[]).await;
+    on_disk(&bob.root().join("a"), "one\n").await;
+    bob.open("a").await;
+    bob.type_at("a", 0, 0, "typed ").await;
+    let file = ada.root().join("a");
+    on_disk(&file, "typed one\n").await;
+    std::fs::remove_file(&file).unwrap();
+    bob.until(|_, message| is_told(message, "was deleted by someone"))
+        .await;
+    std::fs::write(&file, "brand new\n").unwrap();
+    bob.until(|_, message| is_told(message, "a was made anew"))
+        .await;
+    bob.shows("a", "brand new\n").await;
+    on_disk(&bob.root().join(".tutti/recovered/a"), "typed one\n").await;
+}
+
+fn is_told(message: &Value, words: &str) -> bool {
+    let told = message["params"]["message"].as_str();
+    message["method"] == "window/showMessage" && told.is_some_and(|told| told.contains(words))
 }
 
 #[tokio::test]
