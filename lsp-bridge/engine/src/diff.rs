@@ -67,6 +67,36 @@ pub fn diff_lines(old: &Rope, new: &Rope) -> Patch {
     whole_line_ends(old, patch)
 }
 
+/// The same change, where one insertion or deletion that begins within a line could as well be that of
+/// whole lines: of two lines that begin alike, who has written one above the other has not written its
+/// end and the beginning of the next. The difference shows when somebody else deletes the other line.
+pub fn whole_lines(old: &Rope, patch: Patch) -> Patch {
+    let [splice] = patch.splices() else {
+        return patch;
+    };
+    let deleted = old.slice(splice.at..splice.end()).to_string();
+    let changed = match (deleted.as_str(), splice.insert.as_str()) {
+        ("", inserted) => inserted,
+        (deleted, "") => deleted,
+        _ => return patch,
+    };
+    let start = old.line_to_char(old.char_to_line(splice.at));
+    let begun = old.slice(start..splice.at).to_string();
+    let whole = changed.strip_suffix(&begun);
+    let Some(rest) = whole.filter(|rest| !begun.is_empty() && rest.ends_with('\n')) else {
+        return patch;
+    };
+    let insert = match splice.insert.is_empty() {
+        true => String::new(),
+        false => [begun.as_str(), rest].concat(),
+    };
+    Patch::from(Splice {
+        at: start,
+        delete: splice.delete,
+        insert,
+    })
+}
+
 /// The same change with its replacements cut down to what they really replace: whoever deletes a
 /// whole text and writes it anew with one letter changed has changed one letter.
 pub fn refine(old: &Rope, patch: &Patch) -> Patch {
@@ -309,6 +339,31 @@ mod tests {
         ] {
             let patch = replacement(&Rope::from_str(old), &Rope::from_str(new));
             assert_eq!(patch, expected, "{old:?} {new:?}");
+        }
+    }
+
+    #[test]
+    fn what_may_be_whole_lines_is() {
+        type Expected = (usize, usize, &'static str);
+        let table: [(&str, &str, Expected); 7] = [
+            ("line 7\nz\n", "line 39\nline 7\nz\n", (0, 0, "line 39\n")),
+            ("a\nab\n", "a\nax\nab\n", (2, 0, "ax\n")),
+            ("a\nax\nab\n", "a\nab\n", (2, 3, "")),
+            ("é1\n", "é2\né3\né1\n", (0, 0, "é2\né3\n")),
+            // Within a line, and over the end of one.
+            ("ab", "aab", (1, 0, "a")),
+            ("a b\n", "a c\nd b\n", (2, 0, "c\nd ")),
+            ("a\nb", "a\nb\nc", (3, 0, "\nc")),
+        ];
+        for (old, new, expected) in table {
+            let old = Rope::from_str(old);
+            let patch = whole_lines(&old, diff(&old, &Rope::from_str(new)));
+            let mut made = old.clone();
+            patch.apply(&mut made);
+            assert_eq!(made, new);
+            let splice = &patch.splices()[0];
+            let found = (splice.at, splice.delete, splice.insert.as_str());
+            assert_eq!(found, expected, "{old:?} -> {new:?}");
         }
     }
 

@@ -4,7 +4,7 @@ use ropey::Rope;
 
 use super::form::Form;
 use super::{Document, Effect, Millis};
-use crate::diff::{diff, refine};
+use crate::diff::{diff, refine, whole_lines};
 use crate::patch::Patch;
 use crate::position::{Change, locate};
 
@@ -50,7 +50,10 @@ pub(super) fn replay(text: &Rope, changes: &[Change], form: Form) -> Replayed {
     for change in changes {
         let change = form.change(change);
         let patch = match change.range {
-            None => diff(&out.text, &Rope::from_str(&change.text)),
+            None => {
+                let patch = diff(&out.text, &Rope::from_str(&change.text));
+                whole_lines(&out.text, patch)
+            }
             Some(range) => {
                 let start = locate(&out.text, range.start, form.encoding());
                 let end = locate(&out.text, range.end, form.encoding());

@@ -434,3 +434,16 @@ fn what_waits_for_an_answer_is_sent_before_the_end() {
     assert!(matches!(effects[..], [Effect::Send { .. }]), "{effects:?}");
     assert_eq!(document.close().text(), "axby");
 }
+
+/// An editor that reports its whole text does not say whether a line was written above one that begins
+/// alike, or into it.
+#[test]
+fn a_line_written_above_one_that_others_delete_is_whole() {
+    let mut document = open("unknown", "line 7\nline 8\n", "line 7\nline 8\n");
+    let mut other = document.main().fork(99);
+    reports(&mut document, 8, "line 39\nline 7\nline 8\n");
+    let update = other.splice(&Patch::single(0, "line 7\n".len(), ""));
+    let effects = document.handle(Event::Remote { update }, Millis(3));
+    assert_eq!(document.main().text(), "line 39\nline 8\n");
+    assert_eq!(edits(&effects), [(1, 0, 2, 0, "")]);
+}
