@@ -159,6 +159,9 @@ impl Room {
                         if self.spoilt {
                             self.rebuild().await;
                         }
+                        if command.shows_the_text() && self.may_be_behind() {
+                            self.catch_up_with_store().await;
+                        }
                         self.on_command(command);
                     }
                     if let Some(at) = &mut self.unload_at {

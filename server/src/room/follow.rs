@@ -27,6 +27,9 @@ const WHILE_SILENT: Duration = Duration::from_secs(12);
 /// Between two looks for other reasons.
 const LOOK_AGAIN: Duration = Duration::from_millis(300);
 
+/// How long somebody who comes waits for a look.
+const CATCH_UP: Duration = Duration::from_secs(1);
+
 /// What a look has found.
 pub(super) struct News {
     seen: Seen,
@@ -66,6 +69,13 @@ impl Follow {
             seen: Some(seen),
             ..Self::default()
         }
+    }
+
+    /// Whether the fan-out does not bring what other nodes write, or not what one of them does.
+    fn is_on(&self) -> bool {
+        let now = tokio::time::Instant::now();
+        let until = [self.silent_until, self.lost_until];
+        self.is_needed || until.into_iter().flatten().any(|until| now < until)
     }
 
     pub(super) fn due(&self) -> Option<tokio::time::Instant> {
@@ -142,6 +152,29 @@ impl Room {
     pub(super) fn follow_no_more(&mut self) {
         self.follow.is_needed = false;
         self.follow.sizes = None;
+    }
+
+    /// Whether other nodes may have written what a room without members has not looked up.
+    pub(super) fn may_be_behind(&self) -> bool {
+        self.members.is_empty() && self.idle && self.follow.is_on()
+    }
+
+    /// Looks into the store before somebody is shown what is here. A store that does not answer holds
+    /// nobody up for long.
+    pub(super) async fn catch_up_with_store(&mut self) {
+        let Some(seen) = self.follow.seen.take() else {
+            return;
+        };
+        let look = self.registry.news(&self.name, &seen);
+        match tokio::time::timeout(CATCH_UP, look).await {
+            Err(_) => self.follow.seen = Some(seen),
+            Ok(found) => self.on_news(News {
+                seen,
+                found,
+                contents: None,
+                sizes: None,
+            }),
+        }
     }
 
     /// The time for a look has come.

@@ -128,6 +128,13 @@ pub enum Command {
     },
 }
 
+impl Command {
+    /// Whether somebody sees the text that the room has.
+    fn shows_the_text(&self) -> bool {
+        matches!(self, Command::Join(..) | Command::Read(_))
+    }
+}
+
 /// What a room shows of itself without being asked.
 #[derive(Debug, Default)]
 pub struct RoomStats {

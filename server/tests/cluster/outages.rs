@@ -73,6 +73,35 @@ async fn while_redis_is_away_nodes_follow_the_store() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_room_without_members_is_looked_up_when_somebody_asks_while_redis_is_away() {
+    let (mut redis, shared) = (RedisServer::start(Kind::Single), Shared::new());
+    let one = Server::start(shared.path(), &redis.url(), Limits::default()).await;
+    let two = Server::start(shared.path(), &redis.url(), Limits::default()).await;
+    one.until_connected().await;
+    two.until_connected().await;
+    let mut ada = Client::hocuspocus(&one, "p/d", EDITOR, doc()).await;
+    ada.push("[first]").await;
+    ada.until_saved().await;
+    assert_eq!(two.text("p/d").await, ada.text());
+    redis.kill();
+    for node in [&one, &two] {
+        node.until_trouble(true).await;
+    }
+    // Who reads it, twice.
+    for word in ["[second]", "[third]"] {
+        ada.push(word).await;
+        ada.until_saved().await;
+        assert_eq!(two.text("p/d").await, ada.text());
+    }
+    // Who comes has it with the first answer.
+    ada.push("[fourth]").await;
+    ada.until_saved().await;
+    let mut bo = Client::yws(&two, "p/d", EDITOR, doc()).await;
+    bo.until_synced().await;
+    assert_eq!(bo.text(), ada.text());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_redis_that_says_nothing_is_given_up() {
     let (redis, shared) = (RedisServer::start(Kind::Single), Shared::new());
     let one = Server::start(shared.path(), &redis.url(), Limits::default()).await;
