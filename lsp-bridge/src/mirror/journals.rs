@@ -210,7 +210,7 @@ impl LeftBehind {
         let costs = dirs.iter().enumerate().filter_map(|(at, dir)| {
             let left = read(dir, document)?;
             let near = nearest(None, std::slice::from_ref(&left), |_| text.clone())?;
-            Some((near.cost, at))
+            Some((near.distance(), at))
         });
         let Some((_, at)) = costs.min() else {
             return;
