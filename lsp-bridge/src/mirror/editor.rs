@@ -6,7 +6,7 @@ use tutti_protocol::path::ProjectPath;
 
 use super::effect::{Effect, Notice};
 use super::state::{Base, BaseFile, Record, hash};
-use super::tree::Found;
+use super::tree::{Expected, Found};
 use super::watch::Changes;
 use super::{HeldOpen, Mirror, MirrorError, Role, doing, text};
 
@@ -29,6 +29,7 @@ impl Mirror {
     /// that opens the file has read, unless another program has changed it since.
     pub fn base(&self, document: &DocumentId) -> Result<Option<Vec<u8>>, MirrorError> {
         let known = self.load(document)?.and_then(|record| record.base);
+        let known = known.filter(|_| !self.read_elsewhere.contains(document));
         if let Some(known) = &known
             && let Found::File(file) = self.tree.read(&known.file.path)
             && let Some(saved) = self.saved_by_guest(document, known, hash(&file.bytes))?
@@ -36,6 +37,25 @@ impl Mirror {
             return Ok(Some(saved.state));
         }
         Ok(known.map(|base| base.state))
+    }
+
+    /// Notes where the editor shows a document. It may have read another file there than is known: that
+    /// which was moved away from under it before.
+    fn note_where(&mut self, document: &DocumentId, at: &ProjectPath) -> Result<(), MirrorError> {
+        self.open_at.insert(document.clone(), at.clone());
+        let known = self.load(document)?.and_then(|record| record.base);
+        let known = known.map(|base| base.file);
+        let is_elsewhere = known.is_some_and(|known| {
+            known.path != *at
+                && match self.tree.read(at) {
+                    Found::File(file) => hash(&file.bytes) != known.hash,
+                    _ => true,
+                }
+        });
+        if is_elsewhere {
+            self.read_elsewhere.insert(document.clone());
+        }
+        Ok(())
     }
 
     /// Keeps a text of an open document in `.tutti/recovered`, and says where.
@@ -64,6 +84,9 @@ impl Mirror {
         path: Option<&ProjectPath>,
     ) -> Result<Vec<Effect>, MirrorError> {
         self.open.insert(document.clone());
+        if let Some(path) = path {
+            self.note_where(document, path)?;
+        }
         self.mark_open(document, true)?;
         match path {
             Some(path) if self.is_owner() => self.take_back(document, path),
@@ -83,6 +106,8 @@ impl Mirror {
         if !self.open.remove(document) {
             return Ok(Vec::new());
         }
+        self.open_at.remove(document);
+        self.read_elsewhere.remove(document);
         self.mark_open(document, false)?;
         self.let_go(std::slice::from_ref(document))
     }
@@ -133,6 +158,20 @@ impl Mirror {
         }
     }
 
+    /// The editor has written a document elsewhere than where its file was moved: there it would stand
+    /// with an older text, for who opens it to go back to.
+    fn remove_stale(&mut self, before: &BaseFile) {
+        if !self.is_owner() {
+            return;
+        }
+        if let Found::File(file) = self.tree.read(&before.path)
+            && hash(&file.bytes) == before.hash
+            && let Err(reason) = self.tree.remove(&before.path, Expected::Bytes(&file.bytes))
+        {
+            self.left_alone.insert(before.path.to_string(), reason);
+        }
+    }
+
     /// The editor has written a file. What the disk holds beyond what it showed (a final newline, a
     /// formatter's work) counts as another program's.
     ///
@@ -150,6 +189,7 @@ impl Mirror {
             unsaved,
         } = saved;
         self.left_behind.file_is_known(document);
+        self.read_elsewhere.remove(document);
         let record = self.grown(document, &state, unsaved)?;
         if self.path_of(document).is_none() {
             return self.save(document, &record, record.unsaved);
@@ -157,6 +197,7 @@ impl Mirror {
         if let Some(before) = &record.base
             && before.file.path != path
         {
+            self.remove_stale(&before.file);
             self.strays.insert(before.file.path.clone());
         }
         let entry = self.entries.as_ref().and_then(|e| e.get(document));

@@ -120,6 +120,11 @@ impl Journals {
     pub(super) fn left(&self, document: &DocumentId) -> Option<Left> {
         read(&self.dir, document)
     }
+
+    /// The same, if the document was shown under this path.
+    pub(super) fn left_at(&self, document: &DocumentId, at: &ProjectPath) -> Option<Left> {
+        read_at(&self.dir, document, at)
+    }
 }
 
 impl Journal {
@@ -180,6 +185,12 @@ impl LeftBehind {
     pub(super) fn of(&self, document: &DocumentId) -> Vec<Left> {
         let dirs = self.dirs.get(document).into_iter().flatten();
         dirs.filter_map(|dir| read(dir, document)).collect()
+    }
+
+    /// What those end with that were kept while the document was shown under this path.
+    pub(super) fn of_at(&self, document: &DocumentId, at: &ProjectPath) -> Vec<Left> {
+        let dirs = self.dirs.get(document).into_iter().flatten();
+        dirs.filter_map(|dir| read_at(dir, document, at)).collect()
     }
 
     /// What an editor may have made a document's file out of while no bridge ran.
@@ -270,6 +281,11 @@ fn path(dir: &Dir, document: &DocumentId) -> Option<ProjectPath> {
     let bytes = bytes(dir, document)?;
     let entries = decode(bytes.strip_prefix(MAGIC)?);
     std::str::from_utf8(entries.first()?).ok()?.parse().ok()
+}
+
+fn read_at(dir: &Dir, document: &DocumentId, at: &ProjectPath) -> Option<Left> {
+    let is_it = path(dir, document).as_ref() == Some(at);
+    is_it.then(|| read(dir, document)).flatten()
 }
 
 fn read(dir: &Dir, document: &DocumentId) -> Option<Left> {

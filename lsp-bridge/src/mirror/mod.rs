@@ -165,6 +165,10 @@ pub struct Mirror {
     /// New documents of this bridge that the index has not been seen to list yet.
     announced: HashSet<DocumentId>,
     open: HashSet<DocumentId>,
+    /// Under which names the session's editor shows them.
+    open_at: HashMap<DocumentId, ProjectPath>,
+    /// Those of which it has read another file than was known, or none.
+    read_elsewhere: HashSet<DocumentId>,
     /// Where files of open documents were left when their editors saved them under another name.
     strays: BTreeSet<ProjectPath>,
     /// The same as the session has it, which is ahead.
@@ -227,6 +231,8 @@ impl Mirror {
             shown: Places::default(),
             announced: HashSet::new(),
             open: HashSet::new(),
+            open_at: HashMap::new(),
+            read_elsewhere: HashSet::new(),
             strays: BTreeSet::new(),
             held_open: HeldOpen::default(),
             recent: Recent::default(),

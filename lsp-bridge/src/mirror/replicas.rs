@@ -77,6 +77,18 @@ impl Mirror {
             .collect()
     }
 
+    /// Those of them that an editor which shows the document under its present name may have left.
+    pub fn left_here(&self, document: &DocumentId) -> Vec<Left> {
+        let Some(at) = self.open_at.get(document) else {
+            return self.left(document);
+        };
+        let own = self.journals.as_ref();
+        let own = own.and_then(|own| own.left_at(document, at));
+        own.into_iter()
+            .chain(self.left_behind.of_at(document, at))
+            .collect()
+    }
+
     /// An editor has come back with this text to what a journal ends with. Other windows may come back
     /// to what the others end with.
     pub fn came_back(&mut self, document: &DocumentId, text: &Rope) {

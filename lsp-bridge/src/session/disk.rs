@@ -192,6 +192,7 @@ fn perform(mirror: &mut Mirror, task: Task) -> Result<Option<News>, MirrorError>
             let stored = mirror.stored(&document)?;
             let stored = mirror.with_left(&document, stored, &left)?;
             let base = mirror.base(&document)?;
+            let left = mirror.left_here(&document);
             return Ok(Some(News::Loaded {
                 document,
                 stored,

@@ -12,6 +12,7 @@ use tokio_tungstenite::tungstenite::Message as Packet;
 use tutti_protocol::hint::Hint;
 use tutti_protocol::hocuspocus::{Frame, Message};
 use tutti_protocol::index::new_doc;
+use tutti_protocol::index::{self, Roots};
 use tutti_protocol::role::Role;
 use tutti_protocol::sync::SyncMessage;
 use yrs::updates::decoder::Decode;
@@ -124,6 +125,23 @@ impl Hub {
             .collect();
         texts.sort();
         texts
+    }
+
+    /// The files that the project lists, in order.
+    pub(super) fn paths(&self) -> Vec<String> {
+        let state = self.state.lock().unwrap();
+        let index = state
+            .rooms
+            .iter()
+            .find(|(name, _)| name.ends_with("/index"));
+        let Some((_, room)) = index else {
+            return Vec::new();
+        };
+        Roots::of(&room.doc);
+        let entries = index::entries(&room.doc.transact()).into_values();
+        let mut paths: Vec<String> = entries.map(|entry| entry.path).collect();
+        paths.sort();
+        paths
     }
 }
 

@@ -257,3 +257,43 @@ async fn a_file_that_is_not_on_this_disk_yet_is_shown_as_the_project_has_it() {
         drop(ada);
     }
 }
+
+#[tokio::test]
+async fn a_file_that_is_moved_from_under_its_editor_and_opened_at_its_new_place_reverts_nothing() {
+    for closes in [true, false] {
+        let hub = Hub::start().await;
+        let mut ada = Editor::start(&hub, &[("a", "one\ntwo\n")]).await;
+        eventually(|| hub.texts() == ["one\ntwo\n"]).await;
+        let mut bob = Editor::start(&hub, &[]).await;
+        on_disk(&bob.root().join("a"), "one\ntwo\n").await;
+        ada.open("a").await;
+        bob.open("a").await;
+        ada.type_at("a", 0, 3, " mine").await;
+        bob.shows("a", "one mine\ntwo\n").await;
+        std::fs::rename(ada.root().join("a"), ada.root().join("b")).unwrap();
+        eventually(|| hub.paths() == ["b"]).await;
+        bob.type_at("a", 1, 3, " theirs").await;
+        let all = "one mine\ntwo theirs\n";
+        ada.shows("a", all).await;
+        // The editor writes it where it was.
+        ada.save("a").await;
+        if closes {
+            ada.close("a").await;
+        }
+        let (_, files) = ada.quit().await;
+        let mut ada = Editor::start_in(files, json!({})).await;
+        let there = std::fs::read_to_string(ada.root().join("b")).unwrap_or_default();
+        ada.open_with("b", &there).await;
+        ada.shows("b", all).await;
+        ada.type_at("b", 0, 0, "!").await;
+        bob.shows("a", &format!("!{all}")).await;
+        assert_eq!(hub.texts(), [format!("!{all}")]);
+        ada.save("b").await;
+        ada.close("b").await;
+        let root = ada.root();
+        on_disk(&root.join("b"), &format!("!{all}")).await;
+        eventually(|| !root.join("a").exists()).await;
+        assert_eq!(hub.paths(), ["b"]);
+        assert!(!root.join(".tutti/recovered").exists());
+    }
+}
