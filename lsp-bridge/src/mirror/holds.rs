@@ -16,10 +16,13 @@ pub(crate) fn text_on_disk(
     path: &ProjectPath,
     may_be: impl Fn(u64) -> bool,
 ) -> Option<String> {
-    let tree = Tree::open(root).ok()?;
-    let looked = tree.look(path).ok()??;
-    match may_be(looked.bytes).then(|| tree.read(path)) {
-        Some(Found::File(file)) => Some(parse(file.bytes, None)?.text),
+    // The length decides most of the time, at each key perhaps: one call, before the directory is opened.
+    let there = root.join(path.as_str()).symlink_metadata().ok()?;
+    if !may_be(there.len()) {
+        return None;
+    }
+    match Tree::open(root).ok()?.read(path) {
+        Found::File(file) => Some(parse(file.bytes, None)?.text),
         _ => None,
     }
 }

@@ -17,8 +17,7 @@ use crate::mirror::text_on_disk;
 
 /// What an editor says of a reload comes right behind the report.
 const WAIT_MS: u64 = 150;
-/// A byte-order mark and a final newline, which not every editor counts.
-const MARGIN_BYTES: u64 = 4;
+const BOM_BYTES: u64 = 3;
 
 /// A report that may be of a file that was read again, and what has followed.
 pub(super) struct Reload {
@@ -100,10 +99,11 @@ impl Project {
             return None;
         }
         let shown = open.document.shown_after(changes);
-        let (least, breaks) = (shown.len_bytes() as u64, shown.len_lines() as u64);
-        // With line ends of two bytes each, or one.
-        let most = least + breaks + MARGIN_BYTES;
-        let may_be = |bytes| (least.saturating_sub(MARGIN_BYTES)..=most).contains(&bytes);
+        let (bytes, breaks) = (shown.len_bytes() as u64, shown.len_lines() as u64 - 1);
+        // With line ends of one byte or of two, and a byte-order mark that the editor does not show. Just
+        // these: no file is to be read at each key.
+        let lengths = [bytes, bytes + breaks].map(|bytes| [bytes, bytes + BOM_BYTES]);
+        let may_be = |there| lengths.iter().flatten().any(|bytes| *bytes == there);
         let path = self.path_in_editor(document)?;
         let on_disk = text_on_disk(&self.root, &path, may_be)?;
         (shown == on_disk.as_str()).then(|| shown.to_string())
