@@ -33,8 +33,8 @@ async fn flood(server: &Server, writer: &mut Client) -> String {
     last
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn who_reads_nothing_holds_up_no_shutdown() {
+/// A server for many bytes, with one who writes and one of each protocol who may stop to read.
+async fn crowd() -> (Server, Client, Client, Client) {
     let limits = Limits {
         bytes_per_second: 1 << 30,
         burst_bytes: 1 << 30,
@@ -47,6 +47,12 @@ async fn who_reads_nothing_holds_up_no_shutdown() {
     writer.until_saved().await;
     yws.until_synced().await;
     hocuspocus.until_saved().await;
+    (server, writer, yws, hocuspocus)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_reads_nothing_holds_up_no_shutdown() {
+    let (server, mut writer, _yws, _hocuspocus) = crowd().await;
     flood(&server, &mut writer).await;
     drop(writer);
     let start = Instant::now();
@@ -57,18 +63,7 @@ async fn who_reads_nothing_holds_up_no_shutdown() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_stops_reading_costs_nobody_anything_and_is_brought_up_to_date() {
-    let limits = Limits {
-        bytes_per_second: 1 << 30,
-        burst_bytes: 1 << 30,
-        ..Limits::default()
-    };
-    let server = Server::with(limits).await;
-    let mut writer = Client::hocuspocus(&server, "p/d", EDITOR, doc()).await;
-    let mut yws = Client::yws(&server, "p/d", EDITOR, doc()).await;
-    let mut hocuspocus = Client::hocuspocus(&server, "p/d", EDITOR, doc()).await;
-    writer.until_saved().await;
-    yws.until_synced().await;
-    hocuspocus.until_saved().await;
+    let (server, mut writer, mut yws, mut hocuspocus) = crowd().await;
     writer.show(&[state(1, 1, "Ada")]).await;
     let text = flood(&server, &mut writer).await;
 

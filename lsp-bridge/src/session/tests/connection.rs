@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::editor::{Editor, directory, eventually, on_disk};
+use super::editor::{Editor, directory, eventually, on_disk, two};
 use super::hub::Hub;
 use crate::mirror::survey;
 
@@ -17,12 +17,7 @@ fn is_message(message: &Value, words: &str) -> bool {
 #[tokio::test]
 async fn edits_made_apart_meet_once() {
     let hub = Hub::start().await;
-    let mut ada = Editor::start(&hub, &[("a", "-\n")]).await;
-    eventually(|| hub.texts() == ["-\n"]).await;
-    let mut bob = Editor::start(&hub, &[]).await;
-    on_disk(&bob.root().join("a"), "-\n").await;
-    ada.open("a").await;
-    bob.open("a").await;
+    let (mut ada, mut bob) = two(&hub, "-\n").await;
     ada.type_at("a", 0, 0, "<").await;
     bob.shows("a", "<-\n").await;
     for round in 0..3 {

@@ -389,6 +389,17 @@ fn take_message(unread: &mut Vec<u8>) -> Option<Value> {
     Some(message)
 }
 
+/// Ada, who has shared the file `a`, and Bob, who has joined; both show it.
+pub(super) async fn two(hub: &Hub, text: &str) -> (Editor, Editor) {
+    let mut ada = Editor::start(hub, &[("a", text)]).await;
+    eventually(|| hub.texts() == [text]).await;
+    let mut bob = Editor::start(hub, &[]).await;
+    on_disk(&bob.root().join("a"), text).await;
+    ada.open("a").await;
+    bob.open("a").await;
+    (ada, bob)
+}
+
 /// Waits until a file holds `text`.
 pub(super) async fn on_disk(path: &Path, text: &str) {
     let read = || std::fs::read_to_string(path).unwrap_or_default();

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tutti_engine::Encoding;
 
-use super::editor::{Editor, directory, eventually, on_disk};
+use super::editor::{Editor, directory, eventually, on_disk, two};
 use super::hub::Hub;
 
 #[tokio::test]
@@ -262,12 +262,7 @@ async fn a_file_that_is_not_on_this_disk_yet_is_shown_as_the_project_has_it() {
 async fn a_file_that_is_moved_from_under_its_editor_and_opened_at_its_new_place_reverts_nothing() {
     for closes in [true, false] {
         let hub = Hub::start().await;
-        let mut ada = Editor::start(&hub, &[("a", "one\ntwo\n")]).await;
-        eventually(|| hub.texts() == ["one\ntwo\n"]).await;
-        let mut bob = Editor::start(&hub, &[]).await;
-        on_disk(&bob.root().join("a"), "one\ntwo\n").await;
-        ada.open("a").await;
-        bob.open("a").await;
+        let (mut ada, mut bob) = two(&hub, "one\ntwo\n").await;
         ada.type_at("a", 0, 3, " mine").await;
         bob.shows("a", "one mine\ntwo\n").await;
         std::fs::rename(ada.root().join("a"), ada.root().join("b")).unwrap();

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::editor::{Editor, eventually, on_disk};
+use super::editor::{Editor, eventually, on_disk, two};
 use super::hub::Hub;
 
 const REFRESH: &str = "workspace/inlayHint/refresh";
@@ -26,12 +26,7 @@ async fn hints_until(editor: &mut Editor, wanted: impl Fn(&Value) -> bool) {
 #[tokio::test]
 async fn the_others_are_shown_where_they_type() {
     let hub = Hub::start().await;
-    let mut ada = Editor::start(&hub, &[("a", "one\ntwo\n")]).await;
-    eventually(|| hub.texts() == ["one\ntwo\n"]).await;
-    let mut bob = Editor::start(&hub, &[]).await;
-    on_disk(&bob.root().join("a"), "one\ntwo\n").await;
-    ada.open("a").await;
-    bob.open("a").await;
+    let (mut ada, mut bob) = two(&hub, "one\ntwo\n").await;
     bob.type_at("a", 1, 3, "!").await;
     ada.shows("a", "one\ntwo!\n").await;
     let uri = ada.uri("a");
@@ -87,12 +82,7 @@ async fn the_others_are_shown_where_they_type() {
 #[tokio::test]
 async fn a_caret_is_learned_from_requests_that_carry_places() {
     let hub = Hub::start().await;
-    let mut ada = Editor::start(&hub, &[("a", "one\ntwo\n")]).await;
-    eventually(|| hub.texts() == ["one\ntwo\n"]).await;
-    let mut bob = Editor::start(&hub, &[]).await;
-    on_disk(&bob.root().join("a"), "one\ntwo\n").await;
-    ada.open("a").await;
-    bob.open("a").await;
+    let (mut ada, mut bob) = two(&hub, "one\ntwo\n").await;
     bob.type_at("a", 1, 3, "!").await;
     ada.shows("a", "one\ntwo!\n").await;
     let place = json!({ "line": 0, "character": 2 });
@@ -111,12 +101,7 @@ fn refreshes(editor: &Editor) -> usize {
 #[tokio::test]
 async fn the_editor_looks_again_when_others_move_and_not_when_its_own_person_types() {
     let hub = Hub::start().await;
-    let mut ada = Editor::start(&hub, &[("a", "one\ntwo\n")]).await;
-    eventually(|| hub.texts() == ["one\ntwo\n"]).await;
-    let mut bob = Editor::start(&hub, &[]).await;
-    on_disk(&bob.root().join("a"), "one\ntwo\n").await;
-    ada.open("a").await;
-    bob.open("a").await;
+    let (mut ada, mut bob) = two(&hub, "one\ntwo\n").await;
     bob.type_at("a", 1, 3, "!").await;
     ada.shows("a", "one\ntwo!\n").await;
     let place = json!({ "line": 1, "character": 4 });
