@@ -273,6 +273,8 @@ impl Rest {
                     self.busy.insert(path.to_string());
                 }
                 Effect::Tell(notice) => output::note(notice),
+                // No editor is here.
+                Effect::Written(..) | Effect::Beneath(_) => {}
             }
         }
     }

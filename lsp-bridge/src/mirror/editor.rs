@@ -39,6 +39,12 @@ impl Mirror {
         Ok(known.map(|base| base.state))
     }
 
+    /// The states whose text the document's file held a moment ago, the last one first: what an editor
+    /// may have read just before the mirror wrote it anew.
+    pub fn overwritten(&self, document: &DocumentId) -> Result<Vec<Vec<u8>>, MirrorError> {
+        doing("reading .tutti/overwritten", self.overwritten.of(document))
+    }
+
     /// Notes where the editor shows a document. It may have read another file there than is known: that
     /// which was moved away from under it before.
     fn note_where(&mut self, document: &DocumentId, at: &ProjectPath) -> Result<(), MirrorError> {
@@ -89,7 +95,11 @@ impl Mirror {
         }
         self.mark_open(document, true)?;
         match path {
-            Some(path) if self.is_owner() => self.take_back(document, path),
+            Some(path) if self.is_owner() => {
+                let mut effects = self.take_back(document, path)?;
+                effects.extend(self.look_at_opened(document, path)?);
+                Ok(effects)
+            }
             _ => Ok(Vec::new()),
         }
     }

@@ -18,6 +18,13 @@ pub enum Effect {
     /// has confirmed what it lacked. Offline: call [`super::Mirror::settle_offline`] with what
     /// there is, and `settle` once connected.
     Sync(DocumentId),
+    /// This text, with `\n` as line end, stands in a file that an editor shows. If it is the session's
+    /// and shows the same, now or later, call [`super::Mirror::editor_read`].
+    Written(DocumentId, String),
+    /// Another program has changed a file that an editor shows: if it is the session's, call
+    /// [`super::Mirror::take_beneath`]; if a guest's, bring the document up to date as for
+    /// [`Effect::Sync`].
+    Beneath(DocumentId),
     /// Send a file's content to the server, unless it has it, and tell
     /// [`super::Mirror::carried`] what has become of it.
     Send(Cargo),

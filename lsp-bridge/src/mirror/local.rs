@@ -29,6 +29,8 @@ struct News {
     /// Missing as well, and open in an editor.
     missing_open: Vec<DocumentId>,
     changed: Vec<DocumentId>,
+    /// What comes of files that an editor shows.
+    beneath: Vec<Effect>,
     /// Someone is writing to these.
     busy: Vec<ProjectPath>,
 }
@@ -81,6 +83,7 @@ impl Mirror {
                 false => effects.push(Effect::Sync(document)),
             }
         }
+        effects.append(&mut news.beneath);
         effects.extend(news.busy.into_iter().map(Effect::LookAgain));
         if effects
             .iter()
@@ -208,8 +211,13 @@ impl Mirror {
             return Ok(());
         }
         if self.is_open(&document)? {
-            if matches!(self.tree.read(path), Found::Missing) {
-                news.missing_open.push(document);
+            match self.tree.read(path) {
+                Found::Missing => news.missing_open.push(document),
+                Found::File(file) => {
+                    let mut effects = self.look_beneath(&document, path, file)?;
+                    news.beneath.append(&mut effects);
+                }
+                _ => {}
             }
             return Ok(());
         }

@@ -53,7 +53,11 @@ impl Mirror {
 
     /// What the editors of this directory show that the file is not known to have held. What it held
     /// once another program may have put there again.
-    fn left_since(&self, document: &DocumentId, base: &Base) -> Result<Vec<Left>, MirrorError> {
+    pub(super) fn left_since(
+        &self,
+        document: &DocumentId,
+        base: &Base,
+    ) -> Result<Vec<Left>, MirrorError> {
         let Some(journals) = &self.journals else {
             return Ok(Vec::new());
         };

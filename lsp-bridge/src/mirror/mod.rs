@@ -32,6 +32,7 @@
 //! what the index lacks is deleted here.
 
 mod arrivals;
+mod beneath;
 mod beside;
 mod blob;
 mod claim;
@@ -50,6 +51,7 @@ mod lock;
 mod made_of;
 mod merge;
 mod nearest;
+mod overwritten;
 mod places;
 mod recent;
 mod renamed;
@@ -76,6 +78,7 @@ use tutti_protocol::ids::DocumentId;
 use tutti_protocol::index::FileEntry;
 use tutti_protocol::path::ProjectPath;
 
+use beneath::Beneath;
 use blob::Blobs;
 pub use blob::Carried;
 pub use editor::EditorSaved;
@@ -89,6 +92,7 @@ pub use journals::{Journal, Journals, ShownAt};
 use lock::Lock;
 pub(crate) use merge::{both, shown_of, take_once, what_is_new};
 pub(crate) use nearest::nearest;
+use overwritten::Overwritten;
 use places::Places;
 use recent::Recent;
 pub use renamed::Candidates;
@@ -148,6 +152,7 @@ pub struct Mirror {
     /// Where this bridge keeps its journals, if an editor is there.
     journals: Option<Arc<Journals>>,
     left_behind: LeftBehind,
+    beneath: Beneath,
     /// What this bridge is in its directory: the owner holds the lock, a guest a store of its own.
     role: Role,
     ignores: Ignores,
@@ -174,6 +179,7 @@ pub struct Mirror {
     /// The same as the session has it, which is ahead.
     held_open: HeldOpen,
     recent: Recent,
+    overwritten: Overwritten,
     /// Documents that were passed over because a guest's editor had them open, or one that lives on
     /// after its bridge may have.
     with_guests: BTreeSet<DocumentId>,
@@ -205,6 +211,7 @@ impl Mirror {
         let store = doing("opening .tutti/state", StateStore::open(&private))?;
         let staging = doing("opening .tutti/blobs", Staging::open(&private))?;
         let guests = doing("opening .tutti/guests", private.subdirectory(guest::GUESTS))?;
+        let overwritten = doing("opening .tutti/overwritten", Overwritten::open(&private))?;
         let lock = doing("locking .tutti/lock", Lock::try_acquire(&private))?;
         let role = match lock {
             Some(lock) => Role::Owner { _lock: lock },
@@ -221,6 +228,7 @@ impl Mirror {
             blobs: Blobs::default(),
             journals: None,
             left_behind: LeftBehind::default(),
+            beneath: Beneath::default(),
             role,
             watcher: None,
             me: me.to_owned(),
@@ -236,6 +244,7 @@ impl Mirror {
             strays: BTreeSet::new(),
             held_open: HeldOpen::default(),
             recent: Recent::default(),
+            overwritten,
             with_guests: BTreeSet::new(),
             left_alone: BTreeMap::new(),
             refused: BTreeMap::new(),
@@ -270,6 +279,8 @@ impl Mirror {
     fn load_known(&mut self) -> Result<(), MirrorError> {
         if self.is_owner() {
             self.take_in_guests()?;
+            let taken_over = self.overwritten.take_over();
+            doing("reading .tutti/overwritten", taken_over)?;
         }
         self.known.clear();
         self.at.clear();

@@ -11,7 +11,7 @@ use super::effect::{Effect, IndexEdit, Notice, Settled};
 use super::state::{Base, BaseFile, Record, hash};
 use super::text::{TextFile, parse, render, unwritable};
 use super::tree::{Expected, Found, LeftAlone, Outcome, RawFile};
-use super::{Mirror, MirrorError, merge};
+use super::{Mirror, MirrorError, doing, merge};
 
 /// How often a file is read again when other programs write it at the same time. Beyond it the
 /// watcher brings us back.
@@ -96,6 +96,11 @@ impl Mirror {
         // What an editor has opened meanwhile may have been saved before it was read here.
         let read = read.filter(|_| !self.held_open.has(document));
         let Some((found, path, entry)) = read else {
+            if let Some(update) = self.take_beneath_guest(document, main)? {
+                *main = self.whole(document, main, &update)?.state;
+                settled.add(update);
+                return Ok(Outcome::Done);
+            }
             let record = Record {
                 state: main.clone(),
                 unsaved,
@@ -356,6 +361,8 @@ impl Mirror {
             if let Some(base) = &base {
                 self.recent.overwritten(subject.document, &base.state);
                 self.remember(subject, Some(base.clone()))?;
+                let kept = self.overwritten.keep(subject.document, &self.store);
+                doing("writing to .tutti/overwritten", kept)?;
             }
             match self.tree.write(&subject.path, &bytes, executable, expected) {
                 Ok(Outcome::Done) => {}

@@ -146,6 +146,17 @@ impl StateStore {
         write_atomically(&self.dir, &file_name(document), &encode(record), durable)
     }
 
+    /// Gives what is remembered of a document a second name in another directory, under which it stays
+    /// as it is; returns its length in bytes.
+    pub(super) fn link(&self, document: &DocumentId, dir: &Dir, name: &str) -> io::Result<u64> {
+        let own = file_name(document);
+        // Some file systems have no second names.
+        if self.dir.hard_link(&own, dir, name).is_err() {
+            self.dir.copy(&own, dir, name)?;
+        }
+        Ok(dir.symlink_metadata(name)?.len())
+    }
+
     /// Leaves a mark that an editor has the document open, or takes it away.
     pub(crate) fn mark_open(&self, document: &DocumentId, open: bool) -> io::Result<()> {
         let name = file_name(document) + OPEN_MARK;
@@ -202,6 +213,11 @@ pub(super) fn document_of(stem: &str) -> Option<DocumentId> {
         }
     }
     id.parse().ok()
+}
+
+/// The record in a file of this name; `None` for a torn one.
+pub(super) fn read_record(dir: &Dir, name: &str) -> io::Result<Option<Record>> {
+    Ok(decode(&read_small(dir, name)?))
 }
 
 fn encode(record: &Record) -> Vec<u8> {

@@ -1,6 +1,6 @@
 //! Closed documents: brought up to date with the server, handed to the mirror, and left.
 
-use tutti_engine::{Left, Replica};
+use tutti_engine::Replica;
 use tutti_protocol::ids::DocumentId;
 use tutti_protocol::role::Role;
 
@@ -60,13 +60,8 @@ impl Project {
         document: DocumentId,
         stored: Option<Stored>,
         base: Option<Vec<u8>>,
-        left: Vec<Left>,
     ) {
         self.loading.remove(&document);
-        if let Some(opening) = self.opening.get_mut(&document) {
-            opening.base = Some(base.clone());
-            opening.left = left;
-        }
         if !self.rooms.contains_key(&document) {
             let was_unsaved = stored.as_ref().map(|stored| stored.unsaved);
             let on_disk = base.or_else(|| stored.as_ref().map(|stored| stored.state.clone()));

@@ -43,6 +43,8 @@ pub(super) enum Task {
     CameBack(DocumentId, Rope),
     EditorSaved(DocumentId, EditorSaved),
     EditorRead(DocumentId, EditorSaved),
+    /// Another program has changed the file that the editor shows like this.
+    Beneath(DocumentId, EditorSaved),
     Persist {
         document: DocumentId,
         state: Vec<u8>,
@@ -80,12 +82,15 @@ pub(super) enum News {
         document: DocumentId,
         stored: Option<Stored>,
         base: Option<Vec<u8>>,
+        overwritten: Vec<Vec<u8>>,
         left: Vec<Left>,
     },
     /// The answer to [`Task::Choose`].
     Chosen(String, Option<DocumentId>),
     /// The answer to [`Task::Settle`].
     Settled(DocumentId, Settled),
+    /// What another program has written into a file that the editor shows.
+    Beneath(DocumentId, Vec<u8>),
     /// What the mirror wants besides.
     Effects(Vec<Effect>),
     /// This bridge owns the directory's mirror from now on.
@@ -192,11 +197,14 @@ fn perform(mirror: &mut Mirror, task: Task) -> Result<Option<News>, MirrorError>
             let stored = mirror.stored(&document)?;
             let stored = mirror.with_left(&document, stored, &left)?;
             let base = mirror.base(&document)?;
+            // After the base: what is written between the two is in one of them.
+            let overwritten = mirror.overwritten(&document)?;
             let left = mirror.left_here(&document);
             return Ok(Some(News::Loaded {
                 document,
                 stored,
                 base,
+                overwritten,
                 left,
             }));
         }
@@ -230,6 +238,10 @@ fn perform(mirror: &mut Mirror, task: Task) -> Result<Option<News>, MirrorError>
         Task::EditorRead(document, read) => {
             mirror.editor_read(&document, read)?;
             return Ok(None);
+        }
+        Task::Beneath(document, shown) => {
+            let update = mirror.take_beneath(&document, shown)?;
+            return Ok(update.map(|update| News::Beneath(document, update)));
         }
         Task::Persist {
             document,

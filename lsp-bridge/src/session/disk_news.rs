@@ -39,10 +39,17 @@ impl Project {
                 document,
                 stored,
                 base,
+                overwritten,
                 left,
-            } => self.loaded(document, stored, base, left),
+            } => {
+                if let Some(opening) = self.opening.get_mut(&document) {
+                    opening.read(base.clone(), overwritten, left);
+                }
+                self.loaded(document, stored, base);
+            }
             News::Chosen(uri, document) => self.chosen(uri, document),
             News::Settled(document, settled) => self.settled(&document, settled),
+            News::Beneath(document, update) => self.changed_on_disk(&document, update),
             News::Effects(effects) => self.mirror_effects(effects),
             News::TookOver(changes) => {
                 self.owner = true;
@@ -104,6 +111,8 @@ impl Project {
                     is_listed = true;
                 }
                 Effect::Sync(document) => self.enqueue(document),
+                Effect::Written(document, text) => self.written(document, &text),
+                Effect::Beneath(document) => self.beneath(document),
                 Effect::Tell(notice) => self.tell_once(Severity::Warning, &notice.to_string()),
             }
         }

@@ -225,6 +225,7 @@ impl Project {
             .handle(Event::Changed { version, changes }, now);
         room.store_by(store_at);
         self.perform(document, effects);
+        self.may_have_read(document);
         self.caret_moved(document);
     }
 
@@ -253,6 +254,7 @@ impl Project {
 
     pub(super) fn document_saved(&mut self, document: &DocumentId, text: Option<String>) {
         self.bring_back(document);
+        self.written.remove(document);
         let now = self.clock.now();
         let Some(open) = self
             .rooms
@@ -329,6 +331,7 @@ impl Project {
             room.store_by(store_at);
         }
         self.deleted.remove(document);
+        self.written.remove(document);
         self.left(document);
     }
 

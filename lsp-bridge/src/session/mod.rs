@@ -40,6 +40,7 @@ mod tests;
 mod timers;
 mod tracked;
 mod undo;
+mod written;
 
 use std::collections::HashMap;
 use std::time::Duration;

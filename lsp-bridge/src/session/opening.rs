@@ -23,9 +23,11 @@ pub(super) struct Opening {
     /// What the editor has reported since.
     pub(super) reports: Vec<Report>,
     /// The state that the file on disk came from, once the mirror has told.
-    pub(super) base: Option<Option<Vec<u8>>>,
+    base: Option<Option<Vec<u8>>>,
+    /// The states that the file on disk came from a moment ago, the last one first.
+    overwritten: Vec<Vec<u8>>,
     /// What an editor may have shown of it when its bridge ended.
-    pub(super) left: Vec<Left>,
+    left: Vec<Left>,
     /// The editor has closed it already. What it reported counts all the same.
     pub(super) gone: bool,
     patience: Patience,
@@ -53,10 +55,23 @@ impl Opening {
             version,
             reports,
             base: None,
+            overwritten: Vec::new(),
             left: Vec::new(),
             gone: false,
             patience: Patience::Unneeded,
         }
+    }
+
+    /// The mirror has told what the editor may have read.
+    pub(super) fn read(
+        &mut self,
+        base: Option<Vec<u8>>,
+        overwritten: Vec<Vec<u8>>,
+        left: Vec<Left>,
+    ) {
+        self.base = Some(base);
+        self.overwritten = overwritten;
+        self.left = left;
     }
 
     /// The version of the last report.
@@ -101,7 +116,9 @@ impl Project {
         let overwritten = self.overwritten.iter().rev();
         let overwritten = overwritten
             .filter(|(other, _)| other == document)
-            .map(|(_, state)| state.as_slice());
+            .map(|(_, state)| state);
+        let overwritten = opening.overwritten.iter().chain(overwritten);
+        let overwritten = overwritten.map(Vec::as_slice);
         let newest = opening.base.as_ref().and_then(|base| base.as_deref());
         let picked = pick_base(newest, &opening.left, overwritten, text);
         let is_known = shows(room.replica()) || picked.is_known;
@@ -156,6 +173,7 @@ impl Project {
         if is_made_of && let Some(read) = self.as_in_editor(document) {
             self.disk.give(Task::EditorRead(document.clone(), read));
         }
+        self.may_have_read(document);
         if let Some(text) = came_back {
             self.disk.give(Task::CameBack(document.clone(), text));
         }

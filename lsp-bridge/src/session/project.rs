@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ropey::Rope;
 use tokio::sync::mpsc;
 use tutti_engine::Millis;
 use tutti_protocol::ids::DocumentId;
@@ -118,6 +119,8 @@ pub(super) struct Project {
     pub(super) places: HashMap<String, Shown>,
     /// Reports that may be of files that were read again, by the names of these.
     pub(super) reloads: HashMap<String, Reload>,
+    /// What another program has written into files that the editor shows, until it has read it or it is merged.
+    pub(super) written: HashMap<DocumentId, Rope>,
     pub(super) unlisted: HashMap<String, Unlisted>,
     /// Closed documents that are to be brought up to date, in order, each once.
     pub(super) queue: VecDeque<DocumentId>,
@@ -227,6 +230,7 @@ impl Project {
             opening: HashMap::new(),
             places: HashMap::new(),
             reloads: HashMap::new(),
+            written: HashMap::new(),
             unlisted: HashMap::new(),
             queue: VecDeque::new(),
             queued: BTreeSet::new(),

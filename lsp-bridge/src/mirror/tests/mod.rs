@@ -228,6 +228,8 @@ impl Here {
                 Effect::Index(edit) => hub.change_index(|txn, files| edit.apply(txn, files)),
                 Effect::Sync(id) => self.sync_document(&id, hub),
                 Effect::Tell(notice) => self.told.push(notice),
+                // A session's to answer.
+                Effect::Written(..) | Effect::Beneath(_) => {}
                 Effect::LookAgain(path) => {
                     self.busy.insert(path.to_string());
                 }

@@ -18,11 +18,15 @@ fn a_guest_writes_no_files_and_loses_nothing() {
     assert_eq!(guest.index_changed(BTreeMap::new(), true).unwrap(), []);
     assert!(ada.has("a.txt"));
 
-    // Open in the guest's editor: not the owner's to touch.
+    // Open in the guest's editor: not the owner's to touch, and the guest may be about to say that it
+    // was its editor.
     guest.opened(&id, None).unwrap();
     ada.write("a.txt", "1\ntyped\n");
     let changes = Changes::of(["a.txt"]);
-    assert_eq!(ada.mirror.files_changed(&changes).unwrap(), []);
+    let written = Effect::Written(id.clone(), "1\ntyped\n".to_owned());
+    let again = Effect::LookAgain("a.txt".parse().unwrap());
+    let effects = ada.mirror.files_changed(&changes).unwrap();
+    assert_eq!(effects, [written, again]);
     guest.closed(&id).unwrap();
     let effects = ada.mirror.files_changed(&changes).unwrap();
     assert_eq!(effects, [Effect::Sync(id.clone())]);

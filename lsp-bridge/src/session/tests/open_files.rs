@@ -292,3 +292,49 @@ async fn a_file_that_is_moved_from_under_its_editor_and_opened_at_its_new_place_
         assert!(!root.join(".tutti/recovered").exists());
     }
 }
+
+#[tokio::test]
+async fn what_another_program_writes_into_a_file_that_is_open_is_merged() {
+    let hub = Hub::start().await;
+    let mut ada = Editor::start(&hub, &[("a", "one\ntwo\nthree\n")]).await;
+    eventually(|| hub.texts() == ["one\ntwo\nthree\n"]).await;
+    let mut bob = Editor::start(&hub, &[]).await;
+    let theirs = bob.root().join("a");
+    on_disk(&theirs, "one\ntwo\nthree\n").await;
+    bob.open("a").await;
+    ada.open("a").await;
+    ada.type_at("a", 2, 5, " typed").await;
+    bob.shows("a", "one\ntwo\nthree typed\n").await;
+    bob.type_at("a", 0, 3, " mine").await;
+    std::fs::write(&theirs, "one\nTWO\nthree\n").unwrap();
+    let all = "one mine\nTWO\nthree typed\n";
+    bob.shows("a", all).await;
+    ada.shows("a", all).await;
+    assert_eq!(hub.texts(), [all]);
+    // What the editor saves over it, and what it reads, changes nothing more.
+    bob.save("a").await;
+    bob.type_at("a", 0, 0, "!").await;
+    ada.shows("a", &format!("!{all}")).await;
+    bob.close("a").await;
+    on_disk(&theirs, &format!("!{all}")).await;
+    assert_eq!(hub.texts(), [format!("!{all}")]);
+    assert!(!bob.root().join(".tutti/recovered").exists());
+}
+
+#[tokio::test]
+async fn what_an_editor_has_read_again_by_itself_is_known_when_another_program_writes_once_more() {
+    let hub = Hub::start().await;
+    let mut ada = Editor::start(&hub, &[("a", "one\ntwo\n")]).await;
+    eventually(|| hub.texts() == ["one\ntwo\n"]).await;
+    ada.open("a").await;
+    let file = ada.root().join("a");
+    std::fs::write(&file, "one\n2\n").unwrap();
+    ada.replace("a", (1, 0), (1, 3), "2").await;
+    // What was written before this has been seen, too.
+    std::fs::write(ada.root().join("b"), "").unwrap();
+    eventually(|| hub.paths().contains(&"b".to_owned())).await;
+    ada.type_at("a", 0, 3, " mine").await;
+    std::fs::write(&file, "one\n3\n").unwrap();
+    ada.shows("a", "one mine\n3\n").await;
+    eventually(|| hub.texts().contains(&"one mine\n3\n".to_owned())).await;
+}

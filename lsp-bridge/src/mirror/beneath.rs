@@ -1,0 +1,181 @@
+//! Files that another program changes while an editor of this directory shows them.
+//!
+//! The editor may read such a file again by itself, ask its person, or write over it. What the program
+//! made is an edit like any other: it goes into the document, and so into what the editor shows. But
+//! what the editor itself has written looks the same until it says so.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use ropey::Rope;
+use tutti_engine::Left;
+use tutti_protocol::ids::DocumentId;
+use tutti_protocol::path::ProjectPath;
+
+use super::editor::EditorSaved;
+use super::effect::Effect;
+use super::merge::merge_disk;
+use super::nearest::nearest;
+use super::state::{Base, BaseFile, Hash, hash};
+use super::text::parse;
+use super::tree::{Found as OnDisk, RawFile};
+use super::{Mirror, MirrorError};
+
+/// An editor says sooner that it has written a file, and sends what it had not sent before.
+const TOLD: Duration = Duration::from_secs(3);
+
+/// What files hold that is not known yet, and since when.
+pub(super) type Beneath = HashMap<DocumentId, (Hash, Instant)>;
+
+/// What another program has written.
+struct Found {
+    path: ProjectPath,
+    text: String,
+    hash: Hash,
+    /// What was known of the file before.
+    base: Base,
+}
+
+impl Mirror {
+    /// Looks at the file of a document that an editor shows.
+    pub(super) fn look_beneath(
+        &mut self,
+        document: &DocumentId,
+        path: &ProjectPath,
+        file: RawFile,
+    ) -> Result<Vec<Effect>, MirrorError> {
+        let there = hash(&file.bytes);
+        let base = self.own_record(document)?.and_then(|record| record.base);
+        let base = base.filter(|base| base.file.path == *path && base.file.hash != there);
+        let by_guest = match &base {
+            Some(base) => self.saved_by_guest(document, base, there)?.is_some(),
+            None => false,
+        };
+        let Some(base) = base.filter(|_| !by_guest && !self.read_only && self.is_owner()) else {
+            self.beneath.remove(document);
+            return Ok(Vec::new());
+        };
+        let again = Effect::LookAgain(path.clone());
+        let seen = self.beneath.get(document);
+        let Some((_, since)) = seen.filter(|(seen, _)| *seen == there) else {
+            self.beneath
+                .insert(document.clone(), (there, Instant::now()));
+            let text = parse(file.bytes, Some(base.file.eol)).map(|file| file.text);
+            let written = text.map(|text| Effect::Written(document.clone(), text));
+            return Ok(written.into_iter().chain([again]).collect());
+        };
+        Ok(match since.elapsed() < TOLD {
+            true => vec![again],
+            false => vec![Effect::Beneath(document.clone())],
+        })
+    }
+
+    /// An editor has opened a document. What its file held before was looked at as a closed one's.
+    pub(super) fn look_at_opened(
+        &mut self,
+        document: &DocumentId,
+        path: &ProjectPath,
+    ) -> Result<Vec<Effect>, MirrorError> {
+        self.beneath.remove(document);
+        match self.tree.read(path) {
+            OnDisk::File(file) => self.look_beneath(document, path, file),
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    /// Merges what another program has written into a file that the session's editor shows; returns
+    /// what the document lacks of it, as an update.
+    pub fn take_beneath(
+        &mut self,
+        document: &DocumentId,
+        shown: EditorSaved,
+    ) -> Result<Option<Vec<u8>>, MirrorError> {
+        let Some(found) = self.found_beneath(document)? else {
+            return Ok(None);
+        };
+        if found.path != shown.path {
+            return Ok(None);
+        }
+        if found.text == self.text_of(document, &shown.shown)? {
+            self.editor_saved(document, shown)?;
+            return Ok(None);
+        }
+        let in_editor = [Left {
+            state: shown.state.clone(),
+            shown: vec![shown.shown],
+        }];
+        let merged = self.merge_beneath(document, found, &in_editor, &shown.state)?;
+        Ok(self.whole(document, &shown.state, &merged)?.lacked)
+    }
+
+    /// The same of a document that the editor of a guest shows, as its journal has it. `state` is what
+    /// the document is; the update goes to the server, and from there to the guest.
+    pub(super) fn take_beneath_guest(
+        &mut self,
+        document: &DocumentId,
+        state: &[u8],
+    ) -> Result<Option<Vec<u8>>, MirrorError> {
+        if self.open.contains(document) || !self.beneath.contains_key(document) {
+            return Ok(None);
+        }
+        let Some(found) = self.found_beneath(document)? else {
+            return Ok(None);
+        };
+        let left = self.left_since(document, &found.base)?;
+        let mut whole = state.to_vec();
+        for one in &left {
+            whole = self.whole(document, &whole, &one.state)?.state;
+        }
+        let merged = self.merge_beneath(document, found, &left, &whole)?;
+        Ok(self.whole(document, state, &merged)?.lacked)
+    }
+
+    /// What stands in a file that is not what is known of it, and is nobody's who is about to say so.
+    fn found_beneath(&mut self, document: &DocumentId) -> Result<Option<Found>, MirrorError> {
+        let seen = self.beneath.remove(document);
+        let base = self.own_record(document)?.and_then(|record| record.base);
+        let (Some((seen, since)), Some(base)) = (seen, base) else {
+            return Ok(None);
+        };
+        let OnDisk::File(file) = self.tree.read(&base.file.path) else {
+            return Ok(None);
+        };
+        // Written again meanwhile: the watcher tells of that.
+        let is_it = hash(&file.bytes) == seen && since.elapsed() >= TOLD;
+        let text = parse(file.bytes, Some(base.file.eol)).filter(|_| is_it);
+        Ok(text.map(|text| Found {
+            path: base.file.path.clone(),
+            text: text.text,
+            hash: seen,
+            base,
+        }))
+    }
+
+    /// Stores the document with what was found, and returns its state.
+    fn merge_beneath(
+        &mut self,
+        document: &DocumentId,
+        found: Found,
+        left: &[Left],
+        state: &[u8],
+    ) -> Result<Vec<u8>, MirrorError> {
+        let text = Rope::from(found.text.as_str());
+        let read = nearest(Some(&found.base.state), left, |_| text.clone());
+        let read = read.map_or(found.base.state.clone(), |near| near.state.to_vec());
+        let merged = merge_disk(&read, state, &found.text);
+        let merged = merged.map_err(|source| MirrorError::BadState {
+            document: document.clone(),
+            source,
+        })?;
+        let mut record = self.grown(document, &merged.main.state(), true)?;
+        record.base = Some(Base {
+            state: merged.base,
+            file: BaseFile {
+                hash: found.hash,
+                ..found.base.file
+            },
+        });
+        self.save(document, &record, true)?;
+        Ok(record.state)
+    }
+}
