@@ -52,9 +52,10 @@ fn scene_of(program: Program, file: &str, text: &str) -> Result<Scene> {
         document: &document,
         token: project.editor_token(),
     };
-    let other = Member::join(to, 77)?;
     // The person's home has to outlive the editor, and does so as a part of it.
     let editor = program.open(person, dir.path(), file)?;
+    // Last: who does not read for as long as an editor may take to start is sent away.
+    let other = Member::join(to, 77)?;
     Ok(Scene {
         _server: server,
         rest,
@@ -225,6 +226,61 @@ fn emacs_without_a_pause() -> Result<()> {
 #[test]
 fn vscode_without_a_pause() -> Result<()> {
     without_a_pause(Program::VsCode)
+}
+
+/// Another program writes the file that the editor shows, as it was read and then with what is not saved: all of it is
+/// merged.
+fn written_by_another_program(program: Program) -> Result<()> {
+    let mut scene = scene(program, TEXT)?;
+    let file = scene.dir.path().join(FILE);
+    // Its bridge has started by then.
+    scene.other.append("# first\n")?;
+    scene.editor.shows("# first")?;
+    let text = format!("{TEXT}# first\n");
+    scene.editor.holds(&text)?;
+    let written = text.replacen("return 4", "return 5", 1);
+    fs::write(&file, &written)?;
+    scene.server_holds(&written)?;
+    scene.editor.shows("return 5")?;
+
+    scene.editor.type_behind("return 1")?;
+    scene.editor.type_text("  # mine", PACE)?;
+    scene.editor.rest()?;
+    scene.other.append("# theirs\n")?;
+    scene.editor.shows("# theirs")?;
+    // It knows of neither.
+    fs::write(&file, text.replacen("return 4", "return 6", 1))?;
+    let mut expected = text.replacen("return 1", "return 1  # mine", 1);
+    expected = expected.replacen("return 4", "return 6", 1) + "# theirs\n";
+    scene.server_holds(&expected)?;
+    scene.other.holds(&expected)?;
+    scene.editor.shows("return 6")?;
+
+    scene.editor.type_behind("return 6")?;
+    scene.editor.type_text("  # more", PACE)?;
+    expected = expected.replacen("return 6", "return 6  # more", 1);
+    scene.server_holds(&expected)?;
+    scene.other.holds(&expected)
+}
+
+#[test]
+fn neovim_while_another_program_writes() -> Result<()> {
+    written_by_another_program(NEOVIM)
+}
+
+#[test]
+fn helix_while_another_program_writes() -> Result<()> {
+    written_by_another_program(HELIX)
+}
+
+#[test]
+fn emacs_while_another_program_writes() -> Result<()> {
+    written_by_another_program(EMACS)
+}
+
+#[test]
+fn vscode_while_another_program_writes() -> Result<()> {
+    written_by_another_program(Program::VsCode)
 }
 
 /// Outside a shared project the set-up lines do nothing that one would notice.
