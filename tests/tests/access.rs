@@ -107,7 +107,10 @@ fn who_is_shut_out_comes_back_by_another_link() -> Result<()> {
     let (_, link) = scene.make_link(&json!({ "role": "editor" }))?;
     let renewed = scene.ada.tutti(scene.mine.path(), &["join", &link])?;
     let renewed = renewed.success()?.stdout;
-    ensure!(renewed.contains("your access was renewed"), "{renewed}");
+    ensure!(
+        renewed.contains("your access was renewed: you may edit"),
+        "{renewed}"
+    );
     scene.server_holds("shut out, before, one\n", &mut editor)?;
     // The way back is open too.
     let mut other = Member::join(

@@ -89,8 +89,12 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
     }
     if condition == Condition::Joined {
         keep()?;
+        let may = match role {
+            Role::Editor => "you may edit",
+            Role::Viewer => "this link lets you only view from now on",
+        };
         return output::line(format_args!(
-            "{} is this project already; your access was renewed.",
+            "{} is this project already; your access was renewed: {may}.",
             project.root.display()
         ));
     }
