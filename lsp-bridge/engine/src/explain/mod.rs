@@ -8,6 +8,7 @@
 mod falls;
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use falls::Fall;
 pub(crate) use falls::as_patch;
@@ -87,8 +88,9 @@ pub(crate) fn explain(
         let typed = diff(shown, next);
         let mut cost = typed.cost();
         if expected.accepted {
-            // That the person typed just what we sent is no likely story after a yes.
-            cost += 4 * typed_there(&expected.edit[0], &typed);
+            // That the person has done just what we sent is no likely story after a yes.
+            let ours = &expected.edit[0];
+            cost += 4 * (typed_there(ours, &typed) + gone_with(ours, &typed));
         }
         consider((cost, 0), Explanation::User);
     }
@@ -127,8 +129,15 @@ impl Expected {
         let (common, rare): (Vec<&Splice>, Vec<&Splice>) =
             taken.partition(|splice| self.certain && stands_about(shown, splice));
         let retyped = |taken: Vec<&Splice>| {
-            let text = |splice: &Splice| shown.slice(splice.at..splice.end()).to_string();
-            likeness(taken.into_iter().map(text), typed)
+            let again = |taken: &Splice| {
+                let text = shown.slice(taken.at..taken.end()).to_string();
+                let at = moved(edit, taken);
+                likeness(
+                    text,
+                    &near(typed, at..at + taken.insert.chars().count(), taken.delete),
+                )
+            };
+            taken.into_iter().map(again).sum()
         };
         (typed.cost() + more + 4 * retyped(rare), retyped(common))
     }
@@ -155,42 +164,66 @@ fn landed(text: &Rope, patch: &Patch) -> Rope {
 /// Of what is inserted in one place, so much is compared.
 const MOST_COMPARED: usize = 256;
 
-/// How many of the characters of these texts are in what the person would have typed, beside each
-/// other. A letter by itself proves nothing, nor does white space: people type those everywhere.
-fn likeness(texts: impl Iterator<Item = String>, typed: &Patch) -> usize {
+/// How many of the characters of `text` are in what the person would have typed, beside each other. A
+/// letter by itself proves nothing, nor does white space: people type those everywhere.
+fn likeness(text: String, typed: &Patch) -> usize {
     let typed = typed.splices().iter().map(|splice| splice.insert.as_str());
     let typed: Vec<&str> = typed.filter(|text| !text.is_empty()).collect();
     let is_typed = |run: &str| typed.iter().any(|text| text.contains(run));
-    let longest_run = |text: String| {
-        let letters: Vec<char> = text.chars().take(MOST_COMPARED).collect();
-        let mut longest = 0;
-        for start in 0..letters.len() {
-            let longer = |end: &usize| is_typed(&String::from_iter(&letters[start..*end]));
-            let least = start + longest;
-            let end = (least..=letters.len()).take_while(longer).last();
-            longest = end.map_or(longest, |end| end - start);
+    let letters: Vec<char> = text.chars().take(MOST_COMPARED).collect();
+    let mut longest = 0;
+    for start in 0..letters.len() {
+        let longer = |end: &usize| is_typed(&String::from_iter(&letters[start..*end]));
+        let least = start + longest;
+        let end = (least..=letters.len()).take_while(longer).last();
+        longest = end.map_or(longest, |end| end - start);
+    }
+    let is_blank = text.trim().is_empty();
+    let proves = longest > 1 || letters.len() == 1;
+    if proves && !is_blank { longest } else { 0 }
+}
+
+/// The part of `typed` that lies no more than `reach` characters from `place`.
+fn near(typed: &Patch, place: Range<usize>, reach: usize) -> Patch {
+    let mut near = Patch::default();
+    for splice in typed.splices() {
+        if splice.at <= place.end + reach && place.start <= splice.end() + reach {
+            near.push(splice.clone());
         }
-        let is_blank = text.trim().is_empty();
-        let proves = longest > 1 || letters.len() == 1;
-        if proves && !is_blank { longest } else { 0 }
-    };
-    texts.map(longest_run).sum()
+    }
+    near
+}
+
+/// Where what `splice`, one of `patch`, has brought begins in the text behind `patch`.
+fn moved(patch: &Patch, splice: &Splice) -> usize {
+    let before = patch
+        .splices()
+        .iter()
+        .take_while(|other| other.at < splice.at);
+    let grown = |other: &Splice| other.insert.chars().count() as isize - other.delete as isize;
+    (splice.at as isize + before.map(grown).sum::<isize>()) as usize
 }
 
 /// How much of what an edit of ours inserts the person would have typed in the very place.
 fn typed_there(ours: &Patch, typed: &Patch) -> usize {
-    let near = |ours: &Splice, typed: &Splice| {
-        let reach = ours.insert.chars().count();
-        typed.at <= ours.end() + reach && ours.at <= typed.end() + reach
-    };
     let count = |ours: &Splice| {
-        let mut there = Patch::default();
-        for splice in typed.splices().iter().filter(|typed| near(ours, typed)) {
-            there.push(splice.clone());
-        }
-        likeness(std::iter::once(ours.insert.clone()), &there)
+        let reach = ours.insert.chars().count();
+        likeness(
+            ours.insert.clone(),
+            &near(typed, ours.at..ours.end(), reach),
+        )
     };
     ours.splices().iter().map(count).sum()
+}
+
+/// How much of what an edit of ours deletes the person would have deleted as well.
+fn gone_with(ours: &Patch, typed: &Patch) -> usize {
+    let both = |ours: &Splice| {
+        let gone = typed.splices().iter();
+        let gone = gone.map(|s| s.end().min(ours.end()).saturating_sub(s.at.max(ours.at)));
+        gone.sum::<usize>()
+    };
+    ours.splices().iter().map(both).sum()
 }
 
 /// How many of the characters that an edit of ours inserted are gone after `typed`, a patch of

@@ -209,6 +209,34 @@ fn an_edit_behind_the_end_of_its_line_falls_on_it() {
     );
 }
 
+/// What the person has typed says something about an edit only if it stands where that was meant.
+#[test]
+fn after_a_yes_what_we_took_away_was_not_typed_anew_elsewhere() {
+    let (shown, mut expected) = expected("one\nab«b»a\n", "");
+    expected.may_fall = false;
+    expected.accepted = true;
+    let next = Rope::from_str("oneb\naba\n");
+    let explained = explain(&shown, &next, &expected, Encoding::Utf16);
+    assert!(
+        matches!(explained, Explanation::Ours { .. }),
+        "{explained:?}"
+    );
+}
+
+/// After a yes, nobody has taken away by chance just what was asked to go: they have typed two letters.
+#[test]
+fn after_a_yes_what_has_gone_as_asked_is_ours() {
+    let (shown, mut expected) = expected("«a11pxx||iii»a\n", "");
+    expected.may_fall = false;
+    expected.accepted = true;
+    let next = Rope::from_str("a11\n");
+    let explained = explain(&shown, &next, &expected, Encoding::Utf16);
+    assert!(
+        matches!(explained, Explanation::Ours { .. }),
+        "{explained:?}"
+    );
+}
+
 /// The same with a word: nobody types anew, letter by letter, what we have just taken away.
 #[test]
 fn a_word_that_stands_there_still_was_not_taken_away() {
