@@ -62,6 +62,9 @@ pub struct Dialect {
     /// Whether an answer of yes means that the next change shows the edit, however late it comes,
     /// and an answer of no that none will.
     pub yes_is_certain: bool,
+    /// The answer to an edit comes before the report that shows it: what is reported while an edit has
+    /// not been answered is the person's.
+    pub answers_first: bool,
     /// One report may hold the person's typing and an edit of ours. Else an edit that landed is
     /// reported by itself, just as it was asked for.
     pub merges_changes: bool,
@@ -88,6 +91,7 @@ const CAUTIOUS: Dialect = Dialect {
     staleness: Staleness::Applied,
     version_0_is_unchecked: false,
     yes_is_certain: false,
+    answers_first: false,
     merges_changes: true,
     keeps_final_newline: false,
     sends_lf: false,
@@ -136,6 +140,7 @@ const KNOWN: &[(&str, Dialect)] = &[
         Dialect {
             name: "Kakoune",
             yes_is_certain: true,
+            answers_first: true,
             keeps_final_newline: true,
             sends_lf: true,
             ..CAUTIOUS

@@ -56,7 +56,10 @@ impl Document {
     /// Whether a report that has brought the text to `version` was made before the editor came to the
     /// edit under way.
     fn is_ahead_of(&self, flight: &Flight, version: i32) -> bool {
-        flight.is_earlier && !flight.accepted && version <= flight.version
+        let is_of_earlier = flight.is_earlier && !flight.accepted && version <= flight.version;
+        let is_unanswered = !flight.is_earlier && !flight.accepted;
+        is_of_earlier
+            || is_unanswered && self.dialect.answers_first
             || flight
                 .behind
                 .is_some_and(|number| !self.has_flushed(number))

@@ -345,6 +345,23 @@ fn an_edit_that_nobody_checks_falls_where_its_places_lead() {
 }
 
 /// A line of a million characters, half of them outside the first plane.
+/// Kakoune answers before it reports what it has made.
+#[test]
+fn what_is_reported_before_an_answer_that_comes_first_is_the_persons() {
+    let mut document = open("kak-lsp", "\n", "\n");
+    let asked = others_write(&mut document, "x\n");
+    assert_eq!(edits(&asked), [(0, 0, 0, 0, "x")]);
+    let Some(Effect::Edit { edit, .. }) = asked.into_iter().next() else {
+        panic!("it is asked for nothing else");
+    };
+    reports(&mut document, 8, "x\n");
+    assert_eq!(document.main().text(), "xx\n");
+    let answer = Answer::Applied;
+    document.handle(Event::Answered { edit, answer }, Millis(3));
+    assert_eq!(edits(&reports(&mut document, 9, "xx\n")), []);
+    assert_eq!(document.main().text(), "xx\n");
+}
+
 #[test]
 fn a_very_long_line_is_a_line_like_others() {
     let line = "a😀".repeat(500_000);
