@@ -43,14 +43,21 @@ pub(super) fn fall(
     let window = Window::around(shown, next, edit, encoding);
     let mut best: Option<Fall> = None;
     let changed = diff(&window.shown, &window.next);
-    for at in window.places(&changed) {
-        for aim in window.aims_at(at, &changed, expected.certain) {
-            if let Some(fall) = window.fall(&aim, expected)
-                && best.as_ref().is_none_or(|best| fall.cost < best.cost)
-            {
-                best = Some(fall);
-            }
+    let aims = |places: Vec<usize>| -> Vec<Aim> {
+        let places = places.into_iter();
+        places
+            .flat_map(|at| window.aims_at(at, &changed, expected.certain))
+            .collect()
+    };
+    for aim in &aims(window.places(&changed)) {
+        if let Some(fall) = window.fall(aim, expected)
+            && best.as_ref().is_none_or(|best| fall.cost < best.cost)
+        {
+            best = Some(fall);
         }
+    }
+    if expected.certain {
+        best = window.fall_whole(&aims(window.all_places(&changed)), expected, best);
     }
     best.map(|fall| window.in_whole(fall, shown))
 }
@@ -78,37 +85,37 @@ fn normalised(text: &str) -> String {
 }
 
 /// The lines in which something has changed or was to.
-struct Window {
-    shown: Rope,
-    next: Rope,
+pub(super) struct Window {
+    pub(super) shown: Rope,
+    pub(super) next: Rope,
     /// Where it begins and ends in the whole text that was shown.
-    begin: usize,
-    end: usize,
+    pub(super) begin: usize,
+    pub(super) end: usize,
     /// What the request names, counted from the window's first line.
-    from: Position,
-    to: Position,
-    inserted: String,
-    encoding: Encoding,
+    pub(super) from: Position,
+    pub(super) to: Position,
+    pub(super) inserted: String,
+    pub(super) encoding: Encoding,
 }
 
 /// How an edit may have fallen.
-struct Aim {
+pub(super) struct Aim {
     /// In front of this character of the shown text.
-    at: usize,
+    pub(super) at: usize,
     /// The place that it named lay so many units within that character.
-    within: u32,
+    pub(super) within: u32,
     /// So many characters of the shown text went.
-    delete: usize,
+    pub(super) delete: usize,
     /// So many of the person's went that we have never seen.
-    unseen: usize,
+    pub(super) unseen: usize,
     /// Of these, so many are line ends, and stood behind so many of the characters that went.
-    line_ends: usize,
-    behind: usize,
+    pub(super) line_ends: usize,
+    pub(super) behind: usize,
 }
 
 impl Aim {
     /// What went, as far as it is known.
-    fn gone(&self, shown: &Rope) -> String {
+    pub(super) fn gone(&self, shown: &Rope) -> String {
         let mut gone = Rope::from(shown.slice(self.at..self.at + self.delete));
         gone.insert(self.behind, &"\n".repeat(self.line_ends));
         gone.to_string()
@@ -157,6 +164,30 @@ impl Window {
         for splice in changed.splices() {
             let last = (splice.end() + reach).min(self.shown.len_chars());
             places.extend(splice.at.saturating_sub(reach)..=last);
+        }
+        let mut places: Vec<usize> = places.into_iter().collect();
+        places.sort_by_key(|at| at.abs_diff(meant));
+        places.truncate(MOST_PLACES);
+        places
+    }
+
+    /// The same, and all places that what is new or gone may have moved to the one that was meant: what
+    /// falls on letters like its own leaves no trace.
+    fn all_places(&self, changed: &Patch) -> Vec<usize> {
+        let meant = locate(&self.shown, self.from, self.encoding).at;
+        let mut places = BTreeSet::from_iter(self.places(changed));
+        let (mut new, mut gone) = (String::new(), String::new());
+        for splice in changed.splices() {
+            new.push_str(&splice.insert);
+            gone.push_str(&self.shown.slice(splice.at..splice.end()).to_string());
+        }
+        let lines = |text: &str| text.matches('\n').count() as u32;
+        let first = self.from.line.saturating_sub(lines(&new));
+        for line in first..=self.from.line + lines(&gone) {
+            let at = locate(&self.shown, Position { line, ..self.from }, self.encoding).at;
+            let units = |text: &str| units(text, self.encoding) as usize;
+            let last = (at + units(&gone)).min(self.shown.len_chars());
+            places.extend(at.saturating_sub(units(&new))..=last);
         }
         let mut places: Vec<usize> = places.into_iter().collect();
         places.sort_by_key(|at| at.abs_diff(meant));
@@ -281,7 +312,13 @@ impl Window {
 
     /// Whether the edit can have come there, where the person has changed `before` by then or later.
     /// `typed` is the text with all that they have done, where the place is `left`.
-    fn can_be_meant(&self, before: &[Splice], aim: &Aim, typed: &Rope, left: usize) -> bool {
+    pub(super) fn can_be_meant(
+        &self,
+        before: &[Splice],
+        aim: &Aim,
+        typed: &Rope,
+        left: usize,
+    ) -> bool {
         let mut moves = Moves {
             reached: BTreeSet::from([(0, 0)]),
             meant: (self.from.line, self.from.character),

@@ -6,6 +6,7 @@
 //! need the same, the person typed it, since text is rather doubled than lost.
 
 mod falls;
+mod splits;
 
 use std::collections::BTreeSet;
 use std::ops::Range;

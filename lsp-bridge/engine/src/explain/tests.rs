@@ -267,6 +267,32 @@ fn a_deletion_of_lines_falls_on_a_line_that_was_just_split() {
     );
 }
 
+/// The person has typed a letter far before the place that is named, and what the edit fell on is what
+/// it brings: nothing shows where it fell.
+#[test]
+fn an_edit_that_leaves_no_trace_fell_where_it_was_led() {
+    assert_eq!(
+        in_kakoune("abcdefghij1«2»", "1", "aXbcdefghij12"),
+        Explanation::Stale {
+            typed: Rope::from_str("aXbcdefghij12"),
+            fallen: Patch::single(11, 1, "1"),
+        }
+    );
+}
+
+/// Of several letters like those that an edit brings, those are the edit's that stand where it was
+/// led: the person had typed two before it.
+#[test]
+fn an_edit_among_letters_like_its_own_is_where_it_was_led() {
+    assert_eq!(
+        in_kakoune("st«»art", "f", "afffgstart"),
+        Explanation::Stale {
+            typed: Rope::from_str("affgstart"),
+            fallen: Patch::single(2, 0, "f"),
+        }
+    );
+}
+
 /// The person has typed two letters at the first place that is named, and they went with two of those
 /// that were meant.
 #[test]

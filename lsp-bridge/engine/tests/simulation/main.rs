@@ -66,7 +66,7 @@ fn zed() {
 /// letters beside each other nobody knows which one has come or gone.
 #[test]
 fn neovim() {
-    alone_with_doubt("neovim", 2);
+    alone_with_doubt("neovim", 1);
 }
 
 /// Emacs and Kakoune apply an edit at places that keys which they have not reported have moved. Of
@@ -74,12 +74,12 @@ fn neovim() {
 /// misplaced lasts until it is repaired, and is still seen by the reports in between.
 #[test]
 fn emacs() {
-    alone_with_doubt("emacs", 2);
+    alone_with_doubt("emacs", 1);
 }
 
 #[test]
 fn kakoune() {
-    alone_with_doubt("kakoune", 5);
+    alone_with_doubt("kakoune", 3);
 }
 
 /// It reports what was done in 300 ms as one text. Who deletes `ab` and types `ba` behind it has done
@@ -93,19 +93,19 @@ fn sublime() {
 /// it was reported, it may be left in doubt whether the edit came.
 #[test]
 fn a_stranger() {
-    alone_with_doubt("stranger", 3);
+    alone_with_doubt("stranger", 1);
 }
 
 /// Strangers with any habits at all. Whether they mean yes when they say so nobody knows, so who types
 /// what others type looks like one who has typed nothing, or the others' letter comes twice.
 #[test]
 fn strangers_of_all_kinds() {
-    run("mixed", SEEDS, 7, &Kind::mixed);
+    run("mixed", SEEDS, 5, &Kind::mixed);
 }
 
 #[test]
 fn all_together() {
-    run("all", SEEDS, 4, &|rng| kind_of("all", rng));
+    run("all", SEEDS, 1, &|rng| kind_of("all", rng));
 }
 
 /// An editor of the test of this name.
@@ -120,7 +120,7 @@ fn kind_of(test: &str, rng: &mut fastrand::Rng) -> Kind {
 /// What went wrong once is run for ever.
 #[test]
 fn what_has_failed_does_not_fail_again() {
-    const FAILED: [(&str, u64); 42] = [
+    const FAILED: [(&str, u64); 58] = [
         // Opened anew twice within 5 ms, with an edit of the same version on its way.
         ("vscode", 599),
         ("sublime", 599),
@@ -170,6 +170,24 @@ fn what_has_failed_does_not_fail_again() {
         // An edit falls within a letter that nobody has seen yet.
         ("kakoune", 314),
         ("kakoune", 414),
+        // A person types letters like those that an edit brings, or that it falls on.
+        ("neovim", 269),
+        ("kakoune", 41),
+        ("kakoune", 69),
+        ("kakoune", 119),
+        ("kakoune", 209),
+        ("kakoune", 221),
+        ("kakoune", 537),
+        ("kakoune", 967),
+        ("emacs", 81),
+        ("emacs", 365),
+        ("emacs", 646),
+        ("emacs", 842),
+        ("all", 41),
+        ("all", 865),
+        // A report that came before the answer was taken for the edit.
+        ("kakoune", 431),
+        ("kakoune", 957),
         // People type what others delete.
         ("kakoune", 25),
         ("kakoune", 49),
