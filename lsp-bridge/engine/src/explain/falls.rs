@@ -15,7 +15,7 @@ use crate::patch::{Patch, Splice};
 use crate::position::{Encoding, Position, TextEdit, locate, position};
 
 /// So many places are looked at, the nearest to the one that was meant first.
-const MOST_PLACES: usize = 256;
+pub(super) const MOST_PLACES: usize = 256;
 /// So many places are told apart to which what the person may have done moves one that is named.
 const MOST_MOVES: usize = 4_096;
 
@@ -57,7 +57,11 @@ pub(super) fn fall(
         }
     }
     if expected.certain {
-        best = window.fall_whole(&aims(window.all_places(&changed)), expected, best);
+        let places = window.all_places(&changed);
+        let within = places.iter().flat_map(|at| window.aims_within(*at));
+        let within: Vec<Aim> = within.collect();
+        let aims: Vec<Aim> = aims(places).into_iter().chain(within).collect();
+        best = window.fall_whole(&aims, expected, best);
     }
     best.map(|fall| window.in_whole(fall, shown))
 }
@@ -108,6 +112,8 @@ pub(super) struct Aim {
     pub(super) delete: usize,
     /// So many of the person's went that we have never seen.
     pub(super) unseen: usize,
+    /// What it named ends so many units within the character behind, which stays.
+    pub(super) rest: u32,
     /// Of these, so many are line ends, and stood behind so many of the characters that went.
     pub(super) line_ends: usize,
     pub(super) behind: usize,
@@ -156,7 +162,7 @@ impl Window {
 
     /// Where in `shown` the edit may have fallen: where it was meant, or about where something is
     /// new or gone.
-    fn places(&self, changed: &Patch) -> Vec<usize> {
+    pub(super) fn places(&self, changed: &Patch) -> Vec<usize> {
         let meant = locate(&self.shown, self.from, self.encoding).at;
         let meant_end = locate(&self.shown, self.to, self.encoding).at;
         let reach = self.inserted.chars().count() + meant_end.saturating_sub(meant);
@@ -164,30 +170,6 @@ impl Window {
         for splice in changed.splices() {
             let last = (splice.end() + reach).min(self.shown.len_chars());
             places.extend(splice.at.saturating_sub(reach)..=last);
-        }
-        let mut places: Vec<usize> = places.into_iter().collect();
-        places.sort_by_key(|at| at.abs_diff(meant));
-        places.truncate(MOST_PLACES);
-        places
-    }
-
-    /// The same, and all places that what is new or gone may have moved to the one that was meant: what
-    /// falls on letters like its own leaves no trace.
-    fn all_places(&self, changed: &Patch) -> Vec<usize> {
-        let meant = locate(&self.shown, self.from, self.encoding).at;
-        let mut places = BTreeSet::from_iter(self.places(changed));
-        let (mut new, mut gone) = (String::new(), String::new());
-        for splice in changed.splices() {
-            new.push_str(&splice.insert);
-            gone.push_str(&self.shown.slice(splice.at..splice.end()).to_string());
-        }
-        let lines = |text: &str| text.matches('\n').count() as u32;
-        let first = self.from.line.saturating_sub(lines(&new));
-        for line in first..=self.from.line + lines(&gone) {
-            let at = locate(&self.shown, Position { line, ..self.from }, self.encoding).at;
-            let units = |text: &str| units(text, self.encoding) as usize;
-            let last = (at + units(&gone)).min(self.shown.len_chars());
-            places.extend(at.saturating_sub(units(&new))..=last);
         }
         let mut places: Vec<usize> = places.into_iter().collect();
         places.sort_by_key(|at| at.abs_diff(meant));
@@ -203,6 +185,7 @@ impl Window {
             within,
             delete,
             unseen: 0,
+            rest: 0,
             line_ends: 0,
             behind: 0,
         };
@@ -260,6 +243,7 @@ impl Window {
             within: 0,
             delete: end - at,
             unseen,
+            rest: 0,
             line_ends,
             behind,
         })
@@ -280,7 +264,7 @@ impl Window {
     }
 
     /// A place within a character, in the client's units, is the character's: so many there are.
-    fn units_of(&self, letter: Option<char>) -> u32 {
+    pub(super) fn units_of(&self, letter: Option<char>) -> u32 {
         let units = |letter: char| units(letter.encode_utf8(&mut [0; 4]), self.encoding);
         letter.map_or(1, units)
     }
@@ -454,7 +438,7 @@ impl Moves {
     }
 }
 
-fn units(text: &str, encoding: Encoding) -> u32 {
+pub(super) fn units(text: &str, encoding: Encoding) -> u32 {
     let units = match encoding {
         Encoding::Utf8 => text.len(),
         Encoding::Utf16 => text.encode_utf16().count(),

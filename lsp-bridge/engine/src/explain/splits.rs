@@ -5,12 +5,15 @@
 //! one of them explains it. So all places are looked at: for each, what the person must have done
 //! before it and behind it.
 
+use std::collections::BTreeSet;
+
 use ropey::Rope;
 
 use super::Expected;
-use super::falls::{Aim, Fall, Window};
+use super::falls::{Aim, Fall, MOST_PLACES, Window, units};
 use crate::diff::diff;
 use crate::patch::{Patch, Splice};
+use crate::position::{Encoding, Position, locate};
 
 /// In so many ways an edit is seen that stands whole somewhere, the shortest first.
 const MOST_WAYS: usize = 1_024;
@@ -18,6 +21,64 @@ const MOST_WAYS: usize = 1_024;
 const MOST_PAIRS: usize = 1 << 18;
 
 impl Window {
+    /// The places about which something is new or gone, and all that this may have moved to the one that
+    /// was meant: what falls on letters like its own leaves no trace.
+    pub(super) fn all_places(&self, changed: &Patch) -> Vec<usize> {
+        let meant = locate(&self.shown, self.from, self.encoding).at;
+        let mut places = BTreeSet::from_iter(self.places(changed));
+        let (mut new, mut gone) = (String::new(), String::new());
+        for splice in changed.splices() {
+            new.push_str(&splice.insert);
+            gone.push_str(&self.shown.slice(splice.at..splice.end()).to_string());
+        }
+        let lines = |text: &str| text.matches('\n').count() as u32;
+        let first = self.from.line.saturating_sub(lines(&new));
+        for line in first..=self.from.line + lines(&gone) {
+            let at = locate(&self.shown, Position { line, ..self.from }, self.encoding).at;
+            let units = |text: &str| units(text, self.encoding) as usize;
+            let last = (at + units(&gone)).min(self.shown.len_chars());
+            places.extend(at.saturating_sub(units(&new))..=last);
+        }
+        let mut places: Vec<usize> = places.into_iter().collect();
+        places.sort_by_key(|at| at.abs_diff(meant));
+        places.truncate(MOST_PLACES);
+        places
+    }
+
+    /// How the edit may have fallen at `at` if what it names ends within a letter that the person had
+    /// put there: an end within a letter is the place before it.
+    pub(super) fn aims_within(&self, at: usize) -> Vec<Aim> {
+        if self.from.line != self.to.line {
+            return Vec::new();
+        }
+        let named = self.to.character - self.from.character;
+        let most = match self.encoding {
+            Encoding::Utf8 => 3,
+            Encoding::Utf16 => 1,
+            Encoding::Utf32 => 0,
+        };
+        let mut aims = Vec::new();
+        let mut units = 0;
+        for (delete, letter) in self.shown.chars_at(at).enumerate() {
+            if units >= named || letter == '\n' {
+                break;
+            }
+            if named - units <= most {
+                aims.push(Aim {
+                    at,
+                    within: 0,
+                    delete,
+                    unseen: 0,
+                    rest: named - units,
+                    line_ends: 0,
+                    behind: 0,
+                });
+            }
+            units += self.units_of(Some(letter));
+        }
+        aims
+    }
+
     /// A way that needs fewer than `best`, if there is one, in which the edit stands in the new text
     /// as a whole. A comparison finds but one of the places.
     pub(super) fn fall_whole(
@@ -73,6 +134,10 @@ impl Window {
         let mut typed = self.next.clone();
         typed.remove(start..start + inserted);
         typed.insert(start, &gone);
+        let follows = self.next.get_char(start + inserted);
+        if aim.rest > 0 && self.units_of(follows) <= aim.rest {
+            return None;
+        }
         if !self.can_be_meant(before.splices(), aim, &typed, start) {
             return None;
         }

@@ -306,6 +306,18 @@ fn a_deletion_takes_letters_that_nobody_has_seen() {
     );
 }
 
+/// Two letters are to go, the second of which the person had put one of more units before.
+#[test]
+fn a_deletion_that_ends_within_a_letter_that_nobody_has_seen_leaves_it() {
+    assert_eq!(
+        in_kakoune("a«bc»d", "", "a𠠀cd"),
+        Explanation::Stale {
+            typed: Rope::from_str("ab𠠀cd"),
+            fallen: Patch::single(1, 1, ""),
+        }
+    );
+}
+
 /// An insertion within a letter that the person had typed comes before it.
 #[test]
 fn an_insertion_falls_within_a_letter_that_nobody_has_seen() {
