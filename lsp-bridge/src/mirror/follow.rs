@@ -241,6 +241,15 @@ impl Mirror {
         }
     }
 
+    /// Whether the file was to be moved and was not, for no reason that the disk gave: an editor of this
+    /// directory showed it then, and does not any more if it is free to be written now.
+    pub(super) fn is_still_to_move(&self, document: &DocumentId) -> bool {
+        self.is_current
+            && self.is_moved_or_gone(document)
+            && self.shown.contains(document)
+            && !self.refused.contains_key(document)
+    }
+
     fn make_moves(&mut self, effects: &mut Vec<Effect>) -> Result<(), MirrorError> {
         let mut moves = self.due_moves()?;
         while !moves.is_empty() {

@@ -95,6 +95,9 @@ impl Mirror {
         let read = place.map(|(path, entry)| (self.tree.read(&path), path, entry));
         // What an editor has opened meanwhile may have been saved before it was read here.
         let read = read.filter(|_| !self.held_open.has(document));
+        if read.is_some() && self.is_still_to_move(document) {
+            return Ok(Outcome::Changed);
+        }
         let Some((found, path, entry)) = read else {
             if let Some(update) = self.take_beneath_guest(document, main)? {
                 *main = self.whole(document, main, &update)?.state;

@@ -140,6 +140,35 @@ fn what_a_guest_had_saved_when_it_was_killed_is_taken_once() {
 }
 
 #[test]
+fn a_renamed_file_stands_in_one_place_whenever_the_guest_that_shows_it_ends() {
+    for _ in 0..20 {
+        let mut hub = Hub::new();
+        let mut ada = Here::with(&[("a.txt", b"1\n")]);
+        ada.sync(&mut hub);
+        let mut guest = Mirror::open(ada.directory.path(), "Ada").unwrap();
+        let id = hub.id("a.txt");
+        guest.index_changed(hub.entries(), true).unwrap();
+        let place = "a.txt".parse().unwrap();
+        guest.opened(&id, Some(&place)).unwrap();
+        hub.rename("a.txt", "b.txt");
+        ada.sync(&mut hub);
+        hub.edit("b.txt", "1\n2\n");
+        let state = hub.document(&id).state();
+        let delay = Duration::from_micros(fastrand::u64(0..2_000));
+        let ends = std::thread::spawn(move || {
+            std::thread::sleep(delay);
+            drop(guest);
+        });
+        while !ada.has("b.txt") {
+            ada.mirror.settle(&id, &state).unwrap();
+        }
+        ends.join().unwrap();
+        assert!(!ada.has("a.txt"));
+        assert_eq!(ada.read("b.txt"), "1\n2\n");
+    }
+}
+
+#[test]
 fn a_renamed_file_that_a_guest_saves_and_closes_at_once_is_moved_with_what_was_saved() {
     let mut hub = Hub::new();
     let mut ada = Here::with(&[("a.txt", b"1\n")]);
