@@ -1,5 +1,6 @@
 //! Directories in `.tutti` of which each belongs to one living process.
 
+use std::ffi::OsStr;
 use std::fs::{File, TryLockError};
 use std::io;
 
@@ -23,7 +24,7 @@ impl Claim {
             all.create_dir(&name)?;
             let dir = all.open_dir_nofollow(&name);
             let locked = dir.and_then(|dir| {
-                let lock = open_lock(&dir)?;
+                let lock = open_lock(&dir, true)?;
                 lock.lock()?;
                 Ok((dir, Self { _lock: lock }))
             });
@@ -37,67 +38,147 @@ impl Claim {
         }
     }
 
+    /// Whether a directory's owner has ended, and nobody else is claiming it.
+    pub(super) fn is_left(dir: &Dir) -> io::Result<bool> {
+        let Some(lock) = if_there(open_lock(dir, true))? else {
+            return Ok(false);
+        };
+        // Shared: who looks must not pass for an owner that lives with another who looks at the same time.
+        is_locked(lock.try_lock_shared())
+    }
+
     /// The claim to a directory whose owner has ended; `None` while it lives, and if another has taken
     /// the directory away by now.
     pub(super) fn to_left(dir: &Dir) -> io::Result<Option<Self>> {
-        let lock = match open_lock(dir) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            opened => opened?,
+        let Some(lock) = if_there(open_lock(dir, true))? else {
+            return Ok(None);
         };
-        match lock.try_lock() {
-            Ok(()) => Ok(Some(Self { _lock: lock })),
-            Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(error)) => Err(error),
+        if !is_locked(lock.try_lock())? {
+            return Ok(None);
+        }
+        // A file that another has removed since can be locked as well. The one that stands there cannot be
+        // locked twice.
+        let Some(there) = if_there(open_lock(dir, false))? else {
+            return Ok(None);
+        };
+        if is_locked(there.try_lock())? {
+            return Ok(None);
+        }
+        Ok(Some(Self { _lock: lock }))
+    }
+
+    /// Removes the directory that is claimed, in `all` under this name.
+    pub(super) fn remove(self, all: &Dir, name: &OsStr) -> io::Result<()> {
+        // First away from its name: who is about to claim it would make files in it while it goes.
+        let gone = format!("{:016x}", fastrand::u64(..));
+        let removed = all
+            .rename(name, all, &gone)
+            .and_then(|()| all.remove_dir_all(&gone));
+        match removed.as_ref().map_err(io::Error::kind) {
+            // Somebody made one in it all the same, and will find it gone; or took it for left under its
+            // last name. The next bridge removes what is left.
+            Err(io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::NotFound) => Ok(()),
+            _ => removed,
         }
     }
 }
 
-fn open_lock(dir: &Dir) -> io::Result<File> {
+fn open_lock(dir: &Dir, create: bool) -> io::Result<File> {
     let mut options = OpenOptions::new();
-    options.write(true).create(true).follow(FollowSymlinks::No);
+    options
+        .write(true)
+        .create(create)
+        .follow(FollowSymlinks::No);
     Ok(dir.open_with(LOCK_FILE, &options)?.into_std())
+}
+
+/// `None` for a file that is not there, or whose directory has gone.
+fn if_there(opened: io::Result<File>) -> io::Result<Option<File>> {
+    match opened {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        opened => opened.map(Some),
+    }
+}
+
+fn is_locked(tried: Result<(), TryLockError>) -> io::Result<bool> {
+    match tried {
+        Ok(()) => Ok(true),
+        Err(TryLockError::WouldBlock) => Ok(false),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::VecDeque;
+    use std::path::Path;
     use std::sync::atomic::{AtomicBool, Ordering};
 
     use cap_std::ambient_authority;
 
     use super::*;
 
+    fn open(directory: &Path) -> Dir {
+        Dir::open_ambient_dir(directory, ambient_authority()).unwrap()
+    }
+
     /// Another bridge removes what it takes for left behind, while this one is about to claim it.
     #[test]
-    fn a_claim_is_made_however_often_it_is_swept_away() {
+    fn a_claim_is_made_and_kept_however_much_is_swept_away() {
         let directory = tempfile::tempdir().unwrap();
-        let open = || Dir::open_ambient_dir(directory.path(), ambient_authority()).unwrap();
         let is_over = AtomicBool::new(false);
         std::thread::scope(|scope| {
             // Two of them, which may be after the same one.
             let sweep = || {
-                let all = open();
-                while !is_over.load(Ordering::Relaxed) {
+                let all = open(directory.path());
+                let mut swept = Ok(());
+                while !is_over.load(Ordering::Relaxed) && swept.is_ok() {
                     for entry in all.entries().unwrap() {
                         let name = entry.unwrap().file_name();
                         let Ok(dir) = all.open_dir_nofollow(&name) else {
                             continue;
                         };
-                        if let Some(_claim) = Claim::to_left(&dir).unwrap() {
-                            let _ = all.remove_dir_all(&name);
-                        }
+                        let claim = Claim::to_left(&dir);
+                        swept = claim.and_then(|claim| {
+                            claim.map_or(Ok(()), |claim| claim.remove(&all, &name))
+                        });
                     }
                 }
+                swept
             };
-            scope.spawn(sweep);
-            scope.spawn(sweep);
-            let all = open();
+            let sweepers = [scope.spawn(sweep), scope.spawn(sweep)];
+            let all = open(directory.path());
+            let mut made = Ok(());
+            let mut held = VecDeque::new();
             for _ in 0..2_000 {
-                let claimed = Claim::new_in(&all);
-                let is_made = claimed.is_ok();
-                is_over.fetch_or(!is_made, Ordering::Relaxed);
-                claimed.unwrap();
+                // In a directory that has been removed nothing can be made.
+                made = Claim::new_in(&all).map(|claimed| held.push_back(claimed));
+                if held.len() > 3
+                    && let Some((dir, _claim)) = held.pop_front()
+                {
+                    made = made.and(dir.write("mark", b""));
+                }
+                if made.is_err() {
+                    break;
+                }
             }
             is_over.store(true, Ordering::Relaxed);
+            made.unwrap();
+            for sweeper in sweepers {
+                sweeper.join().unwrap().unwrap();
+            }
         });
+    }
+
+    #[test]
+    fn who_looks_hides_nothing_from_others_who_look() {
+        let directory = tempfile::tempdir().unwrap();
+        let all = open(directory.path());
+        let (dir, claim) = Claim::new_in(&all).unwrap();
+        assert!(!Claim::is_left(&dir).unwrap());
+        drop(claim);
+        let another = open_lock(&dir, true).unwrap();
+        another.try_lock_shared().unwrap();
+        assert!(Claim::is_left(&dir).unwrap());
     }
 }

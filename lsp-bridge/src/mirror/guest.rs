@@ -64,11 +64,11 @@ impl Mirror {
                 continue;
             };
             let claim = doing("locking a guest's store", Claim::to_left(&dir))?;
-            let Some(_claim) = claim else {
+            let Some(claim) = claim else {
                 continue;
             };
             self.take_in(&StateStore::beneath(dir))?;
-            let removed = self.guests.remove_dir_all(&name);
+            let removed = claim.remove(&self.guests, &name);
             doing("removing a guest's store", removed)?;
         }
         Ok(())
@@ -84,7 +84,7 @@ impl Mirror {
             let Ok(dir) = self.guests.open_dir_nofollow(&name) else {
                 continue;
             };
-            let lives = matches!(Claim::to_left(&dir), Ok(None));
+            let lives = matches!(Claim::is_left(&dir), Ok(false));
             if lives && StateStore::beneath(dir).is_marked_open(document) {
                 return Ok(true);
             }

@@ -153,12 +153,14 @@ impl LeftBehind {
             let Ok(dir) = all.open_dir_nofollow(entry.file_name()) else {
                 continue;
             };
-            let Some(_claim) = Claim::to_left(&dir)? else {
+            if !Claim::is_left(&dir)? {
                 continue;
-            };
+            }
             let (documents, is_old) = contents(&dir)?;
             if documents.is_empty() || is_old {
-                all.remove_dir_all(entry.file_name())?;
+                if let Some(claim) = Claim::to_left(&dir)? {
+                    claim.remove(all, &entry.file_name())?;
+                }
                 continue;
             }
             for document in documents {
