@@ -74,7 +74,7 @@ impl Likeness {
 }
 
 /// So many characters are no chance.
-const ALIKE: usize = 3;
+pub(super) const ALIKE: usize = 3;
 /// Nobody writes so many characters, or three quarters of them, as somebody else does by chance.
 const LONG: usize = 128;
 
@@ -181,7 +181,7 @@ pub(super) fn whole_where_deleted(base: &Rope, ours: &Patch, theirs: &Patch) -> 
 }
 
 /// The lines that a splice changes: none for one that only brings whole lines.
-fn lines_of(text: &Rope, splice: &Splice) -> (usize, usize) {
+pub(super) fn lines_of(text: &Rope, splice: &Splice) -> (usize, usize) {
     let begin = |at: usize| text.line_to_char(text.char_to_line(at));
     let start = begin(splice.at);
     if start == splice.at && splice.delete == 0 && splice.insert.ends_with('\n') {
@@ -198,7 +198,7 @@ fn lines_of(text: &Rope, splice: &Splice) -> (usize, usize) {
 }
 
 /// What the splices make of the lines from `start` to `end`.
-fn changed(text: &Rope, start: usize, end: usize, splices: &[Splice]) -> String {
+pub(super) fn changed(text: &Rope, start: usize, end: usize, splices: &[Splice]) -> String {
     let (mut made, mut at) = (String::new(), start);
     for splice in splices {
         made.extend(text.slice(at..splice.at).chunks());

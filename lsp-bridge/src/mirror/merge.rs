@@ -8,6 +8,7 @@ use yrs::updates::encoder::Encode;
 use yrs::{ReadTxn, Transact};
 
 use super::beside::{Likeness, beside, chars, whole_where_deleted};
+use super::same_lines::brought_once;
 
 /// The outcome of [`merge_disk`].
 #[derive(Debug)]
@@ -79,16 +80,19 @@ pub(crate) fn merge_disk(base: &[u8], main: &[u8], disk: &str) -> Result<Merged,
         return Ok(Merged { update, main, base });
     }
     let ours = whole_where_deleted(base.rope(), &ours, &theirs);
-    let beside = beside(&ours, &theirs, Likeness::Continued);
+    let once = brought_once(base.rope(), &ours, &theirs);
+    let is_brought = once != ours;
+    let beside = beside(&once, &theirs, Likeness::Continued);
     let update = if beside.left.is_empty() {
         None
-    } else if is_part(&base, &main) && !beside.meets {
+    } else if is_part(&base, &main) && !beside.meets && !is_brought {
         let update = base.splice(&beside.left);
         main.apply(&update)?;
         Some(update)
     } else {
         // An editor saved what stands nowhere else, such as half of an edit: the document could not
-        // place what is written next to that. And what goes on behind their text must stay there.
+        // place what is written next to that. What goes on behind their text must stay there; and of a
+        // line beside which they have written one like it, they may have kept other letters.
         base.splice(&beside.left);
         Some(main.splice(&beside.in_theirs))
     };
@@ -273,6 +277,31 @@ mod tests {
             ("a\n", "a\nhello\n", "a\nhello\n", "a\nhello\n"),
             ("a", "a hello", "a hel", "a hello"),
             ("a\n", "a hel\n", "a hello\n", "a hello\n"),
+            // So is a line that one of them has in the place of the one beside it.
+            (
+                "line 73\nb\n",
+                "line 25\nb\n",
+                "line 25\nline 73\nb\n",
+                "line 25\nb\n",
+            ),
+            (
+                "line 73\nb\n",
+                "line 25\nline 73\nb\n",
+                "line 25\nb\n",
+                "line 25\nb\n",
+            ),
+            (
+                "a\nline 73\nb\n",
+                "a\nline 73\nline 25\nb\n",
+                "a\nline 30\nline 25\nb\n",
+                "a\nline 30\nline 25\nb\n",
+            ),
+            (
+                "line 73\nb\n",
+                "line 74\nb\n",
+                "line 25\nline 73\nb\n",
+                "line 25\nline 74\nb\n",
+            ),
             // Of a line that others have deleted, what it was changed to stays whole.
             (
                 "1\nline 44 of Bob\nline 42 of Bob\n4\n",

@@ -56,6 +56,7 @@ mod places;
 mod recent;
 mod renamed;
 mod replicas;
+mod same_lines;
 mod settle;
 mod state;
 mod survey;
