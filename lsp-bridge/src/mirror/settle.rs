@@ -42,6 +42,7 @@ impl Mirror {
         if self.vanished.remove(document) && self.is_still_missing(document, main)? {
             self.deleted_here(document, &mut settled.effects)?;
         }
+        self.turned(document, &mut settled.effects)?;
         Ok(settled)
     }
 

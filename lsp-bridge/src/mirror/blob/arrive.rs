@@ -27,6 +27,8 @@ pub(in crate::mirror) struct Arriving {
     stamp: Stamp,
     /// The text that the file was until now.
     instead_of: Option<DocumentId>,
+    /// The server has it. What others have written into the text is waited for.
+    has_arrived: bool,
 }
 
 impl Arriving {
@@ -65,6 +67,7 @@ impl Mirror {
             executable: seen.looked.executable.unwrap_or(false),
             stamp: seen.looked.stamp,
             instead_of,
+            has_arrived: false,
         };
         self.blobs.arriving.insert(path.clone(), arriving);
         self.send(&path, seen.hash, seen.looked.bytes, effects);
@@ -83,6 +86,7 @@ impl Mirror {
         }
         match self.see_arriving(path) {
             Disk::Busy => effects.push(Effect::LookAgain(path.clone())),
+            Disk::File(seen) if self.has_arrived(path, &seen) => {}
             Disk::File(seen) if seen.text.is_none() => match seen.may_change_kind() {
                 true => self.arrives(path.clone(), &seen, Some(document.clone()), effects),
                 false => effects.push(Effect::LookAgain(path.clone())),
@@ -94,15 +98,56 @@ impl Mirror {
         true
     }
 
+    fn has_arrived(&self, path: &ProjectPath, seen: &Seen) -> bool {
+        let arriving = self.blobs.arriving.get(path);
+        arriving.is_some_and(|one| one.has_arrived && one.stamp == seen.looked.stamp)
+    }
+
     /// The server has a content: the new files that have it are listed.
     pub(super) fn arrived(
         &mut self,
         hash: BlobHash,
         effects: &mut Vec<Effect>,
     ) -> Result<(), MirrorError> {
-        let with_it = self.blobs.arriving.iter();
-        let with_it = with_it.filter(|(_, arriving)| arriving.hash == hash);
-        let paths: Vec<ProjectPath> = with_it.map(|(path, _)| path.clone()).collect();
+        let entries = self.entries.get_or_insert_default();
+        let mut new = Vec::new();
+        let with_it = self.blobs.arriving.iter_mut();
+        for (path, arriving) in with_it.filter(|(_, arriving)| arriving.hash == hash) {
+            let text = arriving.instead_of.clone();
+            match text.filter(|text| entries.contains_key(text)) {
+                // Others may have gone on in it while the content was on its way.
+                Some(text) => {
+                    arriving.has_arrived = true;
+                    effects.push(Effect::Sync(text));
+                }
+                None => new.push(path.clone()),
+            }
+        }
+        self.list_arrived(new, effects)
+    }
+
+    /// A document is as the server has it: if its file is no text any more, and the server has that as
+    /// well, the document ends.
+    pub(in crate::mirror) fn turned(
+        &mut self,
+        document: &DocumentId,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), MirrorError> {
+        let arriving = self.blobs.arriving.iter();
+        let turned = arriving
+            .filter(|(_, one)| one.has_arrived && one.instead_of.as_ref() == Some(document));
+        let turned = turned.map(|(path, _)| path.clone()).collect();
+        self.list_arrived(turned, effects)
+    }
+
+    fn list_arrived(
+        &mut self,
+        paths: Vec<ProjectPath>,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), MirrorError> {
+        if paths.is_empty() {
+            return Ok(());
+        }
         for path in paths {
             let Some(arriving) = self.blobs.arriving.remove(&path) else {
                 continue;

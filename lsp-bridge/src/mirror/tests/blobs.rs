@@ -259,6 +259,21 @@ fn a_file_turns_into_data_and_back() {
     assert_eq!(ada.kept(), [theirs.as_bytes()]);
 }
 
+#[test]
+fn what_others_wrote_into_a_text_while_the_data_in_its_place_was_on_its_way_is_kept() {
+    let (mut ada, mut bob, mut hub) = two(&[("f", b"one\n")]);
+    ada.write_old("f", &data(1));
+    hub.is_away = true;
+    ada.sync(&mut hub);
+    bob.edit_text(&mut hub, "f", "one\ntwo\n");
+    hub.is_away = false;
+    let effects = ada.mirror.transfers().unwrap();
+    ada.carry_out(effects, &mut hub);
+    both(&mut ada, &mut bob, &mut hub);
+    assert_eq!(bob.bytes("f"), data(1));
+    assert_eq!(ada.kept(), [b"one\ntwo\n"]);
+}
+
 impl Here {
     fn edit_text(&mut self, hub: &mut Hub, path: &str, text: &str) {
         hub.edit(path, text);
