@@ -51,8 +51,8 @@ fn inserted(at: usize, text: &str) -> Splice {
 /// When two insertions in one place are taken for one.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Likeness {
-    /// If they are the same, or the one goes on where the other ends: two people who write lines
-    /// that begin alike have written two lines.
+    /// If they are the same, or the one goes on where the other ends, or is the last lines of the other:
+    /// two people who write lines that begin alike have written two lines.
     Continued,
     /// If they share much at their ends: what an editor has may have been exchanged in part, and its
     /// person and the others have gone on in it.
@@ -66,10 +66,22 @@ impl Likeness {
         match self {
             Self::Continued => {
                 let newline = usize::from(tail > 0 && ours.ends_with(&['\n']));
-                ours == theirs || shorter >= ALIKE && head + newline >= shorter
+                ours == theirs
+                    || shorter >= ALIKE && (head + newline >= shorter || self.is_end(ours, theirs))
             }
             Self::Exchanged => head + tail >= ALIKE || 2 * (head + tail) >= shorter.max(1),
         }
+    }
+
+    /// Whether one of two insertions is the last lines of the other.
+    fn is_end(self, ours: &[char], theirs: &[char]) -> bool {
+        let (long, short) = match ours.len() > theirs.len() {
+            true => (ours, theirs),
+            false => (theirs, ours),
+        };
+        let before = long.len() - short.len();
+        let is_of_lines = short.ends_with(&['\n']) && before > 0 && long[before - 1] == '\n';
+        matches!(self, Self::Continued) && is_of_lines && long.ends_with(short)
     }
 }
 
@@ -102,6 +114,7 @@ fn rest(splice: &Splice, theirs: &Patch, likeness: Likeness) -> Option<Vec<Splic
             let tail = ends.take(shorter - head).take_while(same).count();
             let (head, tail) = match head + tail < shorter {
                 true => whole_lines(&ours, &theirs, head, tail),
+                false if likeness.is_end(&ours, &theirs) => (0, shorter),
                 false => (head, tail),
             };
             let is_one = likeness.are_one(&ours, &theirs, head, tail);

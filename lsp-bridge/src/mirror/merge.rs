@@ -277,6 +277,9 @@ mod tests {
             ("a\n", "a\nhello\n", "a\nhello\n", "a\nhello\n"),
             ("a", "a hello", "a hel", "a hello"),
             ("a\n", "a hel\n", "a hello\n", "a hello\n"),
+            // Or before which one has written more.
+            ("a\n", "m 1\nm 2\na\n", "m 2\na\n", "m 1\nm 2\na\n"),
+            ("a\n", "m 2\na\n", "m 1\nm 2\na\n", "m 1\nm 2\na\n"),
             // So is a line that one of them has in the place of the one beside it.
             (
                 "line 73\nb\n",
