@@ -25,6 +25,7 @@ impl Mirror {
         Ok(base.state == record.state
             && self.path_of(document) == Some(&base.file.path)
             && (base.file.eol, base.file.executable) == (entry.eol, entry.executable)
-            && !self.vanished.contains(document))
+            && !self.vanished.contains(document)
+            && !self.is_turning(document))
     }
 }

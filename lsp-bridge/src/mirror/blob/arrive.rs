@@ -126,6 +126,12 @@ impl Mirror {
         self.list_arrived(new, effects)
     }
 
+    /// Whether the document's file is no text any more.
+    pub(in crate::mirror) fn is_turning(&self, document: &DocumentId) -> bool {
+        let mut arriving = self.blobs.arriving.values();
+        arriving.any(|one| one.instead_of.as_ref() == Some(document))
+    }
+
     /// A document is as the server has it: if its file is no text any more, and the server has that as
     /// well, the document ends.
     pub(in crate::mirror) fn turned(

@@ -265,6 +265,10 @@ fn what_others_wrote_into_a_text_while_the_data_in_its_place_was_on_its_way_is_k
     ada.write_old("f", &data(1));
     hub.is_away = true;
     ada.sync(&mut hub);
+    // `tutti join` must not take the text for settled, either.
+    let id = hub.id("f");
+    let stored = ada.mirror.stored(&id).unwrap().unwrap();
+    assert!(!ada.mirror.confirmed(&id, &stored.state).unwrap());
     bob.edit_text(&mut hub, "f", "one\ntwo\n");
     hub.is_away = false;
     let effects = ada.mirror.transfers().unwrap();
