@@ -85,10 +85,9 @@ impl Claim {
 
 fn open_lock(dir: &Dir, create: bool) -> io::Result<File> {
     let mut options = OpenOptions::new();
-    options
-        .write(true)
-        .create(create)
-        .follow(FollowSymlinks::No);
+    // On a network's file system only who may read a file can share its lock.
+    options.read(true).write(true);
+    options.create(create).follow(FollowSymlinks::No);
     Ok(dir.open_with(LOCK_FILE, &options)?.into_std())
 }
 
