@@ -182,6 +182,20 @@ impl Mirror {
         }
     }
 
+    /// The editor has written a document where another one's file stood, under a name that others have
+    /// given away by now: that is written anew once the place is free. It must not pass for deleted.
+    fn displace(&mut self, document: &DocumentId, at: &ProjectPath) -> Result<(), MirrorError> {
+        let other = self.at.get(at).filter(|other| *other != document).cloned();
+        if self.is_owner()
+            && let Some(other) = other
+            && let Some(mut record) = self.load(&other)?
+        {
+            record.base = None;
+            self.save(&other, &record, record.unsaved)?;
+        }
+        Ok(())
+    }
+
     /// The editor has written a file. What the disk holds beyond what it showed (a final newline, a
     /// formatter's work) counts as another program's.
     ///
@@ -210,6 +224,7 @@ impl Mirror {
             self.remove_stale(&before.file);
             self.strays.insert(before.file.path.clone());
         }
+        self.displace(document, &path)?;
         let entry = self.entries.as_ref().and_then(|e| e.get(document));
         let (eol, listed_executable) = entry.map_or((Eol::Lf, false), |e| (e.eol, e.executable));
         let text = self.text_of(document, &shown)?;

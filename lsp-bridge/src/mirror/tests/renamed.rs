@@ -233,3 +233,34 @@ fn written_before(path: &Path) {
     let then = std::time::SystemTime::now() - Duration::from_secs(60);
     file.set_modified(then).unwrap();
 }
+
+#[test]
+fn a_file_that_an_editor_has_saved_another_over_is_written_again() {
+    let mut hub = Hub::new();
+    let mut ada = Here::with(&[("a.txt", b"1\n")]);
+    ada.sync(&mut hub);
+    let id = hub.id("a.txt");
+    let place = "a.txt".parse().unwrap();
+    ada.mirror.opened(&id, Some(&place)).unwrap();
+    fs::rename(ada.path("a.txt"), ada.path("b.txt")).unwrap();
+    ada.sync(&mut hub);
+    hub.put("other", "a.txt", "other\n");
+    ada.sync(&mut hub);
+    assert_eq!(ada.read("a.txt"), "other\n");
+    // The editor has the first file there still.
+    hub.edit("b.txt", "1\n2\n");
+    let state = hub.document(&id).state();
+    ada.write("a.txt", "1\n2\n");
+    let saved = EditorSaved {
+        path: place,
+        shown: state.clone(),
+        state,
+        unsaved: false,
+    };
+    ada.mirror.editor_saved(&id, saved).unwrap();
+    let effects = ada.mirror.closed(&id).unwrap();
+    ada.carry_out(effects, &mut hub);
+    ada.sync(&mut hub);
+    assert_eq!(ada.read("a.txt"), "other\n");
+    assert_eq!(ada.read("b.txt"), "1\n2\n");
+}
