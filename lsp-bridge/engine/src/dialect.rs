@@ -45,6 +45,19 @@ pub enum Reload {
     Difference,
 }
 
+/// What becomes of a `\r` in the text of an edit. The line ends of a file that has `\r\n` throughout
+/// are not meant, nor a `\r` that an editor has read from its file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Returns {
+    /// It is a character like others. Between it and a `\n` there is no place.
+    Kept,
+    /// A line end comes of it, or nothing. One that the editor shows is a character like others, and
+    /// there is a place behind it.
+    Lost,
+    /// Nobody knows, nor whether there is a place between one that the editor shows and a `\n`.
+    Unknown,
+}
+
 /// How an editor treats what the engine asks of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dialect {
@@ -72,6 +85,8 @@ pub struct Dialect {
     pub keeps_final_newline: bool,
     /// Line ends are sent as `\n` whatever the file has.
     pub sends_lf: bool,
+    /// What it makes of a `\r` in an edit. Unless it keeps it, none is sent.
+    pub returns: Returns,
     /// Several edits in one request come back in several changes, or cannot be told from the
     /// person's once they fell on moved places: send one at a time.
     pub one_edit_a_request: bool,
@@ -95,6 +110,7 @@ const CAUTIOUS: Dialect = Dialect {
     merges_changes: true,
     keeps_final_newline: false,
     sends_lf: false,
+    returns: Returns::Unknown,
     one_edit_a_request: true,
     flush: None,
     formats_on_type: false,
@@ -110,6 +126,7 @@ const KNOWN: &[(&str, Dialect)] = &[
             staleness: Staleness::Refused,
             version_0_is_unchecked: true,
             keeps_final_newline: true,
+            returns: Returns::Lost,
             flush: Some(Flush::SemanticTokensRefresh),
             ..CAUTIOUS
         },
@@ -123,6 +140,7 @@ const KNOWN: &[(&str, Dialect)] = &[
             staleness: Staleness::Refused,
             yes_is_certain: true,
             merges_changes: false,
+            returns: Returns::Kept,
             one_edit_a_request: false,
             reload: Reload::Difference,
             ..CAUTIOUS
@@ -175,6 +193,7 @@ const EMACS: Dialect = Dialect {
     staleness: Staleness::UnsentApplied,
     yes_is_certain: true,
     sends_lf: true,
+    returns: Returns::Kept,
     formats_on_type: true,
     ..CAUTIOUS
 };

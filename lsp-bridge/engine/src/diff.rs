@@ -14,8 +14,7 @@ use crate::patch::{Patch, Splice};
 /// Up to how many characters (old and new together) are compared character by character.
 const CHARACTER_DIFF_LIMIT: usize = 20_000;
 
-/// The edits that make `new` out of `old`. Fewest characters touched, near enough; no edit starts
-/// or ends between `\r` and `\n`, where editors disagree about what a position means.
+/// The edits that make `new` out of `old`. Fewest characters touched, near enough.
 pub fn diff(old: &Rope, new: &Rope) -> Patch {
     if old.is_instance(new) {
         return Patch::default();
@@ -39,7 +38,7 @@ pub fn diff(old: &Rope, new: &Rope) -> Patch {
     } else {
         by_lines(&old_middle, &new_middle, prefix, &mut patch);
     }
-    whole_line_ends(old, patch)
+    patch
 }
 
 /// The same as [`diff`] where it can be told by whole lines: what is compared character by character
@@ -64,7 +63,7 @@ pub fn diff_lines(old: &Rope, new: &Rope) -> Patch {
     let new_middle = new.slice(start..new.len_chars() - behind).to_string();
     let mut patch = Patch::default();
     by_lines(&old_middle, &new_middle, start, &mut patch);
-    whole_line_ends(old, patch)
+    patch
 }
 
 /// The same change, where one insertion or deletion that begins within a line could as well be that of
@@ -110,7 +109,7 @@ pub fn refine(old: &Rope, patch: &Patch) -> Patch {
             });
         }
     }
-    whole_line_ends(old, out)
+    out
 }
 
 /// One replacement from where the two texts begin to differ to where they end to: of texts that have
@@ -122,7 +121,7 @@ pub fn replacement(old: &Rope, new: &Rope) -> Patch {
         delete: old.len_chars() - suffix - prefix,
         insert: new.slice(prefix..new.len_chars() - suffix).to_string(),
     };
-    whole_line_ends(old, Patch::from(splice))
+    Patch::from(splice)
 }
 
 /// How many characters both texts share at the start, and, of what is left, at the end.
@@ -265,8 +264,9 @@ fn chars(lines: &[&str]) -> usize {
     lines.iter().map(|line| line.chars().count()).sum()
 }
 
-/// Widens splices that start or end between `\r` and `\n`.
-fn whole_line_ends(old: &Rope, patch: Patch) -> Patch {
+/// The same change of which no splice starts or ends between `\r` and `\n`, where editors disagree about
+/// what a position means.
+pub(crate) fn whole_line_ends(old: &Rope, patch: Patch) -> Patch {
     let splits = |at: usize| {
         at > 0 && at < old.len_chars() && old.char(at - 1) == '\r' && old.char(at) == '\n'
     };
@@ -316,7 +316,7 @@ mod tests {
             ("one\ntwo\n", "one\n", &[(4, 4, "")]),
             ("abcdef", "aXcdYf", &[(1, 1, "X"), (4, 1, "Y")]),
             ("é", "è", &[(0, 1, "è")]),
-            ("a\r\nb", "a\nb", &[(1, 2, "\n")]),
+            ("a\r\nb", "a\nb", &[(1, 1, "")]),
             ("😀x", "😁x", &[(0, 1, "😁")]),
         ];
         for (old, new, expected) in table {

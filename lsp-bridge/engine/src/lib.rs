@@ -15,7 +15,7 @@ pub mod patch;
 mod position;
 mod replica;
 
-pub use dialect::{Dialect, Flush, Reload, Staleness, SyncKind};
+pub use dialect::{Dialect, Flush, Reload, Returns, Staleness, SyncKind};
 pub use document::{Answer, Document, EditId, Effect, Event, Left, Millis, Opened};
 pub use position::{Change, Encoding, Located, Position, Range, TextEdit, locate, position};
 pub use replica::{BadUpdate, Replica};

@@ -116,6 +116,11 @@ impl Alignment {
         }
     }
 
+    /// The replica has lost what only it had.
+    pub(super) fn hidden(self, gone: &Patch, shown: &Rope, replica: &Rope) -> Self {
+        self.replica_changed(gone).matched(shown, replica)
+    }
+
     /// An edit landed: what is shown changed by `landed` to `shown`, the replica by `merged` to
     /// `replica`.
     pub(super) fn landed(

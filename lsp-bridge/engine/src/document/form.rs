@@ -47,6 +47,11 @@ impl Form {
         self.encoding
     }
 
+    /// Whether a `\r` before a line end cannot be told from a part of that.
+    pub(super) fn hides_returns(self) -> bool {
+        self.crlf && self.sends_lf
+    }
+
     /// A whole text from the editor.
     pub(super) fn whole(self, text: &str) -> String {
         let part = self.part(text);

@@ -14,7 +14,8 @@
 //!
 //! What the person types goes `shown` → view → `main` → server; the Yjs document does all merging.
 //! What others type goes server → `main`, and from there as the smallest edits to the editor. When
-//! those have landed, the view takes in the very characters that they stood for.
+//! those have landed, the view takes in the very characters that they stood for. A `\r` that the
+//! editor would make something else of never comes into the view (`returns`).
 //!
 //! `shown` and the view may differ for a while: an edit landed on moved places, or only its first
 //! part has been sent. The person's changes are then carried over the difference, and the next
@@ -32,6 +33,7 @@ mod incoming;
 mod journal;
 mod outgoing;
 mod reopening;
+mod returns;
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -376,7 +378,8 @@ impl Document {
 
     /// Whether the editor shows everything, and nothing is under way.
     pub fn is_settled(&self) -> bool {
-        let is_alike = || same_text(&self.shown, self.main.rope(), self.keeps_newline());
+        let wanted = || self.wanted(&self.main.ahead());
+        let is_alike = || same_text(&self.shown, &wanted(), self.keeps_newline());
         self.flight.is_none()
             && match self.alignment {
                 Alignment::Same => self.main.is_shown() || is_alike(),
@@ -456,6 +459,8 @@ mod bounds_tests;
 mod journal_tests;
 #[cfg(test)]
 mod reopening_tests;
+#[cfg(test)]
+mod returns_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

@@ -15,6 +15,7 @@ impl Document {
     /// Asks the editor for what it lacks, if nothing is under way, and for a tick when one is due.
     pub(super) fn synchronise(&mut self, now: Millis, effects: &mut Vec<Effect>) {
         self.is_foreign &= !self.alignment.is_same();
+        self.keep_back_returns();
         let is_free = self.flight.is_none() && !self.is_deaf;
         if is_free && self.early.is_empty() && self.retry.not_before.is_none() {
             self.send_edit(now, effects);
@@ -43,18 +44,25 @@ impl Document {
         let ahead = self.main.ahead();
         let is_repair =
             !self.alignment.is_same() && !same_text(&self.shown, self.view(), self.keeps_newline());
-        let (mut patch, marks) = if !is_repair {
+        let (patch, marks) = if !is_repair {
             self.way_to_main(ahead)
-        } else if same_text(&self.shown, self.main.rope(), self.keeps_newline()) {
+        } else if same_text(&self.shown, &self.wanted(&ahead), self.keeps_newline()) {
             (Patch::default(), all_marks(ahead))
-        } else if self.is_foreign {
-            let patch = replacement(&self.shown, self.view());
-            (self.reachable(patch, self.view()), Vec::new())
         } else {
-            let patch = self.alignment.repair(&self.shown, self.view());
-            let patch = refine(&self.shown, &patch);
-            (self.reachable(patch, self.view()), Vec::new())
+            let patch = match self.is_foreign {
+                true => replacement(&self.shown, self.view()),
+                false => refine(
+                    &self.shown,
+                    &self.alignment.repair(&self.shown, self.view()),
+                ),
+            };
+            let patch = self.reachable(patch, self.view());
+            if self.hide_returns_of(&patch) {
+                return self.send_edit(now, effects);
+            }
+            (patch, Vec::new())
         };
+        let mut patch = self.with_line_ends(&patch);
         if patch.is_empty() {
             return self.catch_up(&marks);
         }
@@ -114,7 +122,7 @@ impl Document {
     /// its identity, and carets beside it stay. A comparison of texts might take one letter for
     /// another that looks the same.
     fn way_to_main(&self, ahead: Vec<Step>) -> (Patch, Vec<Mark>) {
-        let text = self.main.rope();
+        let text = &self.wanted(&ahead);
         if self.shown.len_chars() < self.view().len_chars() {
             // The view ends with a newline that the editor does not show.
             let patch = self.reachable(Patch::default(), text);
@@ -138,6 +146,16 @@ impl Document {
             }
         }
         (Patch::default(), marks)
+    }
+
+    /// What the editor is to show in the end, but for the final newline: the shared text without what is
+    /// hidden from it.
+    pub(super) fn wanted(&self, ahead: &[Step]) -> Rope {
+        let mut text = self.view().clone();
+        for step in ahead.iter().rev() {
+            Patch::from(step.splice.clone()).apply(&mut text);
+        }
+        text
     }
 
     /// `patch`, if it leads to what the editor can show of `text`; else, where a final newline that

@@ -124,6 +124,7 @@ impl Text {
             right_origin,
             shared: false,
             shown: false,
+            kept_back: false,
         };
         let left = self.place(&item, left.flatten(), right.flatten());
         let node = self.items.insert(left, item);

@@ -49,6 +49,9 @@ pub(super) struct Item {
     pub(super) shared: bool,
     /// Whether it stands in the shown text.
     pub(super) shown: bool,
+    /// Whether the shared text may have it and the shown one not, for good: the two do not differ by
+    /// it.
+    pub(super) kept_back: bool,
 }
 
 impl Item {
@@ -61,8 +64,17 @@ impl Item {
         Count {
             shared: if_in(self.shared),
             shown: if_in(self.shown),
-            differing: if_in(self.shared != self.shown),
+            differing: if_in(self.differs()),
         }
+    }
+
+    fn differs(&self) -> bool {
+        self.shared != self.shown && !self.is_hidden()
+    }
+
+    /// Whether it stands in the shared text, and is kept back from the shown one.
+    pub(super) fn is_hidden(&self) -> bool {
+        self.kept_back && self.shared && !self.shown
     }
 
     /// Whether it stands in either text.
@@ -223,7 +235,7 @@ impl Items {
         count
     }
 
-    /// The items that stand in one text only, in order.
+    /// The items that stand in one text only, in order, but for those that are hidden.
     pub(super) fn differing(&self) -> Vec<Node> {
         let mut found = Vec::new();
         let mut way = vec![(self.root, false)];
@@ -233,7 +245,7 @@ impl Items {
             }
             let slot = self.slot(node);
             if is_due {
-                if slot.item.shared != slot.item.shown {
+                if slot.item.differs() {
                     found.push(node);
                 }
             } else {
@@ -331,6 +343,12 @@ impl Items {
             View::Shared => item.shared = is_in,
             View::Shown => item.shown = is_in,
         }
+        self.recount(node);
+    }
+
+    /// From now on an item is kept back from the shown text, or is no longer.
+    pub(super) fn keep_back(&mut self, node: Node, is_kept_back: bool) {
+        self.slot_mut(node).item.kept_back = is_kept_back;
         self.recount(node);
     }
 
@@ -437,6 +455,7 @@ mod tests {
                     right_origin: None,
                     shared: true,
                     shown: false,
+                    kept_back: false,
                 };
                 let node = items.insert(left, item);
                 left = at_end.then_some(node);

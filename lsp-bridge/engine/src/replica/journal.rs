@@ -23,6 +23,7 @@ impl Replica {
         self.untold = Some(Untold::default());
         self.text.flips = Some(Vec::new());
         let behind = self.ahead().into_iter().flat_map(|step| step.marks);
+        let behind = behind.chain(self.text.hidden_marks());
         let behind: Vec<Mark> = behind.map(Mark::reversed).collect();
         let mut bytes = Vec::new();
         bytes.write_buf(self.state());

@@ -8,6 +8,7 @@
 //! so the first key in a long file would wait for that; whoever asks for a state waits for the
 //! whole text anyway.
 
+mod hidden;
 mod integrate;
 mod items;
 mod journal;
@@ -251,12 +252,12 @@ impl Replica {
         &self.text.shown
     }
 
-    /// What leads from the shown text to the shared one, in ascending order.
+    /// What leads from the shown text to the shared one, in ascending order, but for what is hidden.
     pub(crate) fn ahead(&self) -> Vec<Step> {
         self.text.ahead()
     }
 
-    /// Whether the editor shows everything.
+    /// Whether the editor shows everything that is not hidden.
     pub(crate) fn is_shown(&self) -> bool {
         !self.text.items.differ()
     }
@@ -276,6 +277,16 @@ impl Replica {
     /// See [`Text::shown_state`].
     pub(crate) fn shown_state(&self) -> Vec<u8> {
         self.text.shown_state()
+    }
+
+    /// See [`Text::keep_back_returns`].
+    pub(crate) fn keep_back_returns(&mut self) {
+        self.text.keep_back_returns();
+    }
+
+    /// See [`Text::hide`].
+    pub(crate) fn hide(&mut self, at: usize) {
+        self.text.hide(at);
     }
 
     /// See [`Text::hide_first`].

@@ -63,6 +63,9 @@ impl Text {
         for node in shown.collect::<Vec<_>>() {
             self.items.set(View::Shown, node, false);
         }
+        for node in self.hidden() {
+            self.items.keep_back(node, false);
+        }
         self.shown = Rope::new();
     }
 

@@ -89,6 +89,7 @@ impl Text {
 
     fn delete(&mut self, view: View, start: u32, len: u32, deleted: &mut Vec<Gone>) {
         let mut left = len;
+        let mut last = None;
         while left > 0 {
             let Some((node, offset)) = self.items.at(view, start) else {
                 debug_assert!(false, "a deletion behind the end");
@@ -96,6 +97,10 @@ impl Text {
             };
             let node = self.cut_start(node, offset);
             self.cut_end(node, left);
+            if view == View::Shown {
+                self.delete_hidden(last, node, deleted);
+                last = Some(node);
+            }
             let item = self.items.item(node);
             left -= item.len;
             if item.shared {
@@ -133,6 +138,7 @@ impl Text {
             right_origin: typed.right_origin,
             shared: true,
             shown: view == View::Shown,
+            kept_back: false,
         };
         let at = self.end_of(View::Shared, left);
         insert(&mut self.shared, at, text);
@@ -242,6 +248,7 @@ fn continues(item: &Item, next: &Item) -> bool {
         && next.origin == Some(last)
         && next.right_origin == item.right_origin
         && (next.shared, next.shown) == (item.shared, item.shown)
+        && !item.kept_back
 }
 
 pub(super) fn units(text: &str) -> u32 {

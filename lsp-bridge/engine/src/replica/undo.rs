@@ -249,6 +249,7 @@ impl Text {
             right_origin: typed.right_origin,
             shared: false,
             shown: false,
+            kept_back: false,
         };
         let back = self.items.insert(before, item);
         self.put(View::Shared, back, &typed.text);

@@ -79,7 +79,10 @@ impl World {
         let are_own = self.letters == Letters::Own;
         let (now, ledger) = (self.now, &mut self.ledger);
         let user = &mut self.users[number];
-        let (act, pause) = Act::next(&mut user.acts, user.is_restless);
+        let (mut act, pause) = Act::next(&mut user.acts, user.is_restless);
+        if self.with_returns {
+            act = act.with_returns();
+        }
         user.acted += 1;
         let is_left_out = self.plan.left_out.contains(&(number, user.acted));
         // A request that is on its way reaches the next opening of the document. An editor that

@@ -62,6 +62,19 @@ pub(crate) enum Eol {
     CrlfTakesLf,
 }
 
+/// What it makes of a `\r` in an edit, in a file that does not have `\r\n` throughout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Returns {
+    /// A character like others.
+    Kept,
+    /// A line end, with a `\n` behind it or without.
+    LineEnd,
+    /// A line end, and another one of a `\n` behind it.
+    OneMore,
+    /// Nothing.
+    Dropped,
+}
+
 /// One way for an editor to behave.
 #[derive(Debug, Clone)]
 pub(crate) struct Kind {
@@ -90,6 +103,7 @@ pub(crate) struct Kind {
     pub(crate) answers: Answers,
     pub(crate) echo: Echo,
     pub(crate) eol: Eol,
+    pub(crate) returns: Returns,
     /// Shows no byte-order mark.
     pub(crate) hides_bom: bool,
     /// Does not report when it is made to, if it can be made to at all.
@@ -114,6 +128,7 @@ const VS_CODE: Kind = Kind {
     answers: Answers::First,
     echo: Echo::Minimised,
     eol: Eol::Crlf,
+    returns: Returns::LineEnd,
     hides_bom: true,
     ignores_flush: false,
     trims: false,
@@ -124,6 +139,7 @@ const HELIX: Kind = Kind {
     client_name: "helix",
     reorders: true,
     answers: Answers::Last,
+    returns: Returns::Kept,
     ..VS_CODE
 };
 
@@ -160,6 +176,7 @@ const EMACS: Kind = Kind {
     versions: Versions::PerChange,
     echo: Echo::Whole,
     eol: Eol::Lf,
+    returns: Returns::Kept,
     ..VS_CODE
 };
 
@@ -175,6 +192,7 @@ const KAKOUNE: Kind = Kind {
     keeps_newline: true,
     echo: Echo::Whole,
     eol: Eol::CrlfTakesLf,
+    returns: Returns::OneMore,
     ..VS_CODE
 };
 
@@ -183,6 +201,7 @@ const SUBLIME: Kind = Kind {
     client_name: "Sublime Text LSP",
     debounce_ms: 300,
     eol: Eol::Lf,
+    returns: Returns::Dropped,
     ..VS_CODE
 };
 
@@ -255,6 +274,16 @@ impl Kind {
                 .expect("not empty"),
             echo: *rng
                 .choice(&[Echo::Ranges, Echo::Minimised, Echo::Whole, Echo::Split])
+                .expect("not empty"),
+            // Of a copy: what is drawn behind it stays what it was.
+            returns: *rng
+                .clone()
+                .choice(&[
+                    Returns::Kept,
+                    Returns::LineEnd,
+                    Returns::OneMore,
+                    Returns::Dropped,
+                ])
                 .expect("not empty"),
             ..STRANGER
         }

@@ -128,19 +128,27 @@ impl Ledger {
         })
     }
 
-    /// What is wrong with `text`, and with what everyone's engine wrote.
-    pub(crate) fn faults(&self, text: &str, witness: &Witness) -> Vec<String> {
+    /// What is wrong with `text`, and with what everyone's engine wrote. `uncounted`: a letter that
+    /// people can delete without seeing it.
+    pub(crate) fn faults(
+        &self,
+        text: &str,
+        witness: &Witness,
+        uncounted: Option<char>,
+    ) -> Vec<String> {
         let mut counts: HashMap<char, usize> = self.letters.keys().map(|c| (*c, 0)).collect();
         for letter in text.chars() {
             *counts.entry(letter).or_default() += 1;
         }
-        let count = counts.iter();
+        let is_counted = |letter: char| uncounted != Some(letter);
+        let count = counts.iter().filter(|(letter, _)| is_counted(**letter));
         let mut faults: Vec<String> = count
             .filter_map(|(letter, count)| self.fault(*letter, *count))
             .collect();
         let typed = self.letters.iter();
         let typed = typed.flat_map(|(c, entry)| entry.everyone().map(|who| (who, *c)));
-        let everyone: BTreeSet<_> = witness.counted().chain(typed).collect();
+        let everyone = witness.counted().chain(typed);
+        let everyone: BTreeSet<_> = everyone.filter(|(_, letter)| is_counted(*letter)).collect();
         let balances = everyone.into_iter();
         faults.extend(balances.filter_map(|(who, letter)| {
             let balance = witness.balance(who, letter);

@@ -25,7 +25,7 @@ mod world;
 
 use kind::{Kind, ROWS, row};
 use planted::BUGS;
-use run::{finds, is_clean, run};
+use run::{finds, is_clean, run, run_with_returns};
 
 /// How many seeds an ordinary run takes of each.
 const SEEDS: u64 = 400;
@@ -117,6 +117,25 @@ fn kind_of(test: &str, rng: &mut fastrand::Rng) -> Kind {
     }
 }
 
+/// People type `\r` in a file some of whose lines end with `\r\n`, and some editors make something else
+/// of one in an edit. These show none of it, all others do.
+#[test]
+fn neovim_with_returns() {
+    run_with_returns("neovim with returns", SEEDS / 4, 1, &|rng| {
+        row(rng.choice(["neovim", "helix"]).expect("not empty")).varied(rng)
+    });
+}
+
+#[test]
+fn strangers_with_returns() {
+    run_with_returns("mixed with returns", SEEDS / 4, 5, &Kind::mixed);
+}
+
+#[test]
+fn all_with_returns() {
+    run_with_returns("all with returns", SEEDS / 4, 1, &|rng| kind_of("all", rng));
+}
+
 /// What went wrong once is run for ever.
 #[test]
 fn what_has_failed_does_not_fail_again() {
@@ -198,9 +217,19 @@ fn what_has_failed_does_not_fail_again() {
         ("emacs", 205),
         ("emacs", 577),
     ];
-    let failed = FAILED.into_iter().filter(|(name, seed)| {
+    // Where people type `\r` as well: each made the text grow without end.
+    const WITH_RETURNS: [(&str, u64); 4] = [
+        ("neovim", 1),
+        ("vscode", 1),
+        ("kakoune", 1),
+        ("stranger", 1),
+    ];
+    let failed = FAILED.map(|(name, seed)| (name, seed, false));
+    let with_returns = WITH_RETURNS.map(|(name, seed)| (name, seed, true));
+    let all = failed.into_iter().chain(with_returns);
+    let failed = all.filter(|(name, seed, with_returns)| {
         let kind = |rng: &mut fastrand::Rng| kind_of(name, rng);
-        !is_clean(*seed, &kind)
+        !is_clean(*seed, *with_returns, &kind)
     });
     assert_eq!(failed.collect::<Vec<_>>(), []);
 }

@@ -71,6 +71,17 @@ impl Act {
     }
 }
 
+impl Act {
+    /// The same in a file of which some lines end with `\r\n`.
+    pub(crate) fn with_returns(self) -> Self {
+        match self {
+            Self::TypeCommon("\n") => Self::TypeCommon("\r\n"),
+            Self::TypeCommon("\t") => Self::TypeCommon("\r"),
+            other => other,
+        }
+    }
+}
+
 /// What letters people type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Letters {

@@ -33,9 +33,11 @@ pub(crate) enum Bug {
     DoubledEdit,
     /// Line ends are sent as `\r\n` to whoever.
     AlwaysCrlf,
+    /// A `\r` is sent to whoever.
+    SendsReturns,
 }
 
-pub(crate) const BUGS: [Bug; 12] = [
+pub(crate) const BUGS: [Bug; 13] = [
     Bug::WrongVersion,
     Bug::LostReport,
     Bug::DoubledReport,
@@ -48,6 +50,7 @@ pub(crate) const BUGS: [Bug; 12] = [
     Bug::OneTooMany,
     Bug::DoubledEdit,
     Bug::AlwaysCrlf,
+    Bug::SendsReturns,
 ];
 
 impl Bug {

@@ -6,7 +6,7 @@ use tutti_engine::patch::{Patch, Splice};
 use tutti_engine::{Change, Range, SyncKind, position};
 
 use crate::editor::{Editor, From, ToServer};
-use crate::kind::{Echo, Eol, Versions};
+use crate::kind::{Echo, Eol, Returns, Versions};
 use crate::story::Story;
 
 impl Editor {
@@ -110,10 +110,18 @@ impl Editor {
     }
 
     pub(crate) fn taken(&self, text: &str) -> String {
-        match (self.crlf, self.kind.eol) {
-            (true, Eol::Crlf) => text.replace("\r\n", "\n"),
-            (true, Eol::CrlfTakesLf) => text.replace('\r', "\n"),
-            (true, Eol::Lf) | (false, _) => text.to_owned(),
+        if !self.crlf {
+            return match self.kind.returns {
+                Returns::Kept => text.to_owned(),
+                Returns::LineEnd => text.replace("\r\n", "\n").replace('\r', "\n"),
+                Returns::OneMore => text.replace('\r', "\n"),
+                Returns::Dropped => text.replace('\r', ""),
+            };
+        }
+        match self.kind.eol {
+            Eol::Crlf => text.replace("\r\n", "\n"),
+            Eol::CrlfTakesLf => text.replace('\r', "\n"),
+            Eol::Lf => text.to_owned(),
         }
     }
 }

@@ -58,9 +58,10 @@ fn simulate(plan: &Plan, kind: &KindOf, is_traced: bool) -> Outcome {
 }
 
 /// Whether nothing goes wrong with a seed.
-pub(crate) fn is_clean(seed: u64, kind: &KindOf) -> bool {
+pub(crate) fn is_clean(seed: u64, with_returns: bool, kind: &KindOf) -> bool {
     let plan = Plan {
         seed,
+        with_returns,
         ..Plan::default()
     };
     simulate(&plan, kind, false).faults.is_empty()
@@ -74,7 +75,8 @@ pub(crate) fn finds(bug: Bug, seeds: u64, kind: &KindOf) -> Option<u64> {
             bug: Some(bug),
             ..Plan::default()
         };
-        !simulate(&plan, kind, false).faults.is_empty() && is_clean(*seed, kind)
+        !simulate(&plan, kind, false).faults.is_empty()
+            && is_clean(*seed, bug == Bug::SendsReturns, kind)
     })
 }
 
@@ -82,6 +84,15 @@ pub(crate) fn finds(bug: Bug, seeds: u64, kind: &KindOf) -> Option<u64> {
 /// smallest plan that was found to fail. In up to `most_faulty` of a hundred seeds letters may be
 /// doubled, lost or misplaced; in none the editors may come to different texts, or to no end.
 pub(crate) fn run(name: &str, count: u64, most_faulty: u64, kind: &KindOf) {
+    run_plans(name, count, most_faulty, false, kind);
+}
+
+/// The same where people type `\r` as well.
+pub(crate) fn run_with_returns(name: &str, count: u64, most_faulty: u64, kind: &KindOf) {
+    run_plans(name, count, most_faulty, true, kind);
+}
+
+fn run_plans(name: &str, count: u64, most_faulty: u64, with_returns: bool, kind: &KindOf) {
     let first = number("SEED");
     let count = number("SEEDS").unwrap_or(if first.is_some() { 1 } else { count });
     let first = first.unwrap_or(0);
@@ -95,6 +106,7 @@ pub(crate) fn run(name: &str, count: u64, most_faulty: u64, kind: &KindOf) {
             }
             let plan = Plan {
                 seed,
+                with_returns,
                 ..Plan::default()
             };
             let outcome = simulate(&plan, kind, false);
@@ -133,7 +145,7 @@ pub(crate) fn run(name: &str, count: u64, most_faulty: u64, kind: &KindOf) {
     let is_too_much = failed.len() as u64 * 100 > most_faulty * count;
     let first = diverged.or(failed.first_key_value().filter(|_| is_too_much));
     if let Some((seed, _)) = first {
-        let small = shrink(*seed, kind);
+        let small = shrink(*seed, with_returns, kind);
         let outcome = simulate(&small, kind, true);
         for line in &outcome.world.trace {
             println!("{line}");
@@ -153,9 +165,10 @@ pub(crate) fn run(name: &str, count: u64, most_faulty: u64, kind: &KindOf) {
 
 /// Leaves out what is not needed for the failure: connections that are cut, then more and more of
 /// what people do.
-fn shrink(seed: u64, kind: &KindOf) -> Plan {
+fn shrink(seed: u64, with_returns: bool, kind: &KindOf) -> Plan {
     let mut plan = Plan {
         seed,
+        with_returns,
         ..Plan::default()
     };
     let Outcome {

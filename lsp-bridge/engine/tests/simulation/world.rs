@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap, HashMap, VecDeque};
 
 use fastrand::Rng;
-use tutti_engine::{Document, EditId, Effect, Encoding, Event, Millis, Replica, TextEdit};
+use tutti_engine::{Document, EditId, Effect, Encoding, Event, Millis, Replica, Returns, TextEdit};
 
 use crate::editor::{Editor, ToServer};
 use crate::kind::Kind;
@@ -42,6 +42,8 @@ pub(crate) struct Plan {
     pub(crate) left_out: BTreeSet<(usize, u32)>,
     /// Who is never cut off.
     pub(crate) never_cut: BTreeSet<usize>,
+    /// Whether people type `\r` as well, in a file that does not have `\r\n` throughout.
+    pub(crate) with_returns: bool,
     /// What is wrong with everyone's bridge.
     pub(crate) bug: Option<Bug>,
 }
@@ -78,6 +80,8 @@ pub(crate) struct World {
     messages: HashMap<u64, Message>,
     sent: u64,
     crlf: bool,
+    /// People type `\r` as well.
+    pub(crate) with_returns: bool,
     pub(crate) server: Replica,
     pub(crate) users: Vec<User>,
     pub(crate) ledger: Ledger,
@@ -101,7 +105,12 @@ impl World {
         let mut rng = Rng::with_seed(plan_seed);
         let people = rng.usize(3..=5);
         let crlf = rng.u8(0..4) == 0;
-        let text = *rng.choice(&TEXTS).expect("not empty");
+        let mut text = *rng.choice(&TEXTS).expect("not empty");
+        let with_returns = plan.with_returns || plan.bug == Some(Bug::SendsReturns);
+        let with_returns = with_returns && !crlf;
+        if with_returns && text.ends_with('\n') {
+            text = "one\r\ntwo\nthree\r\n";
+        }
         let mut server = Replica::new(1);
         server.edit(text);
         let mut ledger = Ledger::default();
@@ -114,6 +123,7 @@ impl World {
             messages: HashMap::new(),
             sent: 0,
             crlf,
+            with_returns,
             users: Vec::new(),
             ledger,
             until,
@@ -145,7 +155,10 @@ impl World {
     fn user(&mut self, number: usize, text: &str, kind: &dyn Fn(&mut Rng) -> Kind) -> User {
         let encodings = [Encoding::Utf8, Encoding::Utf16, Encoding::Utf32];
         let encoding = *self.rng.choice(&encodings).expect("not empty");
-        let editor = Editor::new(number, kind(&mut self.rng), encoding, text, self.crlf);
+        let mut editor = Editor::new(number, kind(&mut self.rng), encoding, text, self.crlf);
+        if self.plan.bug == Some(Bug::SendsReturns) {
+            editor.dialect.returns = Returns::Kept;
+        }
         if editor.kind.keeps_newline && !text.ends_with('\n') {
             self.ledger.add('\n');
         }
