@@ -15,8 +15,8 @@ pub struct Cable {
     sent: Arc<AtomicU64>,
 }
 
-#[derive(Default)]
 struct State {
+    server: SocketAddr,
     cut: bool,
     /// Both ends of everything that is connected, or was.
     ends: Vec<TcpStream>,
@@ -30,13 +30,17 @@ impl Cable {
     pub fn to(server: SocketAddr) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let address = listener.local_addr()?;
-        let state = Arc::new(Mutex::new(State::default()));
+        let state = Arc::new(Mutex::new(State {
+            server,
+            cut: false,
+            ends: Vec::new(),
+        }));
         let sent = Arc::new(AtomicU64::new(0));
         let (shared, counted) = (Arc::clone(&state), Arc::clone(&sent));
         thread::spawn(move || {
             for near in listener.incoming().map_while(Result::ok) {
                 // Whoever called is told by the end of the connection.
-                let _ = connect(near, server, &shared, &counted);
+                let _ = connect(near, &shared, &counted);
             }
         });
         Ok(Self {
@@ -68,6 +72,11 @@ impl Cable {
         }
     }
 
+    /// Leads to another server from now on; what is connected stays so.
+    pub fn lead_to(&self, server: SocketAddr) {
+        self.state.lock().expect("no relay panics").server = server;
+    }
+
     /// Lets connections through again.
     pub fn mend(&self) {
         self.state.lock().expect("no relay panics").cut = false;
@@ -80,18 +89,13 @@ impl Drop for Cable {
     }
 }
 
-fn connect(
-    near: TcpStream,
-    server: SocketAddr,
-    state: &Mutex<State>,
-    sent: &Arc<AtomicU64>,
-) -> io::Result<()> {
+fn connect(near: TcpStream, state: &Mutex<State>, sent: &Arc<AtomicU64>) -> io::Result<()> {
     // Held until both ends are known: a cut in between would miss them.
     let mut state = state.lock().expect("no relay panics");
     if state.cut {
         return near.shutdown(Shutdown::Both);
     }
-    let far = TcpStream::connect(server)?;
+    let far = TcpStream::connect(state.server)?;
     for end in [&near, &far] {
         // A key is a message of its own, and does not wait for the next.
         end.set_nodelay(true)?;

@@ -9,12 +9,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use fastrand::Rng;
+use serde_json::{Value, json};
 use tutti_server::mongo::test_server::TestServer;
+use tutti_tests::cable::Cable;
 use tutti_tests::collab::Member;
 use tutti_tests::redis::Redis;
 use tutti_tests::rest::Project;
 use tutti_tests::server::Server;
-use tutti_tests::stock::Target;
+use tutti_tests::stock::{Clients, Target};
 use tutti_tests::wait::{pause, until, until_or};
 
 const DOCUMENT: &str = "score";
@@ -302,5 +304,55 @@ fn nodes_without_redis_follow_each_other_through_the_database() -> Result<()> {
     bo.holds("to ")?;
     bo.append("and fro")?;
     ada.holds("to and fro")?;
+    Ok(())
+}
+
+/// Whoever has to go over to another node sees everybody there as soon as it is there: those of that node, and those who
+/// have come over like itself, long before the dead node is missed and before anybody renews what they show.
+#[test]
+fn who_goes_over_from_a_dead_node_sees_everybody_at_once() -> Result<()> {
+    let mut all = Nodes::start()?;
+    let cable = Cable::to(all.nodes[0].address())?;
+    let (moving, staying) = (
+        cable.url().replace("http://", "ws://"),
+        all.nodes[1].ws_url(),
+    );
+    let mut clients = Clients::start()?;
+    let moved = ["hocuspocus-provider-4", "y-websocket-3"];
+    let names = [moved[0], "y-websocket-2", moved[1]];
+    for package in names {
+        let to = Target {
+            server: if moved.contains(&package) {
+                &moving
+            } else {
+                &staying
+            },
+            project: &all.project.id,
+            document: DOCUMENT,
+            token: all.project.editor_token(),
+        };
+        clients.connect(package, package, to)?;
+        clients.wait(package, "synced", &Value::Null)?;
+        clients.announce(package, package)?;
+    }
+    for package in names {
+        clients.wait(package, "peers", &json!(names))?;
+    }
+    // Clocks may be half a second ahead where several have just come.
+    pause(Duration::from_secs(1));
+    all.nodes[0].kill()?;
+    for package in moved {
+        clients.wait(package, "peers", &json!([package]))?;
+    }
+    let back = Instant::now();
+    cable.lead_to(all.nodes[1].address());
+    for package in names {
+        clients.wait(package, "peers", &json!(names))?;
+    }
+    ensure!(
+        back.elapsed() < Duration::from_secs(7),
+        "{:?}",
+        back.elapsed()
+    );
     Ok(())
 }

@@ -1,12 +1,19 @@
 //! Any Yjs client is welcome: unmodified `y-websocket` and `@hocuspocus/provider`, of every major version in use.
 
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
+use tutti_tests::cable::Cable;
 use tutti_tests::collab::Member;
 use tutti_tests::rest::Project;
 use tutti_tests::server::Server;
 use tutti_tests::stock::{Clients, HOCUSPOCUS, Target, Y_WEBSOCKET};
 use tutti_tests::wait::until;
+
+/// Stock clients come back within some seconds, and renew what they show 15 s after they have said it last.
+const BACK: Duration = Duration::from_secs(9);
 
 fn all() -> impl Iterator<Item = &'static str> {
     Y_WEBSOCKET.iter().chain(HOCUSPOCUS).copied()
@@ -191,6 +198,59 @@ fn presence_reaches_everyone() -> Result<()> {
             clients.wait(other, "peers", &json!(names))?;
         }
     }
+    Ok(())
+}
+
+/// Who was cut off for a moment sees everyone again as soon as it is back, and so do all after a restart: no later than
+/// they come back, which is long before stock clients renew what they show.
+#[test]
+fn who_comes_back_sees_everyone_at_once() -> Result<()> {
+    let (mut server, project, mut clients) = set_up()?;
+    let (url, cable) = (server.ws_url(), Cable::to(server.address())?);
+    let cut = cable.url().replace("http://", "ws://");
+    let names: Vec<&str> = all().collect::<BTreeSet<_>>().into_iter().collect();
+    for (package, is_cut) in all().zip([true, false].into_iter().cycle()) {
+        let to = Target {
+            server: if is_cut { &cut } else { &url },
+            project: &project.id,
+            document: "text",
+            token: project.editor_token(),
+        };
+        clients.connect(package, package, to)?;
+        clients.wait(package, "synced", &Value::Null)?;
+        clients.announce(package, package)?;
+    }
+    let everyone_sees_everyone = |clients: &mut Clients| -> Result<()> {
+        for package in all() {
+            clients.wait(package, "peers", &json!(names))?;
+        }
+        Ok(())
+    };
+    everyone_sees_everyone(&mut clients)?;
+
+    cable.cut();
+    for (package, is_cut) in all().zip([true, false].into_iter().cycle()) {
+        if is_cut {
+            clients.wait(package, "peers", &json!([package]))?;
+        }
+    }
+    let back = Instant::now();
+    cable.mend();
+    everyone_sees_everyone(&mut clients)?;
+    ensure!(back.elapsed() < BACK, "{:?} after a cut", back.elapsed());
+
+    server.stop()?;
+    for package in all() {
+        clients.wait(package, "peers", &json!([package]))?;
+    }
+    let back = Instant::now();
+    server.restart()?;
+    everyone_sees_everyone(&mut clients)?;
+    ensure!(
+        back.elapsed() < BACK,
+        "{:?} after a restart",
+        back.elapsed()
+    );
     Ok(())
 }
 

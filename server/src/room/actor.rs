@@ -43,6 +43,8 @@ pub(super) struct Room {
     /// What the document contains, once it has been asked for.
     pub(super) digest: Option<Digest>,
     pub(super) presence: Presence,
+    /// When to look for members that were not told who is there.
+    pub(super) greet_at: Option<tokio::time::Instant>,
     pub(super) members: BTreeMap<MemberId, Member>,
     pub(super) saver: Saver,
     pub(super) save_events: mpsc::Sender<SaveEvent>,
@@ -110,6 +112,7 @@ pub(super) fn spawn(
         document: opened.document,
         digest: None,
         presence: Presence::default(),
+        greet_at: None,
         members: BTreeMap::new(),
         saver: Saver::default(),
         save_events,
@@ -151,6 +154,7 @@ impl Room {
                 received = events.others.next() => self.on_received(received),
                 () = until(self.schedule.due().map(Into::into)) => self.on_compare(),
                 () = until(self.follow.due()) => self.on_follow(),
+                () = until(self.greet_at) => self.on_greet(),
                 _ = tick.tick(), if !self.members.is_empty() || !self.idle => self.on_tick(),
                 count = commands.recv_many(&mut batch, COMMANDS_AT_ONCE) => {
                     // The room holds a sender itself, so there is always a next command.

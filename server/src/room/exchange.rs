@@ -13,6 +13,7 @@ use tutti_protocol::awareness;
 use yrs::StateVector;
 
 use super::actor::Room;
+use super::presence::Moment;
 use super::saver::Waiter;
 use super::sync::Integrated;
 use crate::document::Wanted;
@@ -126,14 +127,8 @@ impl Room {
     }
 
     fn on_gone(&mut self, node: NodeId) {
-        let gone = self.presence.left_elsewhere(node, Instant::now());
-        self.tell_awareness(&gone, false);
-        // Who has come over from it is this node's now, and the others do not know.
-        let mut claimed = gone;
-        claimed.retain(|entry| !entry.is_removal());
-        if !claimed.is_empty() {
-            self.publish(Message::Awareness(awareness::encode(&claimed).into()));
-        }
+        let gone = self.presence.left_elsewhere(node, Moment::now());
+        self.tell_awareness(&gone);
         // What it could not say any more may be in the store.
         self.follow_store();
     }
@@ -186,8 +181,8 @@ impl Room {
         self.publish_presence(to);
     }
 
-    fn publish_presence(&self, to: Option<NodeId>) {
-        for some in self.presence.own().chunks(STATES) {
+    fn publish_presence(&mut self, to: Option<NodeId>) {
+        for some in self.presence.own(Moment::now()).chunks(STATES) {
             let states = awareness::encode(some).into();
             self.publish_to(to, Message::Awareness(states));
         }

@@ -1,8 +1,8 @@
 //! Who is in the room: coming, going, and what everybody is told.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use tutti_protocol::awareness::{self, AwarenessEntry};
 use tutti_protocol::close;
@@ -11,12 +11,17 @@ use tutti_protocol::ids::DocumentId;
 
 use super::actor::{Room, not_saved};
 use super::framing::Shared;
+use super::presence::{Moment, News};
 use super::{Closing, Framing, JoinError, MemberId, NewMember, Outbox};
 use crate::fanout::{Message, NodeId};
 use crate::ws::Grant;
 
 /// Step1s without an answer that are remembered.
 const MOST_ASKED: usize = 64;
+
+/// How long a member that shows nothing waits to be told who is there. Who comes back says first
+/// whom it shows; only then is it known which of the states are its own.
+const GREETING: Duration = Duration::from_millis(500);
 
 /// Ids in one hint, which bounds its size.
 const HINT_IDS: usize = 1_000;
@@ -35,6 +40,8 @@ pub(super) struct Member {
     pub(super) echoes: usize,
     /// y-websocket: an echo was thrown away.
     pub(super) echo_lost: bool,
+    /// Whether it was told who is there.
+    pub(super) greeted: bool,
 }
 
 impl Member {
@@ -74,6 +81,7 @@ impl Room {
             asked_missing: false,
             echoes: 0,
             echo_lost: false,
+            greeted: false,
             outbox,
         };
         let framing = member.outbox.framing();
@@ -84,13 +92,6 @@ impl Room {
             // Hocuspocus clients are asked when they ask.
             self.ask_member(&mut member, true);
         }
-        let states = self.presence.all();
-        if !states.is_empty() {
-            let update = awareness::encode(&states);
-            member
-                .outbox
-                .push(member.outbox.framing().awareness(&update));
-        }
         if let Some(error) = self.saver.failure()
             && let Some(frame) = member
                 .outbox
@@ -99,6 +100,8 @@ impl Room {
         {
             member.outbox.push_kept(frame);
         }
+        let patience = tokio::time::Instant::now() + GREETING;
+        self.greet_at.get_or_insert(patience);
         self.members.insert(member.outbox.member(), member);
         if std::mem::take(&mut self.idle) {
             // Nobody looked after it meanwhile.
@@ -113,8 +116,8 @@ impl Room {
         if self.members.remove(&id).is_none() {
             return;
         }
-        let gone = self.presence.leave(id, Instant::now());
-        self.tell_awareness(&gone, true);
+        let gone = self.presence.leave(id, Moment::now());
+        self.tell_awareness(&gone);
         self.tell_idle();
     }
 
@@ -149,10 +152,12 @@ impl Room {
     }
 
     pub(super) fn on_tick(&mut self) {
-        let now = Instant::now();
+        let now = Moment::now();
         let timeout = self.registry.limits.awareness_timeout;
         let gone = self.presence.expire(now, timeout);
-        self.tell_awareness(&gone, true);
+        self.tell_awareness(&gone);
+        let held = self.presence.release(now);
+        self.tell_awareness(&held);
         if self.presence.has_doubts() {
             self.ask(None);
         }
@@ -164,19 +169,70 @@ impl Room {
         self.tell_idle();
     }
 
-    /// Sends awareness entries to every member, and to the other nodes where they are this one's.
-    pub(super) fn tell_awareness(&mut self, entries: &[AwarenessEntry], own: bool) {
-        if entries.is_empty() {
+    /// Tells a member who is there.
+    pub(super) fn greet(&mut self, id: MemberId) {
+        let Some(member) = self.members.get_mut(&id) else {
+            return;
+        };
+        member.greeted = true;
+        let states = self.presence.greet(id, Moment::now());
+        if !states.is_empty() {
+            let update = awareness::encode(&states);
+            let framing = member.outbox.framing();
+            member.outbox.push(framing.awareness(&update));
+        }
+    }
+
+    /// Greets those who have shown nothing in time.
+    pub(super) fn on_greet(&mut self) {
+        let now = Instant::now();
+        let waiting = self.members.iter().filter(|(_, member)| !member.greeted);
+        let (due, later): (Vec<_>, Vec<_>) = waiting
+            .map(|(&id, member)| (id, member.joined + GREETING))
+            .partition(|(_, at)| *at <= now);
+        self.greet_at = later.iter().map(|(_, at)| (*at).into()).min();
+        for (id, _) in due {
+            self.greet(id);
+        }
+    }
+
+    /// Sends news of who is there to every member, and to the other nodes where they are of this
+    /// one's clients.
+    pub(super) fn tell_awareness(&mut self, news: &[News]) {
+        if news.is_empty() {
             return;
         }
-        let update = awareness::encode(entries);
+        let entries: Vec<AwarenessEntry> = news.iter().map(News::entry).collect();
+        let update = awareness::encode(&entries);
+        let concerned: BTreeSet<MemberId> = news
+            .iter()
+            .flat_map(|news| [news.member(), self.presence.claimant(news.client)])
+            .flatten()
+            .collect();
         let mut shared = Shared::new(|framing: &Framing| framing.awareness(&update));
-        for member in self.members.values() {
-            member.outbox.push(shared.frame(member.outbox.framing()));
+        for (id, member) in &self.members {
+            let framing = member.outbox.framing();
+            member.outbox.push(match concerned.contains(id) {
+                true => framing.awareness(&awareness::encode(&self.entries_for(*id, news))),
+                false => shared.frame(framing),
+            });
         }
-        if own {
-            self.publish(Message::Awareness(update.into()));
+        let own = news.iter().filter(|news| news.member().is_some());
+        let own: Vec<AwarenessEntry> = own.map(News::entry).collect();
+        if !own.is_empty() {
+            self.publish(Message::Awareness(awareness::encode(&own).into()));
         }
+    }
+
+    /// News as a member hears it some of which is about itself.
+    fn entries_for(&self, id: MemberId, news: &[News]) -> Vec<AwarenessEntry> {
+        news.iter()
+            .filter(|news| self.presence.claimant(news.client) != Some(id))
+            .map(|news| match news.member() == Some(id) {
+                true => news.own_entry(),
+                false => news.entry(),
+            })
+            .collect()
     }
 
     pub(super) fn tell_changed(&mut self, documents: &[DocumentId]) {

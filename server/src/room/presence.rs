@@ -2,12 +2,19 @@
 //!
 //! A state belongs to the connection that set it first; no other may change or remove it. The
 //! traps of the awareness protocol that this avoids:
-//! - y-websocket clients send back what they hear about others. Nothing follows from that.
-//! - A client that reconnects sends its state with the clock it had before; everybody else has
-//!   seen that clock removed and would ignore it. Its clock is moved on.
+//! - Clients send back what they hear about others. Nothing follows from that.
+//! - A client never forgets the clocks that it has heard, and ignores what is not newer, though it
+//!   forgets the states when its connection ends. So everybody is told clocks of the server's own
+//!   making ([`clock`]): they grow with the time of day, and are moved on for whoever comes, so
+//!   that who returns sees everybody, and everybody sees who returns, after a restart and on
+//!   another node as well. A client's own clock only tells its own words in order, and a client
+//!   is told of itself with that clock alone: with a newer one it would take its own old state
+//!   for a change.
 //! - A client may come back before its old connection is found dead. Its claim is kept, and that
 //!   connection is [probed](Heard::probe).
 
+mod clock;
+mod state;
 #[cfg(test)]
 mod tests;
 
@@ -16,6 +23,9 @@ use std::time::{Duration, Instant};
 
 use tutti_protocol::awareness::AwarenessEntry;
 
+pub(super) use self::clock::Moment;
+pub(super) use self::state::News;
+use self::state::{Owner, Removed, Shown, is_repeated, is_state};
 use super::MemberId;
 use crate::fanout::NodeId;
 use crate::limits::Limits;
@@ -26,28 +36,9 @@ const REMEMBER_REMOVED: Duration = Duration::from_secs(120);
 /// How long another node may take to say that somebody is still there, once that is in doubt.
 const DOUBT: Duration = Duration::from_secs(6);
 
-/// Clocks beyond this do not fit every client's number type.
-const MAX_CLOCK: u64 = u32::MAX as u64 - 1_000;
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Owner {
-    Member(MemberId),
-    /// A client of another node.
-    Elsewhere(NodeId),
-}
-
-struct Shown {
-    entry: AwarenessEntry,
-    owner: Owner,
-    renewed: Instant,
-    /// Since when it may be that its node has said that it is gone, and was not heard.
-    doubted: Option<Instant>,
-}
-
-struct Removed {
-    clock: u64,
-    at: Instant,
-}
+/// A state of another node that was told this lately is not told again unchanged: it is said anew
+/// to every node that asks who is there. Clients take who is not renewed for 30 s for gone.
+const TOLD_LATELY: Duration = Duration::from_secs(5);
 
 /// The states of a room.
 #[derive(Default)]
@@ -63,7 +54,7 @@ pub(super) struct Presence {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Heard {
     /// What everybody is to hear, its sender too.
-    pub(super) relay: Vec<AwarenessEntry>,
+    pub(super) relay: Vec<News>,
     /// The owner of a state that somebody else claims.
     pub(super) probe: Option<MemberId>,
     /// The same where another node has the client.
@@ -79,20 +70,20 @@ impl Presence {
         member: MemberId,
         joined: Instant,
         entries: Vec<AwarenessEntry>,
-        now: Instant,
+        now: Moment,
         limits: &Limits,
     ) -> Heard {
         let mut heard = Heard::default();
         let mut owned = self.owned_by(member);
-        for mut entry in entries {
+        for entry in entries {
             if !is_state(&entry) || entry.state.len() > limits.awareness_state_bytes {
                 heard.refused += 1;
                 continue;
             }
             match self.shown.get(&entry.client) {
                 Some(shown) if shown.owner == Owner::Member(member) => {
-                    let newer = entry.clock > shown.entry.clock;
-                    let removes = entry.is_removal() && entry.clock == shown.entry.clock;
+                    let newer = entry.clock > shown.said;
+                    let removes = entry.is_removal() && entry.clock == shown.said;
                     if !newer && !removes {
                         continue;
                     }
@@ -100,8 +91,10 @@ impl Presence {
                     self.claims.remove(&entry.client);
                 }
                 Some(shown) => {
-                    if owned == 0 && !entry.is_removal() && entry.clock >= shown.entry.clock {
+                    let repeats = is_repeated(entry.clock, shown.told);
+                    if owned == 0 && !entry.is_removal() && !repeats {
                         match shown.owner {
+                            Owner::Member(_) if entry.clock < shown.said => continue,
                             Owner::Member(owner) => heard.probe = Some(owner),
                             Owner::Elsewhere(node) => {
                                 heard.probe_elsewhere = Some((node, entry.client));
@@ -118,13 +111,9 @@ impl Presence {
                         continue;
                     }
                     if let Some(removed) = self.removed.get(&entry.client)
-                        && entry.clock <= removed.clock
+                        && removed.is_repeated_by(member, joined, entry.clock)
                     {
-                        // Who was here before the removal only repeats what it heard.
-                        if joined < removed.at {
-                            continue;
-                        }
-                        entry.clock = removed.clock + 1;
+                        continue;
                     }
                     owned += 1;
                 }
@@ -133,8 +122,8 @@ impl Presence {
                 heard.refused += 1;
                 continue;
             }
-            self.set(entry.clone(), Owner::Member(member), now);
-            heard.relay.push(entry);
+            let news = self.take(entry, Owner::Member(member), now);
+            heard.relay.extend(news);
         }
         heard
     }
@@ -145,9 +134,9 @@ impl Presence {
         &mut self,
         node: NodeId,
         entries: Vec<AwarenessEntry>,
-        now: Instant,
+        now: Moment,
         limits: &Limits,
-    ) -> Vec<AwarenessEntry> {
+    ) -> Vec<News> {
         let mut relay = Vec::new();
         for entry in entries {
             let known = self.shown.get_mut(&entry.client);
@@ -158,18 +147,21 @@ impl Presence {
                         if !entry.is_removal() {
                             shown.doubted = None;
                         }
-                        entry.clock > shown.entry.clock
-                            || (entry.is_removal() && entry.clock == shown.entry.clock)
+                        entry.clock > shown.said
+                            || (entry.is_removal() && entry.clock == shown.said)
                     }
-                    Owner::Elsewhere(_) => !entry.is_removal() && entry.clock > shown.entry.clock,
+                    Owner::Elsewhere(_) => !entry.is_removal() && entry.clock > shown.said,
                 },
                 None => !entry.is_removal(),
             };
             let fits = entry.state.len() <= limits.awareness_state_bytes
                 && self.bytes + entry.state.len() <= limits.awareness_room_bytes;
-            if takes && is_state(&entry) && fits {
-                self.set(entry.clone(), Owner::Elsewhere(node), now);
-                relay.push(entry);
+            if !takes || !is_state(&entry) || !fits {
+                continue;
+            }
+            match entry.is_removal() {
+                true => relay.extend(self.end(entry.client, now)),
+                false => relay.extend(self.take(entry, Owner::Elsewhere(node), now)),
             }
         }
         relay
@@ -182,40 +174,96 @@ impl Presence {
             .count()
     }
 
-    fn set(&mut self, entry: AwarenessEntry, owner: Owner, now: Instant) {
+    /// Sets a state, or removes it; what everybody is to hear of that, and now.
+    fn take(&mut self, entry: AwarenessEntry, owner: Owner, now: Moment) -> Option<News> {
         if entry.is_removal() {
-            self.forget(entry.client, entry.clock, now);
-            return;
+            return self.forget(entry.client, Some(entry.clock), now);
         }
-        self.removed.remove(&entry.client);
+        let before = self.shown.remove(&entry.client);
+        let removed = self.removed.remove(&entry.client);
         self.bytes += entry.state.len();
-        let shown = Shown {
-            entry,
-            owner,
-            renewed: now,
-            doubted: None,
+        self.bytes -= before.as_ref().map_or(0, |before| before.state.len());
+        let last = before.as_ref().map(|before| before.told);
+        let next = last
+            .or(removed.map(|removed| removed.told))
+            .map_or(0, |last| last + 1);
+        let before = before.filter(|before| before.owner == owner);
+        let mut pace = before
+            .as_ref()
+            .map(|before| before.pace)
+            .unwrap_or_default();
+        let (time, held) = match owner {
+            Owner::Member(_) => (now.eighths, !pace.allows(now.at)),
+            Owner::Elsewhere(_) => (entry.clock, false),
         };
-        if let Some(before) = self.shown.insert(shown.entry.client, shown) {
-            self.bytes -= before.entry.state.len();
-        }
+        let is_known = before.as_ref().is_some_and(|before| {
+            let lately = now.at.duration_since(before.told_at) < TOLD_LATELY;
+            matches!(owner, Owner::Elsewhere(_)) && lately && before.state == entry.state
+        });
+        let untold = before.filter(|_| held || is_known);
+        let is_told = untold.is_none();
+        let (told, told_at) = match untold {
+            Some(before) => (before.told, before.told_at),
+            None => (next.max(time), now.at),
+        };
+        let client = entry.client;
+        let shown = Shown {
+            state: entry.state,
+            said: entry.clock,
+            told,
+            told_at,
+            owner,
+            renewed: now.at,
+            doubted: None,
+            ahead: (entry.clock as i64).saturating_sub(now.eighths as i64),
+            pace,
+            held,
+        };
+        let news = is_told.then(|| shown.news(client));
+        self.shown.insert(client, shown);
+        news
     }
 
-    fn forget(&mut self, client: u64, clock: u64, now: Instant) {
-        if let Some(before) = self.shown.remove(&client) {
-            self.bytes -= before.entry.state.len();
+    /// Removes a client; `said` is the clock that its owner gave that.
+    fn forget(&mut self, client: u64, said: Option<u64>, now: Moment) -> Option<News> {
+        let before = self.shown.remove(&client)?;
+        self.bytes -= before.state.len();
+        let removed = Removed {
+            said: said.unwrap_or(before.said),
+            told: before.told,
+            owner: before.owner,
+            at: now.at,
+        };
+        // At the same clock: a client that is still there moves on from it.
+        let news = News {
+            client,
+            state: "null".to_owned(),
+            said: removed.said,
+            told: removed.told,
+            owner: removed.owner,
+        };
+        self.removed.insert(client, removed);
+        Some(news)
+    }
+
+    /// Removes a client whose connection, node or time has ended; who claimed it gets it.
+    fn end(&mut self, client: u64, now: Moment) -> Option<News> {
+        let gone = self.forget(client, None, now);
+        match self.claims.remove(&client) {
+            Some((claimant, entry)) => self.take(entry, Owner::Member(claimant), now),
+            None => gone,
         }
-        self.removed.insert(client, Removed { clock, at: now });
     }
 
     /// Removes what a member that has left showed; who claimed it gets it. Returns what
     /// everybody is to hear.
-    pub(super) fn leave(&mut self, member: MemberId, now: Instant) -> Vec<AwarenessEntry> {
+    pub(super) fn leave(&mut self, member: MemberId, now: Moment) -> Vec<News> {
         self.claims.retain(|_, (claimant, _)| *claimant != member);
         self.remove(now, |shown| shown.owner == Owner::Member(member))
     }
 
     /// Removes the clients of another node that has gone.
-    pub(super) fn left_elsewhere(&mut self, node: NodeId, now: Instant) -> Vec<AwarenessEntry> {
+    pub(super) fn left_elsewhere(&mut self, node: NodeId, now: Moment) -> Vec<News> {
         self.remove(now, |shown| shown.owner == Owner::Elsewhere(node))
     }
 
@@ -236,38 +284,37 @@ impl Presence {
     }
 
     /// Removes what has not been renewed for too long, and whom nobody has vouched for.
-    pub(super) fn expire(&mut self, now: Instant, timeout: Duration) -> Vec<AwarenessEntry> {
+    pub(super) fn expire(&mut self, now: Moment, timeout: Duration) -> Vec<News> {
         self.removed
-            .retain(|_, removed| now.duration_since(removed.at) < REMEMBER_REMOVED);
+            .retain(|_, removed| now.at.duration_since(removed.at) < REMEMBER_REMOVED);
         self.remove(now, |shown| {
-            let is_unsaid = |since| now.duration_since(since) > DOUBT;
-            now.duration_since(shown.renewed) > timeout || shown.doubted.is_some_and(is_unsaid)
+            let is_unsaid = |since| now.at.duration_since(since) > DOUBT;
+            now.at.duration_since(shown.renewed) > timeout || shown.doubted.is_some_and(is_unsaid)
         })
     }
 
-    fn remove(&mut self, now: Instant, which: impl Fn(&Shown) -> bool) -> Vec<AwarenessEntry> {
-        let gone: Vec<(u64, u64)> = self
+    fn remove(&mut self, now: Moment, which: impl Fn(&Shown) -> bool) -> Vec<News> {
+        let gone: Vec<u64> = self
             .shown
-            .values()
-            .filter(|shown| which(shown))
-            .map(|shown| (shown.entry.client, shown.entry.clock))
+            .iter()
+            .filter(|(_, shown)| which(shown))
+            .map(|(&client, _)| client)
             .collect();
+        gone.into_iter()
+            .filter_map(|client| self.end(client, now))
+            .collect()
+    }
+
+    /// What came too soon to be told when it came, and is told now.
+    pub(super) fn release(&mut self, now: Moment) -> Vec<News> {
         let mut relay = Vec::new();
-        for (client, clock) in gone {
-            self.forget(client, clock, now);
-            relay.push(match self.claims.remove(&client) {
-                Some((claimant, mut entry)) => {
-                    entry.clock = entry.clock.max(clock + 1);
-                    self.set(entry.clone(), Owner::Member(claimant), now);
-                    entry
-                }
-                // At the same clock: a client that is still there moves on from it.
-                None => AwarenessEntry {
-                    client,
-                    clock,
-                    state: "null".to_owned(),
-                },
-            });
+        for (&client, shown) in &mut self.shown {
+            if shown.held && shown.pace.allows(now.at) {
+                shown.held = false;
+                shown.told_at = now.at;
+                shown.told = (shown.told + 1).max(now.eighths);
+                relay.push(shown.news(client));
+            }
         }
         relay
     }
@@ -280,28 +327,43 @@ impl Presence {
         }
     }
 
-    /// Everybody's state.
-    pub(super) fn all(&self) -> Vec<AwarenessEntry> {
-        self.entries(|_| true)
+    /// The member that claims to be this client, which is somebody else's.
+    pub(super) fn claimant(&self, client: u64) -> Option<MemberId> {
+        self.claims.get(&client).map(|(claimant, _)| *claimant)
     }
 
-    /// The states of this node's own clients.
-    pub(super) fn own(&self) -> Vec<AwarenessEntry> {
-        self.entries(|shown| matches!(shown.owner, Owner::Member(_)))
+    /// Everybody's state for a member who has just come, and may have been here before.
+    pub(super) fn greet(&mut self, member: MemberId, now: Moment) -> Vec<AwarenessEntry> {
+        for shown in self.shown.values_mut() {
+            shown.move_on(now);
+        }
+        self.all(member)
     }
 
-    fn entries(&self, which: impl Fn(&Shown) -> bool) -> Vec<AwarenessEntry> {
-        self.shown
-            .values()
-            .filter(|shown| which(shown))
-            .map(|shown| shown.entry.clone())
+    /// Everybody's state for a member.
+    pub(super) fn all(&self, member: MemberId) -> Vec<AwarenessEntry> {
+        let shown = self.shown.iter();
+        shown
+            .filter(|(client, _)| self.claimant(**client) != Some(member))
+            .map(
+                |(&client, shown)| match shown.owner == Owner::Member(member) {
+                    true => shown.news(client).own_entry(),
+                    false => shown.news(client).entry(),
+                },
+            )
             .collect()
     }
-}
 
-/// Clients throw on what is not JSON, and some on large clocks.
-fn is_state(entry: &AwarenessEntry) -> bool {
-    entry.clock <= MAX_CLOCK
-        && entry.client < 1 << 53
-        && serde_json::from_str::<serde::de::IgnoredAny>(&entry.state).is_ok()
+    /// The states of this node's own clients, for the members of another one, who may have been
+    /// here before.
+    pub(super) fn own(&mut self, now: Moment) -> Vec<AwarenessEntry> {
+        let shown = self.shown.iter_mut();
+        shown
+            .filter(|(_, shown)| matches!(shown.owner, Owner::Member(_)))
+            .map(|(&client, shown)| {
+                shown.move_on(now);
+                shown.news(client).entry()
+            })
+            .collect()
+    }
 }

@@ -10,6 +10,7 @@ use yrs::{ReadTxn, StateVector, Transact};
 use super::actor::Room;
 use super::framing::Shared;
 use super::members::Member;
+use super::presence::Moment;
 use super::saver::Waiter;
 use super::{ClientMessage, Closing, Framing, MemberId};
 use crate::document::{ApplyError, Change, Wanted};
@@ -40,7 +41,7 @@ impl Room {
             }
             ClientMessage::Awareness(update) => self.hear_awareness(from, &update),
             ClientMessage::QueryAwareness => {
-                let states = awareness::encode(&self.presence.all());
+                let states = awareness::encode(&self.presence.all(from));
                 member
                     .outbox
                     .push(member.outbox.framing().awareness(&states));
@@ -246,7 +247,7 @@ impl Room {
             None => {}
         }
         if due.behind {
-            let states = awareness::encode(&self.presence.all());
+            let states = awareness::encode(&self.presence.all(id));
             frames.push(framing.awareness(&states));
         }
         let now = self.document.doc().transact().state_vector();
@@ -278,8 +279,8 @@ impl Room {
             let closing = Closing::new(close::BAD_FRAME, "the awareness update is not valid");
             return self.remove(from, closing);
         };
-        let now = std::time::Instant::now();
-        let joined = member.joined;
+        let now = Moment::now();
+        let (joined, greeted) = (member.joined, member.greeted);
         let limits = &self.registry.limits;
         let heard = self.presence.hear(from, joined, entries, now, limits);
         if heard.refused > 0 {
@@ -291,7 +292,10 @@ impl Room {
         if let Some((node, client)) = heard.probe_elsewhere {
             self.publish_to(Some(node), Message::Probe(client));
         }
-        self.tell_awareness(&heard.relay, true);
+        self.tell_awareness(&heard.relay);
+        if !greeted {
+            self.greet(from);
+        }
     }
 
     /// Takes in what another node has, or has stored.
@@ -329,9 +333,9 @@ impl Room {
             return metrics::counter!("tutti_rejected_awareness_total").increment(1);
         };
         let limits = &self.registry.limits;
-        let now = std::time::Instant::now();
+        let now = Moment::now();
         let relay = self.presence.hear_elsewhere(from, entries, now, limits);
-        self.tell_awareness(&relay, false);
+        self.tell_awareness(&relay);
     }
 }
 
