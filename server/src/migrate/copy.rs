@@ -7,7 +7,7 @@ use tutti_protocol::ids::{DocumentId, ProjectId, RoomName};
 use super::contents;
 use super::digest::{ContentHash, content_hash};
 use super::place::{Admin, Opened};
-use super::{MigrateError, Report, count};
+use super::{MigrateError, Report, count, resume};
 use crate::auth::ProjectRecord;
 use crate::auth::admin::{AdminKey, shared};
 use crate::store::compaction::compact;
@@ -30,7 +30,9 @@ pub(super) async fn everything(
         return Err(MigrateError::NothingThere(source.name.clone()));
     }
     let ids: Vec<ProjectId> = projects.into_iter().map(|project| project.id).collect();
-    begin(source, target, &ids).await?;
+    if begin(source, target, &ids).await? == Beginning::Resumed {
+        resume::drop_what_has_gone(source, target, &ids).await?;
+    }
     let mut report = Report::default();
     for id in &ids {
         // Deleted meanwhile; the comparison says if it matters.
@@ -54,10 +56,22 @@ pub(super) async fn everything(
     Ok(report)
 }
 
+/// How a copy begins.
+#[derive(PartialEq, Eq)]
+enum Beginning {
+    Anew,
+    /// The target holds what an earlier run has copied from this very source.
+    Resumed,
+}
+
 /// Marks an empty target, or finds the mark of an earlier run.
-async fn begin(source: &Opened, target: &Opened, ids: &[ProjectId]) -> Result<(), MigrateError> {
+async fn begin(
+    source: &Opened,
+    target: &Opened,
+    ids: &[ProjectId],
+) -> Result<Beginning, MigrateError> {
     match target.mark.source().await? {
-        Some(other) if other == source.name => return Ok(()),
+        Some(other) if other == source.name => return Ok(Beginning::Resumed),
         Some(other) => {
             return Err(MigrateError::OtherCopy {
                 other,
@@ -76,7 +90,8 @@ async fn begin(source: &Opened, target: &Opened, ids: &[ProjectId]) -> Result<()
             return not_empty();
         }
     }
-    target.mark.set(&source.name).await
+    target.mark.set(&source.name).await?;
+    Ok(Beginning::Anew)
 }
 
 async fn copy_documents(
@@ -199,7 +214,7 @@ async fn compare_documents(
     Ok(number)
 }
 
-async fn names(
+pub(super) async fn names(
     store: &dyn DocumentStore,
     project: &ProjectId,
 ) -> Result<BTreeSet<DocumentId>, StoreError> {
@@ -217,7 +232,7 @@ async fn hashed(room: &RoomName, stored: StoredDocument) -> Result<ContentHash, 
     })
 }
 
-fn equal(ours: &ProjectRecord, theirs: &ProjectRecord) -> bool {
+pub(super) fn equal(ours: &ProjectRecord, theirs: &ProjectRecord) -> bool {
     let links = |record: &ProjectRecord| {
         let links = record.links.iter();
         links

@@ -10,6 +10,7 @@ mod copy;
 mod digest;
 pub(crate) mod mark;
 mod place;
+mod resume;
 #[cfg(test)]
 mod tests;
 

@@ -287,6 +287,56 @@ async fn an_interrupted_copy_goes_on_and_is_served_by_nobody_meanwhile() {
     running.shutdown().await.unwrap();
 }
 
+/// Between two runs the source is served: what it has lost meanwhile goes from the copy as well.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_source_has_lost_since_an_interrupted_copy_goes_from_the_copy() {
+    for there in [true, false] {
+        let places = Places::new();
+        let (from, to) = match there {
+            true => (places.sqlite("source"), places.mongo("target")),
+            false => (places.mongo("source"), places.sqlite("target")),
+        };
+        fill(&from, 1).await;
+        quietly(&from, &to).await.unwrap();
+        let source = from.open_target().await.unwrap();
+        // As it was before the last step of the copy.
+        let target = to.open_target().await.unwrap();
+        target.mark.set(&source.name).await.unwrap();
+        drop(target);
+
+        let alpha: ProjectId = "alpha".parse().unwrap();
+        let links = source.directory.links(&alpha).await.unwrap();
+        let root = links.iter().find(|link| link.made_with.is_none()).unwrap();
+        let removed = source.directory.delete_link(&alpha, &root.id).await;
+        assert_eq!(removed.unwrap().len(), 2);
+        let none = std::collections::HashSet::new();
+        let far = std::time::SystemTime::now() + std::time::Duration::from_secs(3600);
+        let collected = source.blobs.collect(&alpha, far, &none);
+        assert_eq!(collected.await.unwrap(), 3);
+        // One document only of those that there were.
+        let kept = stored(&source, "alpha", "one").await;
+        source.documents.delete_project(&alpha).await.unwrap();
+        let updates = kept.snapshot.into_iter();
+        let updates = updates.chain(kept.log.into_iter().map(|entry| entry.update));
+        let batch = updates.map(|update| Append::new(room("alpha", "one"), update));
+        source.documents.append(batch.collect()).await.unwrap();
+        let beta: ProjectId = "beta".parse().unwrap();
+        source.directory.delete_project(&beta).await.unwrap();
+        source.documents.delete_project(&beta).await.unwrap();
+        source.blobs.delete_blobs(&beta).await.unwrap();
+        drop(source);
+
+        let report = quietly(&from, &to).await.unwrap();
+        let counts = (report.projects, report.links, report.tokens);
+        assert_eq!(counts, (1, 0, 0));
+        assert_eq!((report.documents, report.files), (1, 0));
+        let target = to.open_source().await.unwrap();
+        assert!(target.documents.documents(&beta).await.unwrap().is_empty());
+        assert!(target.blobs.blobs(&beta).await.unwrap().is_empty());
+        assert!(target.mark.source().await.unwrap().is_none());
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_target_that_is_not_empty_and_a_source_that_is_are_refused() {
     let places = Places::new();
