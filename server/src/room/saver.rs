@@ -185,7 +185,11 @@ async fn write(store: Arc<dyn DocumentStore>, batch: Vec<Append>, events: mpsc::
         let ended = match tokio::time::timeout(SLOW, &mut append).await {
             Ok(ended) => ended,
             Err(_) => {
-                if events.send(SaveEvent::Failing(slow())).await.is_err() {
+                if events
+                    .send(SaveEvent::Failing(StoreError::Silent))
+                    .await
+                    .is_err()
+                {
                     return;
                 }
                 append.await
@@ -204,10 +208,6 @@ async fn write(store: Arc<dyn DocumentStore>, batch: Vec<Append>, events: mpsc::
         tokio::time::sleep(pause.mul_f64(0.5 + jitter())).await;
         pause = (pause * 2).min(LAST_RETRY);
     }
-}
-
-fn slow() -> StoreError {
-    StoreError::Unavailable(format!("for {} seconds", SLOW.as_secs()))
 }
 
 /// Between 0 and 0.5.

@@ -172,6 +172,9 @@ pub enum StoreError {
     /// The store cannot be written.
     #[error("the data directory is not writable ({0})")]
     ReadOnly(String),
+    /// The store says nothing.
+    #[error("the store does not answer")]
+    Silent,
     /// The store does not answer, or answers with an error that may pass.
     #[error("the store does not answer ({0})")]
     Unavailable(String),
