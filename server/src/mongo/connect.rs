@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 use mongodb::event::EventHandler;
 use mongodb::event::command::CommandEvent;
 use mongodb::options::{
-    Acknowledgment, ClientOptions, ReadConcern, ReadPreference, SelectionCriteria, WriteConcern,
+    Acknowledgment, ClientOptions, ReadConcern, ReadPreference, SelectionCriteria, Tls,
+    WriteConcern,
 };
 use mongodb::{Client, bson::doc};
 
-use super::failure::HANGS_UP;
+use super::failure::{HANGS_UP, SILENT};
 use super::{Failure, Mongo, MongoUri, schema};
 
 /// How long a start waits for the database: one that starts together with us may need as long.
@@ -183,10 +184,19 @@ impl<'a> Wait<'a> {
         }
     }
 
+    fn asks_for_tls(&self) -> bool {
+        let parsed = self.uri.parsed().ok();
+        let tls = parsed.and_then(|parsed| parsed.tls);
+        matches!(tls, Some(Tls::Enabled(_)))
+    }
+
     fn unreachable(&self, failure: Failure) -> ConnectError {
         let mut reason = failure.to_string();
         if reason == HANGS_UP {
             reason += ", as it does where TLS is needed and tls=true is not in the URI";
+        }
+        if reason == SILENT && self.asks_for_tls() {
+            reason += ", as a server without TLS may do where the URI has tls=true";
         }
         ConnectError::Unreachable {
             place: self.uri.to_string(),

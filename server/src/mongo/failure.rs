@@ -54,6 +54,7 @@ impl From<Failure> for StoreError {
     fn from(failure: Failure) -> Self {
         match failure {
             Failure::Full(text) => Self::Full(text),
+            Failure::Unavailable(text) if text == SILENT => Self::Silent,
             other => Self::Unavailable(other.to_string()),
         }
     }
@@ -113,6 +114,10 @@ fn number(error: &Error) -> Option<i32> {
 /// One line without the driver's inner names.
 fn words(error: &Error) -> String {
     let text = match &*error.kind {
+        // Of a server that says something wrong the driver names the error.
+        ErrorKind::ServerSelection { message, .. } if !message.contains("Error: ") && !message.contains(NO_PRIMARY) => {
+            SILENT.to_owned()
+        }
         ErrorKind::ServerSelection { message, .. } => unreachable_words(message),
         ErrorKind::ConnectionPoolCleared { message, .. } => unreachable_words(message),
         ErrorKind::Io(error) => unreachable_words(&error.to_string()),
@@ -147,12 +152,18 @@ fn words(error: &Error) -> String {
 /// What is said of a server that ends every connection, or all at once.
 pub(super) const HANGS_UP: &str = "the connection to it breaks off";
 
+/// What is said of a server that takes callers in and says nothing.
+pub(super) const SILENT: &str = "it does not answer";
+
+/// The driver's name for a replica set without a primary.
+const NO_PRIMARY: &str = "ReplicaSetNoPrimary";
+
 /// The driver describes all that it knows about every server; what keeps us from it is enough.
 fn unreachable_words(message: &str) -> String {
     for (known, said) in [
         ("Connection refused", "nothing listens at its address"),
         ("failed to lookup address", "its host name is not known"),
-        ("timed out", "it does not answer"),
+        ("timed out", SILENT),
         (
             "Authentication failed",
             "it does not accept the user's name or password",
@@ -162,7 +173,7 @@ fn unreachable_words(message: &str) -> String {
         ("unexpected end of file", HANGS_UP),
         ("Broken pipe", HANGS_UP),
         (
-            "ReplicaSetNoPrimary",
+            NO_PRIMARY,
             "no primary is elected, or its replica set has another name than replicaSet in the URI",
         ),
     ] {

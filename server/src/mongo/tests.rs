@@ -1,5 +1,6 @@
 //! What an operator reads where the database is not as it should be, and what counts as a failure.
 
+use std::io::Write;
 use std::net::TcpListener;
 
 use metrics_exporter_prometheus::PrometheusBuilder;
@@ -36,6 +37,20 @@ async fn a_uri_that_leads_nowhere_is_told_of_in_ones_own_words() {
     let hangs_up = TcpListener::bind("127.0.0.1:0").unwrap();
     let there = hangs_up.local_addr().unwrap().port();
     std::thread::spawn(move || hangs_up.incoming().for_each(drop));
+    // Answers, and not as a database.
+    let other = TcpListener::bind("127.0.0.1:0").unwrap();
+    let web = other.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for caller in other.incoming() {
+            let answer = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n";
+            caller
+                .and_then(|mut caller| caller.write_all(answer))
+                .unwrap();
+        }
+    });
+    let still = TestServer::start();
+    still.hold(true);
+    let silent = still.port();
     let cases = [
         (
             "mongodb://u:secret@127.0.0.1:1/".to_owned(),
@@ -47,8 +62,16 @@ async fn a_uri_that_leads_nowhere_is_told_of_in_ones_own_words() {
         ),
         (format!("mongodb://127.0.0.1:{there}/"), "breaks off"),
         (
-            format!("mongodb://127.0.0.1:{here}/?tls=true"),
+            format!("mongodb://127.0.0.1:{web}/"),
             "does not answer as a MongoDB",
+        ),
+        (
+            format!("mongodb://127.0.0.1:{silent}/"),
+            ": it does not answer; start the database",
+        ),
+        (
+            format!("mongodb://127.0.0.1:{here}/?tls=true"),
+            "it does not answer, as a server without TLS may do where the URI has tls=true",
         ),
         (
             format!("mongodb://127.0.0.1:{here}/?replicaSet=other"),
