@@ -18,7 +18,7 @@ use tokio::task::{AbortHandle, JoinHandle};
 pub use start::{StartError, start};
 
 use crate::collect::Collector;
-use crate::rooms::{RoomError, Rooms};
+use crate::rooms::{NotSaved, Rooms};
 use data_dir::DataDir;
 use serve::Serving;
 
@@ -90,7 +90,7 @@ impl Running {
     ///
     /// # Errors
     /// The store did not take what people last wrote. It is still in their clients.
-    pub async fn shutdown(mut self) -> Result<(), RoomError> {
+    pub async fn shutdown(mut self) -> Result<(), NotSaved> {
         self.stop.send_replace(true);
         let flushed = self.rooms.shutdown().await;
         if let Err(err) = (&mut self.serving).await {

@@ -93,9 +93,7 @@ async fn run(settings: Settings) -> anyhow::Result<()> {
     signals.next().await;
     tracing::info!("stopping; a second signal stops at once");
     tokio::select! {
-        flushed = server.shutdown() => {
-            flushed.map_err(|err| anyhow::anyhow!("not everything could be saved before stopping: {err}"))
-        }
+        flushed = server.shutdown() => Ok(flushed?),
         () = signals.next() => Err(anyhow::anyhow!("stopped at once, as the second signal asked")),
     }
 }

@@ -70,6 +70,16 @@ impl RoomError {
     }
 }
 
+/// What is said of a stop that the store has not let save everything.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error(
+    "not everything could be saved before stopping, because {why}: put that right and start the server again; what is missing was shown to nobody as saved, and comes again from those who wrote it"
+)]
+pub struct NotSaved {
+    /// What is the matter with the store.
+    pub why: String,
+}
+
 /// Why somebody does not come into a room.
 #[derive(Debug, Clone, Error)]
 pub enum EnterError {
@@ -239,7 +249,7 @@ impl Rooms {
     ///
     /// # Errors
     /// The store did not take everything in [`Limits::shutdown_timeout`].
-    pub async fn shutdown(&self) -> Result<(), RoomError> {
+    pub async fn shutdown(&self) -> Result<(), NotSaved> {
         self.registry.shutdown().await
     }
 }

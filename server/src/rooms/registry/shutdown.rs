@@ -1,6 +1,6 @@
 //! How rooms end: one project's, or all of them with the server.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use tokio::sync::oneshot;
@@ -8,21 +8,21 @@ use tutti_protocol::close;
 
 use super::Registry;
 use crate::room::{Closing, Command, RoomHandle};
-use crate::rooms::RoomError;
-use crate::store::StoreError;
+use crate::rooms::NotSaved;
 
 /// Between two looks at whether the store fails.
 const LOOK: Duration = Duration::from_millis(100);
 
 impl Registry {
     /// Saves everything and ends; see [`crate::rooms::Rooms::shutdown`].
-    pub(in crate::rooms) async fn shutdown(&self) -> Result<(), RoomError> {
+    pub(in crate::rooms) async fn shutdown(&self) -> Result<(), NotSaved> {
         let handles = {
             let mut slots = self.slots();
             slots.closed = true;
             slots.open_handles()
         };
         let timeout = self.limits.shutdown_timeout;
+        let deadline = Instant::now() + 2 * timeout;
         // First what there is, so that its acknowledgements still reach the clients.
         let flushes = handles.iter().map(|handle| async {
             let (answer, flushed) = oneshot::channel();
@@ -43,19 +43,16 @@ impl Registry {
         }
         // Then what came in meanwhile; a store that did not take the rest has one more chance.
         let closing = Closing::new(close::RESTART, "the server is restarting");
+        let left = deadline.saturating_duration_since(Instant::now());
         let last = match flushed {
-            true => timeout,
+            true => left.clamp(timeout / 10, timeout),
             false => timeout / 10,
         };
         let ended = tokio::time::timeout(last, end(&handles, &closing, false)).await;
         self.fanout.leave().await;
-        if ended.is_err() {
-            let why = self.health().not_saving;
-            return Err(RoomError::Store(StoreError::Unavailable(
-                why.unwrap_or_else(|| "it did not save everything in time".to_owned()),
-            )));
-        }
-        Ok(())
+        ended.map_err(|_| NotSaved {
+            why: self.health().not_saving.unwrap_or_else(too_slow),
+        })
     }
 
     /// Waits until the store has had this long, and fails. What it does not take was acknowledged
@@ -66,6 +63,10 @@ impl Registry {
             tokio::time::sleep(LOOK).await;
         }
     }
+}
+
+fn too_slow() -> String {
+    "the store is too slow".to_owned()
 }
 
 /// Ends rooms and waits until they have gone.
