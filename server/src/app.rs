@@ -27,6 +27,9 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long requests under way may take once the rooms are closed.
 const LAST_REQUESTS: Duration = Duration::from_secs(3);
 
+/// What a stop may take altogether, with the default limits; supervisors have to wait longer.
+pub const LONGEST_STOP: Duration = Duration::from_secs(25);
+
 /// A server that runs. Dropping it stops it hard; [`Running::shutdown`] loses nothing.
 pub struct Running {
     addr: SocketAddr,

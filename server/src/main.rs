@@ -2,6 +2,7 @@
 
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use tracing_subscriber::EnvFilter;
 use tutti_server::app::{self, Running};
@@ -14,6 +15,9 @@ const DONE: u8 = 0;
 const FAILED: u8 = 1;
 /// Started in a way that it cannot be started in.
 const WRONG_USAGE: u8 = 2;
+
+/// How long work that cannot be broken off may hold up the end.
+const LAST_WORK: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
     if std::env::args_os()
@@ -41,7 +45,10 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(err) => return complain(FAILED, &err),
     };
-    match runtime.block_on(run(settings)) {
+    let ended = runtime.block_on(run(settings));
+    // What still waits for a disk that hangs was promised to nobody.
+    runtime.shutdown_timeout(LAST_WORK);
+    match ended {
         Ok(()) => ExitCode::from(DONE),
         Err(err) => complain(FAILED, &err),
     }

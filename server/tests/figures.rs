@@ -119,6 +119,38 @@ fn the_dashboard_is_one() {
 }
 
 #[test]
+fn the_dashboard_shows_what_the_alerts_speak_of() {
+    let shown = words(&read("deploy/grafana/tutti.json"));
+    let shown: BTreeSet<&str> = shown.iter().map(|word| of_series(word)).collect();
+    let alerts = words(&read("deploy/alerts.yml"));
+    assert!(!alerts.is_empty());
+    for word in &alerts {
+        assert!(shown.contains(of_series(word)), "no panel has {word}");
+    }
+}
+
+/// A supervisor that kills a server before it has given up by itself takes its last word from it.
+#[test]
+fn supervisors_wait_longer_than_a_stop_takes() {
+    let longest = tutti_server::app::LONGEST_STOP.as_secs();
+    let after = |path: &str, key: &str| -> u64 {
+        let text = read(path);
+        let mut values = text
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix(key));
+        let value = values.next().unwrap_or_else(|| panic!("{path}: {key}"));
+        value.trim_end_matches('s').parse().expect("seconds")
+    };
+    let unit = "deploy/tutti-server.service";
+    assert!(after(unit, "TimeoutStopSec=") >= longest + 5);
+    assert!(after("deploy/compose.yaml", "stop_grace_period: ") >= longest + 5);
+    assert_eq!(after(unit, "StartLimitIntervalSec="), 0);
+    let said = format!("never more than {longest} seconds");
+    assert!(read("docs/operations.md").contains(&said), "{said}");
+    assert!(read(unit).contains(&format!("it takes {longest} seconds at most")));
+}
+
+#[test]
 fn each_alert_is_explained() {
     let text = read("docs/operations.md");
     let alerts = read("deploy/alerts.yml");
