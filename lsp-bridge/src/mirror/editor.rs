@@ -1,12 +1,14 @@
 //! Files that an editor has open.
 
+use ropey::Rope;
+use tutti_engine::diff::diff;
 use tutti_protocol::ids::DocumentId;
 use tutti_protocol::index::Eol;
 use tutti_protocol::path::ProjectPath;
 
 use super::effect::{Effect, Notice};
-use super::state::{Base, BaseFile, Record, hash};
-use super::tree::{Expected, Found};
+use super::state::{Base, BaseFile, Hash, Record, hash};
+use super::tree::{Expected, Found, RawFile};
 use super::watch::Changes;
 use super::{HeldOpen, Mirror, MirrorError, Role, doing, text};
 
@@ -22,6 +24,9 @@ pub struct EditorSaved {
     pub state: Vec<u8>,
     /// Whether it holds edits that the server has not confirmed.
     pub unsaved: bool,
+    /// What the editor showed shortly before. Some go on to report what is typed while they write a
+    /// file, and tell of it then.
+    pub recent: Vec<Rope>,
 }
 
 impl Mirror {
@@ -196,6 +201,32 @@ impl Mirror {
         Ok(())
     }
 
+    /// The state that a file was made of, with the file's hash, if that is what the editor showed shortly
+    /// before it told of what it had written.
+    fn written_before(
+        &self,
+        document: &DocumentId,
+        told: &(Vec<u8>, Hash),
+        recent: &[Rope],
+        eol: Eol,
+        file: RawFile,
+    ) -> Result<Option<(Vec<u8>, Hash)>, MirrorError> {
+        let there = hash(&file.bytes);
+        if there == told.1 {
+            return Ok(None);
+        }
+        let Some(local) = text::parse(file.bytes, Some(eol)) else {
+            return Ok(None);
+        };
+        let Some(shown) = recent.iter().find(|shown| **shown == local.text.as_str()) else {
+            return Ok(None);
+        };
+        let mut written = self.replica(document, &told.0)?;
+        let back = diff(written.rope(), shown);
+        written.splice(&back);
+        Ok(Some((written.state(), there)))
+    }
+
     /// The editor has written a file. What the disk holds beyond what it showed (a final newline, a
     /// formatter's work) counts as another program's.
     ///
@@ -211,6 +242,7 @@ impl Mirror {
             shown,
             state,
             unsaved,
+            recent,
         } = saved;
         self.left_behind.file_is_known(document);
         self.read_elsewhere.remove(document);
@@ -228,17 +260,21 @@ impl Mirror {
         let entry = self.entries.as_ref().and_then(|e| e.get(document));
         let (eol, listed_executable) = entry.map_or((Eol::Lf, false), |e| (e.eol, e.executable));
         let text = self.text_of(document, &shown)?;
-        let executable = match self.tree.read(&path) {
-            Found::File(file) => file.executable.unwrap_or(listed_executable),
-            _ => listed_executable,
-        };
+        let mut written = (shown, hash(&text::render(&text, eol)));
+        let mut executable = listed_executable;
+        if let Found::File(file) = self.tree.read(&path) {
+            executable = file.executable.unwrap_or(listed_executable);
+            if let Some(earlier) = self.written_before(document, &written, &recent, eol, file)? {
+                written = earlier;
+            }
+        }
         let base = Base {
-            state: shown,
+            state: written.0,
             file: BaseFile {
                 path,
                 eol,
                 executable,
-                hash: hash(&text::render(&text, eol)),
+                hash: written.1,
                 listed: !self.announced.contains(document),
             },
         };

@@ -220,6 +220,7 @@ impl Project {
             return;
         };
         let version = version.unwrap_or(open.document.version() + 1);
+        open.note_shown(now);
         let effects = open
             .document
             .handle(Event::Changed { version, changes }, now);
@@ -285,14 +286,18 @@ impl Project {
     /// What the editor shows, with the replica that it came from, as what its file holds by now.
     pub(super) fn as_in_editor(&mut self, document: &DocumentId) -> Option<EditorSaved> {
         let path = self.path_in_editor(document)?;
+        let now = self.clock.now();
         let room = self.rooms.get_mut(document)?;
-        let shown = room.open()?.document.shown_state();
+        let open = room.open()?;
+        let shown = open.document.shown_state();
+        let recent = open.shown_before(now);
         let (state, unsaved) = room.store_now();
         Some(EditorSaved {
             path,
             shown,
             state,
             unsaved,
+            recent,
         })
     }
 

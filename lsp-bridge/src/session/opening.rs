@@ -1,5 +1,7 @@
 //! Documents that an editor has just opened, until the engine has them.
 
+use std::collections::VecDeque;
+
 use ropey::Rope;
 use tutti_engine::{Change, Document, Effect, Event, Left, Millis, Opened, Replica};
 use tutti_protocol::ids::DocumentId;
@@ -238,6 +240,7 @@ impl Project {
             user,
             wake_at: None,
             is_beyond_file: false,
+            recent: VecDeque::new(),
             journal: None,
         }));
         self.begin_journal(id);

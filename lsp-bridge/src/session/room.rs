@@ -1,11 +1,19 @@
 //! What the session holds of one document: open in the editor, or closed and being brought up to
 //! date.
 
+use std::collections::VecDeque;
+
+use ropey::Rope;
 use tutti_engine::{BadUpdate, Document, Millis, Replica};
 
 use super::guess::Guess;
 use super::saved::Saved;
 use crate::mirror::Journal;
+
+/// No editor takes longer to write a file and tell of it.
+const WRITING_MS: u64 = 5_000;
+/// Reports within that time.
+const MOST_RECENT: usize = 512;
 
 /// One document that this session takes part in.
 pub(super) struct Room {
@@ -44,8 +52,29 @@ pub(super) struct Open {
     pub(super) wake_at: Option<Millis>,
     /// The editor was asked to show what others have written since it has read or written the file.
     pub(super) is_beyond_file: bool,
+    /// What the editor showed in the last seconds, and until when.
+    pub(super) recent: VecDeque<(Millis, Rope)>,
     /// What is kept for the bridge after this one; `None` where that cannot be written.
     pub(super) journal: Option<Journal>,
+}
+
+impl Open {
+    /// The editor is about to show something else.
+    pub(super) fn note_shown(&mut self, now: Millis) {
+        let is_old = |at: Millis| at.0 + WRITING_MS < now.0;
+        while self.recent.len() == MOST_RECENT || self.recent.front().is_some_and(|f| is_old(f.0)) {
+            self.recent.pop_front();
+        }
+        self.recent.push_back((now, self.document.shown_after(&[])));
+    }
+
+    /// What the editor showed in the last seconds, the last first.
+    pub(super) fn shown_before(&self, now: Millis) -> Vec<Rope> {
+        let is_recent = |at: Millis| at.0 + WRITING_MS >= now.0;
+        let recent = self.recent.iter().rev();
+        let recent = recent.take_while(|(until, _)| is_recent(*until));
+        recent.map(|(_, shown)| shown.clone()).collect()
+    }
 }
 
 /// A document that nobody shows.

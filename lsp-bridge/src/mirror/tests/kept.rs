@@ -195,6 +195,7 @@ fn saved(path: &str, state: Vec<u8>) -> EditorSaved {
         shown: state.clone(),
         state,
         unsaved: false,
+        recent: Vec::new(),
     }
 }
 

@@ -95,6 +95,7 @@ fn a_file_that_moved_away_from_its_editor_is_not_forgotten() {
         shown: state.clone(),
         state,
         unsaved: false,
+        recent: Vec::new(),
     };
     ada.mirror.editor_saved(&mine, saved).unwrap();
     let effects = ada.mirror.closed(&mine).unwrap();
@@ -256,6 +257,7 @@ fn a_file_that_an_editor_has_saved_another_over_is_written_again() {
         shown: state.clone(),
         state,
         unsaved: false,
+        recent: Vec::new(),
     };
     ada.mirror.editor_saved(&id, saved).unwrap();
     let effects = ada.mirror.closed(&id).unwrap();

@@ -88,6 +88,7 @@ fn saves(guest: &mut Mirror, hub: &mut Hub, path: &str, text: &str) -> (Document
         shown: state.clone(),
         state: state.clone(),
         unsaved: true,
+        recent: Vec::new(),
     };
     guest.editor_saved(&id, saved).unwrap();
     (id, state)
@@ -190,6 +191,7 @@ fn a_renamed_file_that_a_guest_saves_and_closes_at_once_is_moved_with_what_was_s
         shown: state.clone(),
         state: state.clone(),
         unsaved: true,
+        recent: Vec::new(),
     };
     ada.write("a.txt", "1\n2\n");
     guest.editor_saved(&id, saved).unwrap();

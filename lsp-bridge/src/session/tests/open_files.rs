@@ -338,3 +338,28 @@ async fn what_an_editor_has_read_again_by_itself_is_known_when_another_program_w
     ada.shows("a", "one mine\n3\n").await;
     eventually(|| hub.texts().contains(&"one mine\n3\n".to_owned())).await;
 }
+
+#[tokio::test]
+async fn what_is_typed_while_an_editor_writes_its_file_stays() {
+    for is_told in [true, false] {
+        let hub = Hub::start().await;
+        let mut ada = Editor::start(&hub, &[("a", "one\n"), ("b", "b\n")]).await;
+        eventually(|| hub.texts() == ["b\n", "one\n"]).await;
+        ada.open("a").await;
+        ada.open("b").await;
+        ada.type_at("a", 0, 3, " two").await;
+        std::fs::write(ada.root().join("a"), "one two\n").unwrap();
+        ada.type_at("a", 0, 7, " three").await;
+        if is_told {
+            let uri = ada.uri("a");
+            let saved = json!({ "textDocument": { "uri": uri }, "text": ada.text("a") });
+            ada.notify("textDocument/didSave", saved).await;
+        }
+        // What another program writes later is merged: the time for that is over for the one above.
+        std::fs::write(ada.root().join("b"), "c\n").unwrap();
+        ada.shows("b", "c\n").await;
+        eventually(|| hub.texts() == ["c\n", "one two three\n"]).await;
+        ada.type_at("a", 0, 0, "!").await;
+        eventually(|| hub.texts() == ["!one two three\n", "c\n"]).await;
+    }
+}
