@@ -155,6 +155,7 @@ impl Room {
                 () = until(self.schedule.due().map(Into::into)) => self.on_compare(),
                 () = until(self.follow.due()) => self.on_follow(),
                 () = until(self.greet_at) => self.on_greet(),
+                () = until(self.presence.release_at().map(Into::into)) => self.on_release(),
                 _ = tick.tick(), if !self.members.is_empty() || !self.idle => self.on_tick(),
                 count = commands.recv_many(&mut batch, COMMANDS_AT_ONCE) => {
                     // The room holds a sender itself, so there is always a next command.

@@ -156,8 +156,6 @@ impl Room {
         let timeout = self.registry.limits.awareness_timeout;
         let gone = self.presence.expire(now, timeout);
         self.tell_awareness(&gone);
-        let held = self.presence.release(now);
-        self.tell_awareness(&held);
         if self.presence.has_doubts() {
             self.ask(None);
         }
@@ -181,6 +179,12 @@ impl Room {
             let framing = member.outbox.framing();
             member.outbox.push(framing.awareness(&update));
         }
+    }
+
+    /// Tells what came too soon to be told when it came.
+    pub(super) fn on_release(&mut self) {
+        let held = self.presence.release(Moment::now());
+        self.tell_awareness(&held);
     }
 
     /// Greets those who have shown nothing in time.

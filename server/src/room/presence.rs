@@ -48,6 +48,8 @@ pub(super) struct Presence {
     /// For a shown client, the latest state of another connection that claims to be it.
     claims: HashMap<u64, (MemberId, AwarenessEntry)>,
     bytes: usize,
+    /// When something is to be told that came too soon.
+    release_at: Option<Instant>,
 }
 
 /// What came of an awareness update.
@@ -219,6 +221,9 @@ impl Presence {
             pace,
             held,
         };
+        if held {
+            self.release_at = earlier(self.release_at, pace.due());
+        }
         let news = is_told.then(|| shown.news(client));
         self.shown.insert(client, shown);
         news
@@ -316,7 +321,14 @@ impl Presence {
                 relay.push(shown.news(client));
             }
         }
+        let held = self.shown.values().filter(|shown| shown.held);
+        self.release_at = held.map(|shown| shown.pace.due()).fold(None, earlier);
         relay
+    }
+
+    /// When to call [`Presence::release`].
+    pub(super) fn release_at(&self) -> Option<Instant> {
+        self.release_at
     }
 
     /// The member that shows itself as this client.
@@ -365,5 +377,12 @@ impl Presence {
                 shown.news(client).entry()
             })
             .collect()
+    }
+}
+
+fn earlier(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
     }
 }

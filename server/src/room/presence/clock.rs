@@ -56,6 +56,11 @@ impl Pace {
         self.next = Some(next + EIGHTH);
         true
     }
+
+    /// When one more may be.
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.next?.checked_sub(AHEAD)
+    }
 }
 
 #[cfg(test)]
@@ -67,6 +72,9 @@ mod tests {
         let (mut pace, start) = (Pace::default(), Instant::now());
         let at_once = (0..100).filter(|_| pace.allows(start)).count();
         assert_eq!(at_once, 17);
+        let due = pace.due().unwrap();
+        assert!(due > start && !pace.clone().allows(due - Duration::from_millis(1)));
+        assert!(pace.clone().allows(due));
         let allowed = (1..=1_000)
             .filter(|n| pace.allows(start + Duration::from_millis(n * 10)))
             .count();

@@ -210,12 +210,15 @@ fn what_comes_too_fast_is_told_a_little_later() {
     assert!(room.presence.release(room.at(0)).is_empty());
     let last = entry(1, 101, r#"{"last":1}"#);
     assert!(room.says(ADA, 0, 0, &[last]).relay.is_empty());
+    let due = room.presence.release_at().unwrap();
+    assert!(due > room.at(0).at && due <= room.at(0).at + Duration::from_millis(125));
     let relay = room.presence.release(room.at(1));
     assert_eq!(
         told(&relay),
         [entry(1, clock(0) + 17, r#"{"last":1}"#)],
         "once, and the latest"
     );
+    assert_eq!(room.presence.release_at(), None);
     assert!(room.presence.release(room.at(9)).is_empty());
 }
 
