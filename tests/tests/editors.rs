@@ -237,7 +237,13 @@ fn written_by_another_program(program: Program) -> Result<()> {
     scene.other.append("# first\n")?;
     scene.editor.shows("# first")?;
     let text = format!("{TEXT}# first\n");
-    scene.editor.holds(&text)?;
+    // Once: a save that comes later would write over what the program writes.
+    scene.editor.save()?;
+    until_or(
+        "the file to be saved",
+        || (fs::read_to_string(&file).ok()? == text).then_some(()),
+        || format!("{:?}", fs::read_to_string(&file)),
+    )?;
     let written = text.replacen("return 4", "return 5", 1);
     fs::write(&file, &written)?;
     scene.server_holds(&written)?;

@@ -336,7 +336,12 @@ impl Mirror {
             let Some(file) = arrivals.take(at) else {
                 continue;
             };
-            if file.seen.hash.0 != base.hash && !is_open {
+            let record = self.own_record(&document)?;
+            let is_behind = record.is_some_and(|record| {
+                let written = record.base.as_ref().map(|base| &base.state);
+                written.is_some_and(|state| *state != record.state)
+            });
+            if (is_behind || file.seen.hash.0 != base.hash) && !is_open {
                 news.changed.push(document.clone());
             }
             self.relocated(&document, &file.path)?;

@@ -145,6 +145,15 @@ impl Mirror {
                 self.remember(&mut subject, Some(base))?;
                 Outcome::Done
             }
+            // To write it anew before that would make two of one that was moved.
+            (Found::Missing, Some(base))
+                if !self.read_only && !self.vanished.contains(document) =>
+            {
+                let again = Effect::LookAgain(subject.path.clone());
+                settled.effects.push(again);
+                self.remember(&mut subject, Some(base))?;
+                Outcome::Done
+            }
             (Found::Missing, base) => self.put(&mut subject, base, Expected::Missing, settled)?,
             (Found::File(file), None) => self.first_meeting(&mut subject, &file, settled)?,
             (Found::File(file), Some(base)) => {

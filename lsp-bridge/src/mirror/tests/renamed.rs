@@ -266,3 +266,23 @@ fn a_file_that_an_editor_has_saved_another_over_is_written_again() {
     assert_eq!(ada.read("a.txt"), "other\n");
     assert_eq!(ada.read("b.txt"), "1\n2\n");
 }
+
+#[test]
+fn a_file_that_is_moved_while_others_write_into_it_stays_one() {
+    let mut hub = Hub::new();
+    let mut ada = Here::with(&[("a.txt", b"1\n")]);
+    ada.sync(&mut hub);
+    let id = hub.id("a.txt");
+    fs::rename(ada.path("a.txt"), ada.path("moved.txt")).unwrap();
+    hub.edit("a.txt", "1\ntheirs\n");
+    // What they wrote comes before it is seen that the file was moved.
+    let theirs = hub.document(&id).fork(7).state();
+    let settled = ada.mirror.settle(&id, &theirs).unwrap();
+    let again = Effect::LookAgain("a.txt".parse().unwrap());
+    assert_eq!(settled.effects, [again]);
+    assert!(!ada.has("a.txt"));
+    ada.sync(&mut hub);
+    assert_eq!(hub.id("moved.txt"), id);
+    assert_eq!(ada.read("moved.txt"), "1\ntheirs\n");
+    assert!(!ada.has("a.txt"));
+}
