@@ -49,14 +49,7 @@ impl Text {
     /// The same, by the names of the characters.
     pub(super) fn hidden_marks(&self) -> Vec<Mark> {
         let hidden = self.hidden().into_iter();
-        hidden
-            .map(|node| Mark {
-                id: self.items.item(node).id,
-                len: self.items.item(node).len,
-                text: self.content(View::Shared, node).insert,
-                comes: true,
-            })
-            .collect()
+        hidden.map(|node| self.coming(node)).collect()
     }
 
     /// The person deletes `node` and so what is hidden between it and `last`, which they have deleted

@@ -158,14 +158,17 @@ impl Text {
             .items
             .all()
             .filter(|node| self.items.item(*node).shared);
-        nodes
-            .map(|node| Mark {
-                id: self.items.item(node).id,
-                len: self.items.item(node).len,
-                text: self.content(View::Shared, node).insert,
-                comes: true,
-            })
-            .collect()
+        nodes.map(|node| self.coming(node)).collect()
+    }
+
+    /// What a node of the shared text holds, to be shown.
+    pub(super) fn coming(&self, node: Node) -> Mark {
+        Mark {
+            id: self.items.item(node).id,
+            len: self.items.item(node).len,
+            text: self.content(View::Shared, node).insert,
+            comes: true,
+        }
     }
 
     /// Makes the shown text follow `marks`, which are in the order of the text. Returns what
