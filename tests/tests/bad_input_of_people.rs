@@ -165,6 +165,15 @@ fn sharing_with_a_wrong_token() -> Result<()> {
             &["share", "--server", &scene.server.url(), "--token", "wrong"],
         )?
         .failure(&["token"])?;
+    // A part of a file in its place, say.
+    let pasted = "two\nlines";
+    scene
+        .person
+        .tutti(
+            dir.path(),
+            &["share", "--server", &scene.server.url(), "--token", pasted],
+        )?
+        .failure(&["--token is no token", "on one line"])?;
     ensure!(
         !dir.path().join(".tutti").exists(),
         "the directory is left as it was"

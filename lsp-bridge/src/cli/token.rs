@@ -41,21 +41,21 @@ pub(super) fn find(
     credentials: &Credentials,
 ) -> anyhow::Result<Found> {
     if let Some(token) = flag {
-        return Ok(found(token, Source::Flag));
+        return found(token, Source::Flag);
     }
     if let Ok(token) = std::env::var("TUTTI_TOKEN")
         && !token.trim().is_empty()
     {
-        return Ok(found(&token, Source::Environment));
+        return found(&token, Source::Environment);
     }
     if let Some(token) = credentials.server(server)? {
-        return Ok(found(&token, Source::Credentials));
+        return found(&token, Source::Credentials);
     }
     if is_this_machine(server)
         && let Some(path) = admin_file()
         && let Ok(token) = std::fs::read_to_string(&path)
     {
-        return Ok(found(&token, Source::AdminFile(path)));
+        return found(&token, Source::AdminFile(path));
     }
     // A server that is not there is the first thing to know of.
     Api::new(server, "").reach()?;
@@ -65,11 +65,17 @@ pub(super) fn find(
     )
 }
 
-fn found(token: &str, source: Source) -> Found {
-    Found {
-        token: token.trim().to_owned(),
+fn found(token: &str, source: Source) -> anyhow::Result<Found> {
+    let token = token.trim();
+    // Anything else cannot stand in a request, and the error would be of the connection.
+    anyhow::ensure!(
+        !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic()),
+        "the token from {source} is no token: copy it again, on one line and without blanks"
+    );
+    Ok(Found {
+        token: token.to_owned(),
         source,
-    }
+    })
 }
 
 fn is_this_machine(server: &Url) -> bool {

@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::extract::ws::{WebSocket, WebSocketUpgrade};
+use axum::extract::ws::WebSocket;
 use axum::response::Response;
 use bytes::Bytes;
 use futures_util::StreamExt;
@@ -23,7 +23,8 @@ use tutti_protocol::ids::RoomName;
 use super::address::ClientAddress;
 use super::socket::{Reader, Shared, Writer, raw_outbox};
 use super::yjs::sync_for_room;
-use super::{Denied, Endpoints};
+use super::{Asked, Denied, Endpoints};
+use crate::api::ApiError;
 use crate::limits::Limits;
 use crate::room::{
     ClientMessage, Closing, Command, Framing, MemberId, NewMember, Outbox, RoomHandle,
@@ -49,10 +50,10 @@ const JOINS: usize = 64;
 pub(super) async fn upgrade(
     State(endpoints): State<Endpoints>,
     address: ClientAddress,
-    upgrade: WebSocketUpgrade,
-) -> Response {
-    let upgrade = endpoints.limit(upgrade);
-    upgrade.on_upgrade(move |socket| serve(endpoints, socket, address))
+    upgrade: Asked,
+) -> Result<Response, ApiError> {
+    let upgrade = endpoints.limit(upgrade)?;
+    Ok(upgrade.on_upgrade(move |socket| serve(endpoints, socket, address)))
 }
 
 async fn serve(endpoints: Endpoints, socket: WebSocket, address: ClientAddress) {

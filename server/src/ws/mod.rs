@@ -15,12 +15,15 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::response::IntoResponse;
 use axum::routing::get;
 use tokio::sync::Semaphore;
 use tutti_protocol::ids::ProjectId;
 
 pub use auth::{Authorize, Denied, Grant, GrantId};
 
+use crate::api::ApiError;
 use crate::rooms::Rooms;
 use address::Addresses;
 
@@ -32,6 +35,9 @@ pub struct WsState {
     /// Who may enter.
     pub authorize: Arc<dyn Authorize>,
 }
+
+/// What a request to an endpoint asks for, where it is a WebSocket.
+type Asked = Result<WebSocketUpgrade, WebSocketUpgradeRejection>;
 
 #[derive(Clone)]
 struct Endpoints {
@@ -60,10 +66,20 @@ pub fn router(state: WsState) -> Router {
 }
 
 impl Endpoints {
-    /// Caps what a message may claim before anything is allocated for it.
-    fn limit(&self, upgrade: WebSocketUpgrade) -> WebSocketUpgrade {
+    /// The socket asked for, with a cap on what a message may claim before anything is allocated
+    /// for it.
+    ///
+    /// # Errors
+    /// The request asks for no WebSocket.
+    fn limit(&self, upgrade: Asked) -> Result<WebSocketUpgrade, ApiError> {
         let most = self.rooms.limits().message_bytes;
-        upgrade.max_message_size(most).max_frame_size(most)
+        match upgrade {
+            Ok(upgrade) => Ok(upgrade.max_message_size(most).max_frame_size(most)),
+            Err(rejection) => Err(ApiError::new(
+                rejection.into_response().status(),
+                "This address is for WebSocket connections: open it with a Yjs provider, or use /api.",
+            )),
+        }
     }
 
     /// Asks what a token allows, when it is its turn: thousands who come at once, because another

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use axum::extract::ws::{WebSocket, WebSocketUpgrade};
+use axum::extract::ws::WebSocket;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, header};
 use axum::response::Response;
@@ -14,9 +14,10 @@ use tutti_protocol::ids::RoomName;
 use tutti_protocol::sync::SyncMessage;
 use tutti_protocol::yws::Message;
 
-use super::Endpoints;
 use super::address::ClientAddress;
 use super::socket::{Reader, Shared, Writer};
+use super::{Asked, Endpoints};
+use crate::api::ApiError;
 use crate::room::{
     ClientMessage, Closing, Command, Framing, MemberId, NewMember, Outbox, RoomHandle,
 };
@@ -29,12 +30,12 @@ pub(super) async fn upgrade(
     Query(query): Query<HashMap<String, String>>,
     headers: HeaderMap,
     address: ClientAddress,
-    upgrade: WebSocketUpgrade,
-) -> Response {
+    upgrade: Asked,
+) -> Result<Response, ApiError> {
     let token = query.get("token").cloned().or_else(|| bearer(&headers));
     let name = format!("{project}/{document}");
-    let upgrade = endpoints.limit(upgrade);
-    upgrade.on_upgrade(move |socket| serve(endpoints, socket, name, token, address))
+    let upgrade = endpoints.limit(upgrade)?;
+    Ok(upgrade.on_upgrade(move |socket| serve(endpoints, socket, name, token, address)))
 }
 
 fn bearer(headers: &HeaderMap) -> Option<String> {

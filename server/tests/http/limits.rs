@@ -26,6 +26,14 @@ fn unknown_routes_and_methods_are_problems() {
 }
 
 #[test]
+fn an_address_for_sockets_says_so() {
+    let server = Server::start();
+    for path in ["/ws/project/document", "/collab"] {
+        assert!(server.get(path, "").problem(400).contains("WebSocket"));
+    }
+}
+
+#[test]
 fn health() {
     let server = Server::start();
     assert_eq!(server.get("/healthz", "").body, "ok\n");
