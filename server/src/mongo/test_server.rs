@@ -84,6 +84,22 @@ impl TestServer {
             .args([signal, &self.child.id().to_string()])
             .status();
         assert!(sent.expect("kill runs").success());
+        // The signal is on its way to each thread, and one may have an answer under way.
+        while still && !self.stands_still() {
+            std::thread::yield_now();
+        }
+    }
+
+    /// Whether every thread of it is stopped, by Linux's `/proc`.
+    fn stands_still(&self) -> bool {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id()));
+        let tasks = tasks.expect("a process that runs has threads");
+        let mut states = tasks.flatten().map(|task| {
+            let stat = std::fs::read_to_string(task.path().join("stat"));
+            // The state follows the name, which may hold anything. A thread that has ended is gone.
+            stat.ok()?.rsplit_once(") ")?.1.chars().next()
+        });
+        states.all(|state| state.is_none_or(|state| matches!(state, 'T' | 't' | 'Z' | 'X')))
     }
 }
 
