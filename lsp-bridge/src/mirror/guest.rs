@@ -8,13 +8,14 @@ use std::io;
 
 use cap_fs_ext::DirExt;
 use cap_std::fs::Dir;
+use tutti_engine::BadUpdate;
 use tutti_protocol::ids::DocumentId;
 
 use super::claim::Claim;
 use super::effect::Effect;
 use super::state::{Base, Hash, Record, StateStore, hash};
 use super::tree::Found;
-use super::{Mirror, MirrorError, doing};
+use super::{Mirror, MirrorError, doing, merge};
 
 /// The directory of the guests, in `.tutti`.
 pub(super) const GUESTS: &str = "guests";
@@ -25,6 +26,33 @@ pub(super) struct GuestStore {
     store: StateStore,
     /// Tells the owner that this guest lives.
     _claim: Claim,
+}
+
+/// The stores of all guests, of those that have ended as well, until the owner has taken them in.
+pub(super) fn stores(guests: &Dir) -> io::Result<Vec<StateStore>> {
+    let mut stores = Vec::new();
+    for entry in guests.entries()? {
+        // One that goes meanwhile has been taken in.
+        let dir = guests.open_dir_nofollow(entry?.file_name());
+        stores.extend(dir.ok().map(StateStore::beneath));
+    }
+    Ok(stores)
+}
+
+/// What a guest's editor has saved, if that is what the file holds, rather than what the owner knows
+/// of it. If that is the later text, another program may have put the earlier one there again.
+pub(super) fn later(
+    known: &Base,
+    mut saved: Base,
+    on_disk: Hash,
+) -> Result<Option<Base>, BadUpdate> {
+    if known.file.hash == on_disk || saved.file.hash != on_disk {
+        return Ok(None);
+    }
+    // The guest's editor has it under the name it was opened by.
+    saved.file.path = known.file.path.clone();
+    let whole = merge::whole(&known.state, &saved.state)?;
+    Ok(whole.lacked.map(|_| saved))
 }
 
 impl GuestStore {
@@ -100,12 +128,8 @@ impl Mirror {
         known: &Base,
         on_disk: Hash,
     ) -> Result<Option<Base>, MirrorError> {
-        for entry in doing("reading .tutti/guests", self.guests.entries())? {
-            let name = doing("reading .tutti/guests", entry)?.file_name();
-            let Ok(dir) = self.guests.open_dir_nofollow(&name) else {
-                continue;
-            };
-            let loaded = StateStore::beneath(dir).load(document);
+        for store in doing("reading .tutti/guests", stores(&self.guests))? {
+            let loaded = store.load(document);
             let base = doing("reading a guest's store", loaded)?.and_then(|record| record.base);
             if let Some(saved) = base
                 && let Some(later) = self.if_later(document, known, saved, on_disk)?
@@ -116,22 +140,18 @@ impl Mirror {
         Ok(None)
     }
 
-    /// What a guest's editor has saved, if that is what the file holds, rather than what the owner
-    /// knows of it. If that is the later text, another program may have put the earlier one there again.
+    /// [`later`], as the mirror tells of errors.
     fn if_later(
         &self,
         document: &DocumentId,
         known: &Base,
-        mut saved: Base,
+        saved: Base,
         on_disk: Hash,
     ) -> Result<Option<Base>, MirrorError> {
-        if known.file.hash == on_disk || saved.file.hash != on_disk {
-            return Ok(None);
-        }
-        // The guest's editor has it under the name it was opened by.
-        saved.file.path = known.file.path.clone();
-        let whole = self.whole(document, &known.state, &saved.state)?;
-        Ok(whole.lacked.map(|_| saved))
+        later(known, saved, on_disk).map_err(|source| MirrorError::BadState {
+            document: document.clone(),
+            source,
+        })
     }
 
     /// The owner looks again at what it passed over because a guest's editor had it open, or an

@@ -18,7 +18,7 @@ use super::state::{BaseFile, Record, StateStore, hash};
 use super::text::parse;
 use super::tree::{Found, LeftAlone, MAX_FILE_BYTES, Tree};
 use super::walk::{shown, walk};
-use super::{MirrorError, doing};
+use super::{MirrorError, doing, guest};
 
 /// How a project's directory stands, as far as this machine knows.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -87,6 +87,11 @@ pub fn survey_for(root: &Path, cap: u64) -> Result<Survey, MirrorError> {
     let tree = doing(format!("opening {}", root.display()), Tree::open(root))?;
     let private = doing("opening .tutti", tree.private())?;
     let store = doing("opening .tutti/state", StateStore::open(&private))?;
+    let guests = private.subdirectory(guest::GUESTS);
+    let guests = doing(
+        "opening .tutti/guests",
+        guests.and_then(|dir| guest::stores(&dir)),
+    )?;
     let lock = doing("locking .tutti/lock", Lock::try_acquire(&private))?;
     let mut ignores = Ignores::new(root);
     let mut survey = Survey {
@@ -122,6 +127,7 @@ pub fn survey_for(root: &Path, cap: u64) -> Result<Survey, MirrorError> {
             continue;
         }
         let record = doing("reading a stored replica", store.load(&document))?;
+        let record = with_guests(&tree, &guests, &document, record)?;
         listed.push(Listed {
             path,
             blob: None,
@@ -140,6 +146,43 @@ pub fn survey_for(root: &Path, cap: u64) -> Result<Survey, MirrorError> {
     survey.left_alone.sort_by(|a, b| a.0.cmp(&b.0));
     survey.left_alone.dedup();
     Ok(survey)
+}
+
+/// What the owner of the directory has stored of a document, and what the bridges beside it know
+/// better: their editors' edits, and what these have written into the file.
+fn with_guests(
+    tree: &Tree,
+    guests: &[StateStore],
+    document: &DocumentId,
+    own: Option<Record>,
+) -> Result<Option<Record>, MirrorError> {
+    let mut all = own;
+    for guest in guests {
+        let loaded = doing("reading a guest's store", guest.load(document))?;
+        let Some(theirs) = loaded else {
+            continue;
+        };
+        let Some(ours) = &mut all else {
+            all = Some(theirs);
+            continue;
+        };
+        ours.unsaved |= theirs.unsaved;
+        let (Some(known), Some(saved)) = (&ours.base, theirs.base) else {
+            continue;
+        };
+        let Found::File(file) = tree.read(&known.file.path) else {
+            continue;
+        };
+        let later = guest::later(known, saved, hash(&file.bytes));
+        let later = later.map_err(|source| MirrorError::BadState {
+            document: document.clone(),
+            source,
+        })?;
+        if later.is_some() {
+            (ours.state, ours.base) = (theirs.state, later);
+        }
+    }
+    Ok(all)
 }
 
 /// Whether the text that was stored last is larger than a file that is written.

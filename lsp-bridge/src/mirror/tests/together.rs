@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use super::*;
-use crate::mirror::EditorSaved;
+use crate::mirror::{EditorSaved, survey};
 
 #[test]
 fn a_guest_writes_no_files_and_loses_nothing() {
@@ -92,6 +92,40 @@ fn saves(guest: &mut Mirror, hub: &mut Hub, path: &str, text: &str) -> (Document
     };
     guest.editor_saved(&id, saved).unwrap();
     (id, state)
+}
+
+#[test]
+fn what_a_guest_has_saved_is_no_change_that_nobody_has() {
+    let mut hub = Hub::new();
+    let mut ada = Here::with(&[("a.txt", b"1\n"), ("b.txt", b"1\n")]);
+    ada.sync(&mut hub);
+    let index = hub.index.state();
+    ada.mirror
+        .persist(&DocumentId::index(), &index, false)
+        .unwrap();
+    let seen = |ada: &Here| survey(ada.directory.path()).unwrap();
+    let mut guest = Mirror::open(ada.directory.path(), "Ada").unwrap();
+    let (id, state) = saves(&mut guest, &mut hub, "a.txt", "1\n2\n");
+    ada.write("a.txt", "1\n2\n");
+    let on_its_way = seen(&ada);
+    assert_eq!(
+        (on_its_way.unsaved, on_its_way.followed),
+        (vec!["a.txt".to_owned()], 1)
+    );
+    guest.persist(&id, &state, false).unwrap();
+    let told = seen(&ada);
+    assert_eq!((told.differing(), told.followed), (0, 2));
+    // Nor when both have ended at once, so that nobody has taken it in.
+    drop(guest);
+    let Here {
+        directory, mirror, ..
+    } = ada;
+    drop(mirror);
+    let told = survey(directory.path()).unwrap();
+    assert!(!told.bridge_runs);
+    assert_eq!((told.differing(), told.followed), (0, 2));
+    fs::write(directory.path().join("a.txt"), "1\n2\n3\n").unwrap();
+    assert_eq!(survey(directory.path()).unwrap().changed, ["a.txt"]);
 }
 
 #[test]
