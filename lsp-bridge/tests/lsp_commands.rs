@@ -176,3 +176,26 @@ fn it_ends_with_its_editor() {
         assert_eq!(bridge.process.wait().unwrap().code(), Some(1));
     }
 }
+
+/// The server loop ends at what it cannot read; the bridge would be there, deaf, and hold the
+/// directory.
+#[test]
+fn what_is_no_message_is_passed_over() {
+    let home = tempfile::tempdir().unwrap();
+    let directory = joined(home.path());
+    let mut bridge = Bridge::start(home.path(), directory.path());
+    let input = bridge.input.as_mut().unwrap();
+    input
+        .write_all(b"garbage\r\n\r\nContent-Length: 2\r\n\r\n{]Content-Length: 2\r\n\r\n{}")
+        .unwrap();
+    assert_eq!(bridge.command("tutti.peers", Value::Null), Ok(json!([])));
+    // Nothing that follows can be found any more.
+    let input = bridge.input.as_mut().unwrap();
+    input.write_all(b"Content-Length: many\r\n\r\n").unwrap();
+    assert_eq!(bridge.process.wait().unwrap().code(), Some(0));
+    let status = Command::new(env!("CARGO_BIN_EXE_tutti"))
+        .args(["lsp", "--stdio"])
+        .stdin(Stdio::null())
+        .status();
+    assert!(status.unwrap().success());
+}

@@ -55,7 +55,11 @@ enum Command {
     /// Make a further link to this project
     Link(link::Args),
     /// Speak LSP on standard input and output; editors call this
-    Lsp,
+    Lsp {
+        /// Many editors add it; there is no other way
+        #[arg(long, hide = true)]
+        stdio: bool,
+    },
 }
 
 /// Runs the program with these arguments. Exit codes: 0 done, 1 failed with one sentence on
@@ -90,7 +94,7 @@ fn dispatch(command: Command) -> anyhow::Result<()> {
         Command::Doctor(args) => doctor::run(args),
         Command::Leave(args) => leave::run(args),
         Command::Link(args) => link::run(args),
-        Command::Lsp => runtime()?.block_on(crate::lsp::run()),
+        Command::Lsp { .. } => runtime()?.block_on(crate::lsp::run()),
     }
 }
 

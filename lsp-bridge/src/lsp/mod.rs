@@ -9,6 +9,7 @@
 
 mod client;
 mod ended;
+mod frames;
 mod initialize;
 mod params;
 mod run;

@@ -39,8 +39,13 @@ pub(crate) async fn serve(
     } = wire();
     let ended = EndOfInput::new();
     let session = Session::new(inbox, client, ended.clone(), find);
-    let server = Server::new(Watched::new(input, ended), output, turn);
-    let serving = server.concurrency_level(REQUESTS_AT_ONCE).serve(gate);
+    let server = Server::new(Watched::new(input, ended.clone()), output, turn);
+    let serving = async {
+        let server = server.concurrency_level(REQUESTS_AT_ONCE);
+        server.serve(gate).await;
+        // Whatever made it end, it hears nothing any more.
+        ended.cancel();
+    };
     let ((), orderly) = tokio::join!(serving, session.run());
     orderly
 }
