@@ -15,7 +15,7 @@ use tutti_protocol::rest::{
     self, CreatedLink, CreatedProject, Joined, NewLink, NewProject, Problem, Project,
 };
 use ureq::http::{Response, StatusCode};
-use ureq::{Agent, Body};
+use ureq::{Agent, Body, Timeout};
 use url::Url;
 
 use crate::link::Token;
@@ -24,6 +24,8 @@ pub use blobs::Put;
 
 /// A server that has not accepted the connection after this is not there.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// A server that has not said that it is there after this is silent.
+const REACH_TIMEOUT: Duration = Duration::from_secs(5);
 /// No request takes longer.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -49,7 +51,7 @@ fn reason(error: &io::Error) -> String {
 pub enum ApiError {
     /// Nobody answers.
     #[error(
-        "no Tutti server answers at {server} ({reason}): start it with `tutti-server`, or try again later"
+        "no Tutti server answers at {server} ({reason}): see that `tutti-server` runs there, or try again later"
     )]
     NoServer {
         /// The address.
@@ -219,21 +221,30 @@ impl Api {
         self.post(&format!("api/projects/{id}/links"), Some(link))
     }
 
-    /// Whether anybody answers, whatever the token.
+    /// Whether a server answers, whatever the token.
     pub fn reach(&self) -> Result<(), ApiError> {
-        let answer = self.agent.get(self.url("healthz")).call();
-        let status = answer.map_err(|error| self.no_answer(&error))?.status();
-        match status.is_success() {
-            true => Ok(()),
-            false => Err(self.no_tutti(format!("it answers {status}"))),
+        match self.healthz()?.status() {
+            status if status.is_success() => Ok(()),
+            status => Err(self.no_tutti(format!("it answers {status}"))),
         }
+    }
+
+    /// Whether anybody answers at all: one that is silent is found out sooner than by a question that
+    /// may take its time.
+    pub fn hears(&self) -> Result<(), ApiError> {
+        self.healthz().map(drop)
+    }
+
+    fn healthz(&self) -> Result<Response<Body>, ApiError> {
+        let request = self.agent.get(self.url("healthz")).config();
+        let answer = request.timeout_global(Some(REACH_TIMEOUT)).build().call();
+        answer.map_err(|error| self.no_answer(&error))
     }
 
     /// Looks at the server without a token: what it is, how it does and what time it has.
     pub fn probe(&self) -> Result<Probe, ApiError> {
         let (asked, start) = (SystemTime::now(), Instant::now());
-        let answer = self.agent.get(self.url("healthz")).call();
-        let answer = answer.map_err(|error| self.no_answer(&error))?;
+        let answer = self.healthz()?;
         let took = start.elapsed();
         if !answer.status().is_success() {
             return Err(self.no_tutti(format!("it answers {}", answer.status())));
@@ -328,6 +339,14 @@ impl Api {
                 server,
                 reason: reason(error),
             },
+            ureq::Error::Timeout(Timeout::Resolve | Timeout::Connect) => ApiError::NoServer {
+                server,
+                reason: "the connection is not accepted".to_owned(),
+            },
+            ureq::Error::Timeout(_) => ApiError::NoServer {
+                server,
+                reason: "it takes the connection and says nothing".to_owned(),
+            },
             error => ApiError::NoServer {
                 server,
                 reason: error.to_string(),
@@ -407,6 +426,14 @@ mod tests {
             "HTTP/1.1 302 Found\r\nlocation: http://elsewhere/\r\ncontent-length: 0\r\n\r\n",
         ));
         assert!(matches!(told, ApiError::NoTutti { .. }), "{told}");
+    }
+
+    #[test]
+    fn one_that_is_silent_is_found_out_and_said_to_be() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let server = format!("http://{}", listener.local_addr().unwrap());
+        let told = Api::new(&server.parse().unwrap(), "T").reach().unwrap_err();
+        assert!(told.to_string().contains("says nothing"), "{told}");
     }
 
     #[test]

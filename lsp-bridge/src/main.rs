@@ -1,5 +1,6 @@
 //! Starts here: `tutti share`, `join`, `status`, `leave`, `link` and `lsp`.
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use tracing_subscriber::EnvFilter;
@@ -11,6 +12,7 @@ fn main() -> ExitCode {
             EnvFilter::try_from_env("TUTTI_LOG").unwrap_or_else(|_| EnvFilter::new("warn")),
         )
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .init();
     tutti::cli::run(std::env::args_os())
 }

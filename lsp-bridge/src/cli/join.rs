@@ -139,6 +139,7 @@ struct Entered {
 
 /// Uses the link, unless this person has used it before: it may let one in only.
 fn enter(link: &ShareLink, credentials: &Credentials) -> anyhow::Result<Entered> {
+    Api::new(&link.server, &link.token).hears()?;
     let find = |token: &str| Api::new(&link.server, token).project(&link.project);
     if let Some(token) = credentials.entered(link)?
         && let Ok(found) = find(&token)

@@ -72,7 +72,10 @@ fn ask(
     credentials: &Credentials,
 ) -> anyhow::Result<Option<Result<Found, ApiError>>> {
     let access = credentials.project(project)?;
-    Ok(access.map(|access| Api::new(&project.server, &access.token).project(&project.id)))
+    Ok(access.map(|access| {
+        let api = Api::new(&project.server, &access.token);
+        api.hears().and_then(|()| api.project(&project.id))
+    }))
 }
 
 /// Removes `.tutti` but for what was kept for the person; says whether there is any.

@@ -135,7 +135,9 @@ fn create(
         Some(name) => name.clone(),
         None => directory_name(root),
     };
-    let created = match Api::new(&server, &token.token).create_project(&name) {
+    let api = Api::new(&server, &token.token);
+    api.hears().map_err(|error| name_another(error.into()))?;
+    let created = match api.create_project(&name) {
         // The server's own words are for links.
         Err(ApiError::Unauthorized(_)) => bail!(
             "{server} does not know the token from {}: give the administrator's with --token or \

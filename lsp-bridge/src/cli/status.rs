@@ -14,7 +14,8 @@ pub(super) fn run() -> anyhow::Result<()> {
     let access = Credentials::of_user()?.project(&project)?;
     let known_name = access.as_ref().and_then(|access| access.name.clone());
     let api = access.map(|access| Api::new(&project.server, &access.token));
-    let asked = api.as_ref().map(|api| api.project(&project.id));
+    let ask = |api: &Api| api.hears().and_then(|()| api.project(&project.id));
+    let asked = api.as_ref().map(ask);
     let mut role = None;
     let mut cap = DEFAULT_MAX_BYTES;
     let (name, connection) = match asked {

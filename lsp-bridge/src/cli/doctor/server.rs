@@ -47,7 +47,7 @@ fn absent(server: &Url, error: &ApiError) -> (String, &'static str) {
     match error {
         ApiError::NoServer { reason, .. } => (
             format!("{address} does not answer ({reason})"),
-            "Start it there with `tutti-server`, or see whether you can reach it; you can go on \
+            "See that `tutti-server` runs there, and whether you can reach it; you can go on \
              meanwhile, your edits are kept here.",
         ),
         error => (
