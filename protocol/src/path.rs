@@ -77,7 +77,10 @@ impl FromStr for ProjectPath {
 
     fn from_str(text: &str) -> Result<Self, PathError> {
         let bytes = text.as_bytes();
-        let drive = bytes.len() >= 2 && bytes[1] == b':' && bytes[0].is_ascii_alphabetic();
+        let drive = bytes.len() >= 3
+            && bytes[0].is_ascii_alphabetic()
+            && bytes[1] == b':'
+            && matches!(bytes[2], b'/' | b'\\');
         if text.starts_with(['/', '\\']) || drive {
             return Err(PathError::Absolute);
         }
@@ -204,7 +207,8 @@ mod tests {
             ("/etc/passwd", Absolute),
             ("\\\\host\\share", Absolute),
             ("C:/x", Absolute),
-            ("c:x", Absolute),
+            ("c:\\x", Absolute),
+            ("c:x", Character),
             ("..", Dots),
             ("a/../b", Dots),
             ("./a", Dots),

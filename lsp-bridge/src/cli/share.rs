@@ -87,7 +87,8 @@ fn refuse_shared(root: &Path, credentials: &Credentials) -> anyhow::Result<()> {
             root.display()
         ),
         None => bail!(
-            "{} is shared already; `tutti link --role editor` makes a link, `tutti leave` ends it",
+            "{} is shared already; who may edit makes a link with `tutti link --role editor`, and \
+             `tutti leave` ends taking part",
             root.display()
         ),
     }

@@ -1,6 +1,7 @@
 //! What handlers take: who asks, in which project, and a JSON body.
 
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use axum::http::StatusCode;
 use axum::http::header::{AUTHORIZATION, HOST};
 use axum::http::request::Parts;
 use serde::Deserialize;
@@ -37,11 +38,18 @@ impl FromRequestParts<ApiState> for Admin {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> ApiResult<Admin> {
-        match Caller::from_request_parts(parts, state).await?.identity {
-            Identity::Admin => Ok(Admin),
-            Identity::Guest { .. } => Err(ApiError::forbidden(
+        let token = bearer(parts).ok_or_else(ApiError::no_token)?;
+        match state.access.identify(token).await {
+            Ok(Identity::Admin) => Ok(Admin),
+            Ok(Identity::Guest { .. }) => Err(ApiError::forbidden(
                 "Only the administrator of this server may do this: use the token in its file admin-token.",
             )),
+            // No link leads here.
+            Err(Refusal::Invalid) => Err(ApiError::new(
+                StatusCode::UNAUTHORIZED,
+                "This token is not known here: use the one in the server's file admin-token.",
+            )),
+            Err(refusal) => Err(refusal.into()),
         }
     }
 }
