@@ -4,7 +4,6 @@
 //! made is an edit like any other: it goes into the document, and so into what the editor shows. But
 //! what the editor itself has written looks the same until it says so.
 
-use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use ropey::Rope;
@@ -14,18 +13,38 @@ use tutti_protocol::path::ProjectPath;
 
 use super::editor::EditorSaved;
 use super::effect::Effect;
-use super::merge::merge_disk;
+use super::merge::{Merged, merge_disk};
 use super::nearest::nearest;
 use super::state::{Base, BaseFile, Hash, hash};
 use super::text::parse;
 use super::tree::{Found as OnDisk, RawFile};
+use super::written_over::WrittenOver;
 use super::{Mirror, MirrorError};
 
 /// An editor says sooner that it has written a file, and sends what it had not sent before.
-const TOLD: Duration = Duration::from_secs(3);
+pub(super) const TOLD: Duration = Duration::from_secs(3);
 
-/// What files hold that is not known yet, and since when.
-pub(super) type Beneath = HashMap<DocumentId, (Hash, Instant)>;
+/// Nobody who writes a file takes so long to go on.
+const STOOD: Duration = Duration::from_secs(1);
+
+/// What the file of an open document holds that is not known of it yet.
+#[derive(Debug, Default)]
+pub(super) struct Beneath {
+    pub(super) there: Option<Seen>,
+    /// What it held so shortly before, the oldest first.
+    pub(super) over: Vec<WrittenOver>,
+}
+
+/// What was found in a file.
+#[derive(Debug)]
+pub(super) struct Seen {
+    pub(super) hash: Hash,
+    /// `None` for what is no text.
+    pub(super) text: Option<String>,
+    pub(super) since: Instant,
+    /// It stood there for a while: it is not half of what was being written.
+    pub(super) has_stood: bool,
+}
 
 /// What another program has written.
 struct Found {
@@ -46,28 +65,46 @@ impl Mirror {
     ) -> Result<Vec<Effect>, MirrorError> {
         let there = hash(&file.bytes);
         let base = self.own_record(document)?.and_then(|record| record.base);
-        let base = base.filter(|base| base.file.path == *path && base.file.hash != there);
-        let by_guest = match &base {
-            Some(base) => self.saved_by_guest(document, base, there)?.is_some(),
-            None => false,
-        };
-        let Some(base) = base.filter(|_| !by_guest && !self.read_only && self.is_owner()) else {
+        let base = base.filter(|base| base.file.path == *path);
+        let Some(base) = base.filter(|_| !self.read_only && self.is_owner()) else {
             self.beneath.remove(document);
             return Ok(Vec::new());
         };
+        if base.file.hash == there || self.saved_by_guest(document, &base, there)?.is_some() {
+            self.is_known_again(document, there);
+            return Ok(Vec::new());
+        }
+        self.note_written_over(document, Some(there), &base);
         let again = Effect::LookAgain(path.clone());
-        let seen = self.beneath.get(document);
-        let Some((_, since)) = seen.filter(|(seen, _)| *seen == there) else {
-            self.beneath
-                .insert(document.clone(), (there, Instant::now()));
-            let text = parse(file.bytes, Some(base.file.eol)).map(|file| file.text);
-            let written = text.map(|text| Effect::Written(document.clone(), text));
-            return Ok(written.into_iter().chain([again]).collect());
+        let beneath = self.beneath.entry(document.clone()).or_default();
+        if let Some(seen) = &mut beneath.there {
+            seen.has_stood = seen.since.elapsed() >= STOOD;
+            return Ok(match seen.since.elapsed() < TOLD {
+                true => vec![again],
+                false => vec![Effect::Beneath(document.clone())],
+            });
+        }
+        let text = parse(file.bytes, Some(base.file.eol)).map(|file| file.text);
+        beneath.there = Some(Seen {
+            hash: there,
+            text: text.clone(),
+            since: Instant::now(),
+            has_stood: false,
+        });
+        let written = text.map(|text| Effect::Written(document.clone(), text));
+        Ok(written.into_iter().chain([again]).collect())
+    }
+
+    /// A file holds what is known of it. What was seen there just before its program has taken back;
+    /// what the editor wrote over, it is about to tell of.
+    fn is_known_again(&mut self, document: &DocumentId, there: Hash) {
+        let Some(beneath) = self.beneath.get_mut(document) else {
+            return;
         };
-        Ok(match since.elapsed() < TOLD {
-            true => vec![again],
-            false => vec![Effect::Beneath(document.clone())],
-        })
+        let seen = beneath.there.take();
+        if beneath.over.is_empty() || seen.is_some_and(|seen| seen.hash != there) {
+            self.beneath.remove(document);
+        }
     }
 
     /// An editor has opened a document. What its file held before was looked at as a closed one's.
@@ -99,8 +136,7 @@ impl Mirror {
         // An editor that does not tell of what it writes, or has not yet.
         let is_own = shown.recent.iter().any(|text| *text == found.text.as_str());
         if is_own || found.text == self.text_of(document, &shown.shown)? {
-            self.editor_saved(document, shown)?;
-            return Ok(None);
+            return self.editor_saved(document, shown);
         }
         let in_editor = [Left {
             state: shown.state.clone(),
@@ -135,20 +171,21 @@ impl Mirror {
     /// What stands in a file that is not what is known of it, and is nobody's who is about to say so.
     fn found_beneath(&mut self, document: &DocumentId) -> Result<Option<Found>, MirrorError> {
         let seen = self.beneath.remove(document);
+        let seen = seen.and_then(|beneath| beneath.there);
         let base = self.own_record(document)?.and_then(|record| record.base);
-        let (Some((seen, since)), Some(base)) = (seen, base) else {
+        let (Some(seen), Some(base)) = (seen, base) else {
             return Ok(None);
         };
         let OnDisk::File(file) = self.tree.read(&base.file.path) else {
             return Ok(None);
         };
         // Written again meanwhile: the watcher tells of that.
-        let is_it = hash(&file.bytes) == seen && since.elapsed() >= TOLD;
+        let is_it = hash(&file.bytes) == seen.hash && seen.since.elapsed() >= TOLD;
         let text = parse(file.bytes, Some(base.file.eol)).filter(|_| is_it);
         Ok(text.map(|text| Found {
             path: base.file.path.clone(),
             text: text.text,
-            hash: seen,
+            hash: seen.hash,
             base,
         }))
     }
@@ -161,14 +198,7 @@ impl Mirror {
         left: &[Left],
         state: &[u8],
     ) -> Result<Vec<u8>, MirrorError> {
-        let text = Rope::from(found.text.as_str());
-        let read = nearest(Some(&found.base.state), left, |_| text.clone());
-        let read = read.map_or(found.base.state.clone(), |near| near.state.to_vec());
-        let merged = merge_disk(&read, state, &found.text);
-        let merged = merged.map_err(|source| MirrorError::BadState {
-            document: document.clone(),
-            source,
-        })?;
+        let merged = self.merged_beneath(document, &found.base, &found.text, left, state)?;
         let mut record = self.grown(document, &merged.main.state(), true)?;
         record.base = Some(Base {
             state: merged.base,
@@ -179,5 +209,24 @@ impl Mirror {
         });
         self.save(document, &record, true)?;
         Ok(record.state)
+    }
+    /// The document with a text that a program has made out of what the file held, or out of what an
+    /// editor showed.
+    pub(super) fn merged_beneath(
+        &self,
+        document: &DocumentId,
+        base: &Base,
+        text: &str,
+        left: &[Left],
+        state: &[u8],
+    ) -> Result<Merged, MirrorError> {
+        let shown = Rope::from(text);
+        let read = nearest(Some(&base.state), left, |_| shown.clone());
+        let read = read.map_or(base.state.clone(), |near| near.state.to_vec());
+        let merged = merge_disk(&read, state, text);
+        merged.map_err(|source| MirrorError::BadState {
+            document: document.clone(),
+            source,
+        })
     }
 }

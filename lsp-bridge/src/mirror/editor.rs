@@ -1,5 +1,7 @@
 //! Files that an editor has open.
 
+use std::time::Instant;
+
 use ropey::Rope;
 use tutti_engine::diff::diff;
 use tutti_protocol::ids::DocumentId;
@@ -27,6 +29,8 @@ pub struct EditorSaved {
     /// What the editor showed shortly before. Some go on to report what is typed while they write a
     /// file, and tell of it then.
     pub recent: Vec<Rope>,
+    /// When it told of it.
+    pub told: Instant,
 }
 
 impl Mirror {
@@ -122,6 +126,7 @@ impl Mirror {
             return Ok(Vec::new());
         }
         self.open_at.remove(document);
+        self.beneath.remove(document);
         self.read_elsewhere.remove(document);
         self.mark_open(document, false)?;
         self.let_go(std::slice::from_ref(document))
@@ -162,13 +167,22 @@ impl Mirror {
         &mut self,
         document: &DocumentId,
         read: EditorSaved,
+        is_late: bool,
     ) -> Result<(), MirrorError> {
         let Found::File(file) = self.tree.read(&read.path) else {
             return Ok(());
         };
         let text = self.text_of(document, &read.shown)?;
+        let there = hash(&file.bytes);
         match text::parse(file.bytes, None) {
-            Some(file) if file.text == text => self.editor_saved(document, read),
+            Some(file) if file.text == text => {
+                let base = self.own_record(document)?.and_then(|record| record.base);
+                match base.filter(|_| !is_late) {
+                    Some(base) => self.note_written_over(document, Some(there), &base),
+                    None => drop(self.beneath.remove(document)),
+                }
+                self.is_in_file(document, read)
+            }
             _ => Ok(()),
         }
     }
@@ -232,17 +246,31 @@ impl Mirror {
     ///
     /// The document's replica is stored with it, as one: were the file known to hold what the
     /// replica lacks, that would pass for deleted by others.
+    ///
+    /// Returns what the document lacks of what another program had written there, as an update.
     pub fn editor_saved(
         &mut self,
         document: &DocumentId,
-        saved: EditorSaved,
-    ) -> Result<(), MirrorError> {
+        mut saved: EditorSaved,
+    ) -> Result<Option<Vec<u8>>, MirrorError> {
+        let mut lacked = None;
+        if let Some(state) = self.take_written_over(document, &saved)? {
+            let whole = self.whole(document, &saved.state, &state)?;
+            (saved.state, lacked) = (whole.state, whole.lacked);
+            saved.unsaved = true;
+        }
+        self.is_in_file(document, saved)?;
+        Ok(lacked)
+    }
+
+    fn is_in_file(&mut self, document: &DocumentId, saved: EditorSaved) -> Result<(), MirrorError> {
         let EditorSaved {
             path,
             shown,
             state,
             unsaved,
             recent,
+            told: _,
         } = saved;
         self.left_behind.file_is_known(document);
         self.read_elsewhere.remove(document);

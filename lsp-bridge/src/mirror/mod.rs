@@ -66,6 +66,7 @@ mod text;
 mod tree;
 mod walk;
 mod watch;
+mod written_over;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::io;
@@ -153,7 +154,7 @@ pub struct Mirror {
     /// Where this bridge keeps its journals, if an editor is there.
     journals: Option<Arc<Journals>>,
     left_behind: LeftBehind,
-    beneath: Beneath,
+    beneath: HashMap<DocumentId, Beneath>,
     /// What this bridge is in its directory: the owner holds the lock, a guest a store of its own.
     role: Role,
     ignores: Ignores,
@@ -229,7 +230,7 @@ impl Mirror {
             blobs: Blobs::default(),
             journals: None,
             left_behind: LeftBehind::default(),
-            beneath: Beneath::default(),
+            beneath: HashMap::new(),
             role,
             watcher: None,
             me: me.to_owned(),

@@ -42,7 +42,12 @@ pub(super) enum Task {
     /// The editor has come back with this text to what a journal ends with.
     CameBack(DocumentId, Rope),
     EditorSaved(DocumentId, EditorSaved),
-    EditorRead(DocumentId, EditorSaved),
+    EditorRead {
+        document: DocumentId,
+        read: EditorSaved,
+        /// It shows it only since that was seen in the file.
+        is_late: bool,
+    },
     /// Another program has changed the file that the editor shows like this.
     Beneath(DocumentId, EditorSaved),
     Persist {
@@ -232,11 +237,15 @@ fn perform(mirror: &mut Mirror, task: Task) -> Result<Option<News>, MirrorError>
             return Ok(None);
         }
         Task::EditorSaved(document, saved) => {
-            mirror.editor_saved(&document, saved)?;
-            return Ok(None);
+            let update = mirror.editor_saved(&document, saved)?;
+            return Ok(update.map(|update| News::Beneath(document, update)));
         }
-        Task::EditorRead(document, read) => {
-            mirror.editor_read(&document, read)?;
+        Task::EditorRead {
+            document,
+            read,
+            is_late,
+        } => {
+            mirror.editor_read(&document, read, is_late)?;
             return Ok(None);
         }
         Task::Beneath(document, shown) => {

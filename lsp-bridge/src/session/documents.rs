@@ -1,6 +1,7 @@
 //! Documents that the editor shows: opening, typing, saving, closing.
 
 use std::collections::HashMap;
+use std::time::Instant;
 
 use tutti_engine::{Change, Event, Replica};
 use tutti_protocol::ids::DocumentId;
@@ -226,7 +227,7 @@ impl Project {
             .handle(Event::Changed { version, changes }, now);
         room.store_by(store_at);
         self.perform(document, effects);
-        self.may_have_read(document);
+        self.may_have_read(document, true);
         self.caret_moved(document);
     }
 
@@ -298,6 +299,7 @@ impl Project {
             state,
             unsaved,
             recent,
+            told: Instant::now(),
         })
     }
 

@@ -173,9 +173,13 @@ impl Project {
         let is_made_of = base.is_some() || is_known;
         let mut effects = self.show(document, opening.uri, base, opened);
         if is_made_of && let Some(read) = self.as_in_editor(document) {
-            self.disk.give(Task::EditorRead(document.clone(), read));
+            self.disk.give(Task::EditorRead {
+                document: document.clone(),
+                read,
+                is_late: false,
+            });
         }
-        self.may_have_read(document);
+        self.may_have_read(document, true);
         if let Some(text) = came_back {
             self.disk.give(Task::CameBack(document.clone(), text));
         }

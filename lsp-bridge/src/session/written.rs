@@ -16,12 +16,13 @@ impl Project {
         let is_open = room.is_some_and(|room| room.open().is_some());
         if is_open || self.opening.contains_key(&document) {
             self.written.insert(document.clone(), Rope::from(text));
-            self.may_have_read(&document);
+            self.may_have_read(&document, false);
         }
     }
 
-    /// The editor has read what another program has written, if it shows that now.
-    pub(super) fn may_have_read(&mut self, document: &DocumentId) {
+    /// The editor has read what another program has written, if it shows that now. Unless it does so
+    /// only after that was seen, it may have written it itself.
+    pub(super) fn may_have_read(&mut self, document: &DocumentId, is_late: bool) {
         let Some(written) = self.written.get(document) else {
             return;
         };
@@ -30,7 +31,11 @@ impl Project {
             && let Some(read) = self.as_in_editor(document)
         {
             self.written.remove(document);
-            self.disk.give(Task::EditorRead(document.clone(), read));
+            self.disk.give(Task::EditorRead {
+                document: document.clone(),
+                read,
+                is_late,
+            });
         }
     }
 

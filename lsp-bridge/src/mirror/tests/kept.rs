@@ -196,6 +196,7 @@ fn saved(path: &str, state: Vec<u8>) -> EditorSaved {
         state,
         unsaved: false,
         recent: Vec::new(),
+        told: std::time::Instant::now(),
     }
 }
 

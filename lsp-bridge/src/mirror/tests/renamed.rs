@@ -96,6 +96,7 @@ fn a_file_that_moved_away_from_its_editor_is_not_forgotten() {
         state,
         unsaved: false,
         recent: Vec::new(),
+        told: std::time::Instant::now(),
     };
     ada.mirror.editor_saved(&mine, saved).unwrap();
     let effects = ada.mirror.closed(&mine).unwrap();
@@ -258,6 +259,7 @@ fn a_file_that_an_editor_has_saved_another_over_is_written_again() {
         state,
         unsaved: false,
         recent: Vec::new(),
+        told: std::time::Instant::now(),
     };
     ada.mirror.editor_saved(&id, saved).unwrap();
     let effects = ada.mirror.closed(&id).unwrap();

@@ -89,6 +89,7 @@ fn saves(guest: &mut Mirror, hub: &mut Hub, path: &str, text: &str) -> (Document
         state: state.clone(),
         unsaved: true,
         recent: Vec::new(),
+        told: std::time::Instant::now(),
     };
     guest.editor_saved(&id, saved).unwrap();
     (id, state)
@@ -227,6 +228,7 @@ fn a_renamed_file_that_a_guest_saves_and_closes_at_once_is_moved_with_what_was_s
         state: state.clone(),
         unsaved: true,
         recent: Vec::new(),
+        told: std::time::Instant::now(),
     };
     ada.write("a.txt", "1\n2\n");
     guest.editor_saved(&id, saved).unwrap();

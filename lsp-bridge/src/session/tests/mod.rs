@@ -14,3 +14,4 @@ mod reload;
 mod reopened;
 mod two_in_one_place;
 mod undo;
+mod written_over;

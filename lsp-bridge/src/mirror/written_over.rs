@@ -1,0 +1,161 @@
+//! What another program has written into an open file, and the editor has written over.
+//!
+//! An editor that is told to save in spite of it, or that does not look, writes over what another
+//! program has made of its file. Its person has not undone that, they have not seen it: it is merged
+//! when the editor tells of the save. Here it is known if the watcher has told of it, which takes some
+//! 60 ms from when the file was at rest; what an editor writes over sooner is lost, as it is without
+//! Tutti.
+//!
+//! What the editor itself writes is found in the file as well, at any time before it tells so, and
+//! perhaps only a part of it. What it may have written are the texts that it has shown lately.
+
+use std::time::Instant;
+
+use ropey::Rope;
+use tutti_engine::Left;
+use tutti_protocol::ids::DocumentId;
+
+use super::beneath::{Seen, TOLD};
+use super::editor::EditorSaved;
+use super::state::{Base, Hash, hash};
+use super::tree::Found;
+use super::{Mirror, MirrorError};
+
+/// So many of one file's are kept.
+const MOST: usize = 4;
+
+/// What stood in a file that holds something else by now.
+#[derive(Debug)]
+pub(super) struct WrittenOver {
+    seen: Seen,
+    /// What was known of the file before.
+    base: Base,
+    /// When it was seen to be gone.
+    gone: Instant,
+}
+
+impl Mirror {
+    /// The file of an open document holds this now: what was seen there before is gone. `base` is what
+    /// was known of the file then.
+    pub(super) fn note_written_over(
+        &mut self,
+        document: &DocumentId,
+        there: Option<Hash>,
+        base: &Base,
+    ) {
+        let Some(beneath) = self.beneath.get_mut(document) else {
+            return;
+        };
+        let Some(seen) = beneath.there.take_if(|seen| Some(seen.hash) != there) else {
+            return;
+        };
+        if beneath.over.len() == MOST {
+            beneath.over.remove(0);
+        }
+        beneath.over.push(WrittenOver {
+            seen,
+            base: base.clone(),
+            gone: Instant::now(),
+        });
+    }
+
+    /// The state of a document with what another program had written when the editor wrote over it.
+    pub(super) fn take_written_over(
+        &mut self,
+        document: &DocumentId,
+        saved: &EditorSaved,
+    ) -> Result<Option<Vec<u8>>, MirrorError> {
+        if !self.beneath.contains_key(document) {
+            return Ok(None);
+        }
+        let base = self.own_record(document)?.and_then(|record| record.base);
+        let Some(base) = base.filter(|base| base.file.path == saved.path) else {
+            self.beneath.remove(document);
+            return Ok(None);
+        };
+        let there = match self.tree.read(&saved.path) {
+            Found::File(file) => Some(hash(&file.bytes)),
+            _ => None,
+        };
+        self.note_written_over(document, there, &base);
+        let Some(beneath) = self.beneath.get_mut(document) else {
+            return Ok(None);
+        };
+        // Of what was seen only after the editor had told of this save, it may be about to tell.
+        let is_told = |over: &mut WrittenOver| over.seen.since < saved.told;
+        let judged: Vec<_> = beneath.over.extract_if(.., is_told).collect();
+        if judged.is_empty() {
+            return Ok(None);
+        }
+        let shown = self.replica(document, &saved.shown)?;
+        for over in judged.into_iter().rev() {
+            // The last one was made out of what stood there before.
+            if over.gone.elapsed() < TOLD
+                && !self.is_of_an_editor(document, &over, shown.rope(), saved)?
+            {
+                return self.with_written_over(document, over, saved).map(Some);
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether an editor of this directory has written this, or was about to.
+    fn is_of_an_editor(
+        &self,
+        document: &DocumentId,
+        over: &WrittenOver,
+        shown: &Rope,
+        saved: &EditorSaved,
+    ) -> Result<bool, MirrorError> {
+        let Some(text) = &over.seen.text else {
+            return Ok(true);
+        };
+        let mut may_have = std::iter::once(shown).chain(&saved.recent);
+        let is_own = may_have.any(|own| match over.seen.has_stood {
+            true => is_same(own, text),
+            false => is_same(own, text) || begins_with(own, text),
+        });
+        if is_own
+            || self
+                .saved_by_guest(document, &over.base, over.seen.hash)?
+                .is_some()
+        {
+            return Ok(true);
+        }
+        // A program that has emptied the file has still to write it.
+        let before = self.replica(document, &over.base.state)?;
+        Ok(!over.seen.has_stood && begins_with(before.rope(), text))
+    }
+
+    fn with_written_over(
+        &self,
+        document: &DocumentId,
+        over: WrittenOver,
+        saved: &EditorSaved,
+    ) -> Result<Vec<u8>, MirrorError> {
+        let in_editor = [Left {
+            state: saved.state.clone(),
+            shown: vec![saved.shown.clone()],
+        }];
+        let text = over.seen.text.unwrap_or_default();
+        tracing::info!(%document, "what another program wrote was written over");
+        let merged = self.merged_beneath(document, &over.base, &text, &in_editor, &saved.state)?;
+        Ok(merged.main.state())
+    }
+}
+
+/// Some editors end a file with a line end that they do not show.
+fn is_same(own: &Rope, text: &str) -> bool {
+    let longer = own.len_bytes().abs_diff(text.len()) <= 1;
+    longer
+        && (*own == text
+            || begins_with(own, text)
+            || text.strip_suffix('\n').is_some_and(|text| *own == text))
+}
+
+fn begins_with(own: &Rope, text: &str) -> bool {
+    // Of the last line end only a part may be written.
+    let text = text.trim_end_matches('\r');
+    let start = own.get_byte_slice(..text.len());
+    start.is_some_and(|start| start == text)
+}
