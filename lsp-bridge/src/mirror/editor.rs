@@ -60,8 +60,11 @@ impl Mirror {
         self.open_at.insert(document.clone(), at.clone());
         let known = self.load(document)?.and_then(|record| record.base);
         let known = known.map(|base| base.file);
+        // What this bridge has moved away since, the editor may have read where it was.
+        let was_here = self.moved_from.get(at) == Some(document);
         let is_elsewhere = known.is_some_and(|known| {
-            known.path != *at
+            !was_here
+                && known.path != *at
                 && match self.tree.read(at) {
                     Found::File(file) => hash(&file.bytes) != known.hash,
                     _ => true,

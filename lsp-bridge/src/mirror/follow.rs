@@ -257,7 +257,10 @@ impl Mirror {
             let mut blocked = Vec::new();
             for step in moves {
                 match self.tree.rename(&step.from, &step.to) {
-                    Ok(Outcome::Done) => self.relocated(&step.document, &step.to)?,
+                    Ok(Outcome::Done) => {
+                        self.relocated(&step.document, &step.to)?;
+                        self.moved_from.insert(step.from, step.document);
+                    }
                     Ok(Outcome::Changed) => blocked.push(step),
                     Err(reason) => {
                         self.refuse(&step.document, step.to.as_str(), reason);

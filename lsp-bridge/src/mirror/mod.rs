@@ -176,6 +176,8 @@ pub struct Mirror {
     open_at: HashMap<DocumentId, ProjectPath>,
     /// Those of which it has read another file than was known, or none.
     read_elsewhere: HashSet<DocumentId>,
+    /// Which document's file this bridge has moved away from a place, as others have renamed it.
+    moved_from: HashMap<ProjectPath, DocumentId>,
     /// Where files of open documents were left when their editors saved them under another name.
     strays: BTreeSet<ProjectPath>,
     /// The same as the session has it, which is ahead.
@@ -243,6 +245,7 @@ impl Mirror {
             open: HashSet::new(),
             open_at: HashMap::new(),
             read_elsewhere: HashSet::new(),
+            moved_from: HashMap::new(),
             strays: BTreeSet::new(),
             held_open: HeldOpen::default(),
             recent: Recent::default(),

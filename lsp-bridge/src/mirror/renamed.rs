@@ -31,9 +31,16 @@ impl Mirror {
     }
 
     /// Which document an editor shows under a name: the one that the project has there, if there is
-    /// one, unless the text is nearer to that of another, and half of it at least. `None` for a file
-    /// that is no document.
+    /// one, unless the text is nearer to that of another, and half of it at least. If the project has
+    /// none there, another one whose file still stands there. `None` for a file that is no document.
     pub fn choose(&self, candidates: &Candidates) -> Result<Option<DocumentId>, MirrorError> {
+        if candidates.listed.is_none() {
+            for document in &candidates.others {
+                if self.stands_at(document, &candidates.path)? {
+                    return Ok(Some(document.clone()));
+                }
+            }
+        }
         let text = Rope::from(candidates.text.replace("\r\n", "\n"));
         let far = |known: &str| diff_lines(&Rope::from(known), &text).cost();
         let mut chosen = candidates.listed.clone();
@@ -72,6 +79,14 @@ impl Mirror {
         let nearest = nearest(base, &left, |_| text.clone());
         let both = |known: &Rope| known.len_chars() + text.len_chars();
         Ok(nearest.map(|near| (near.cost, both(near.replica.rope()))))
+    }
+
+    /// Whether a document's file is the one at this path: it is to be moved, and was not yet.
+    fn stands_at(&self, document: &DocumentId, path: &ProjectPath) -> Result<bool, MirrorError> {
+        // Not from memory: a guest is told of no move.
+        let base = self.load(document)?.and_then(|record| record.base);
+        let is_its = base.is_some_and(|base| base.file.path == *path);
+        Ok(is_its && matches!(self.tree.read(path), Found::File(_)))
     }
 
     fn text_at(&self, path: &ProjectPath) -> String {

@@ -1,11 +1,13 @@
 //! The replicas that outlive the bridge, and what the mirror knows by them.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ropey::Rope;
 use tutti_engine::{Left, Replica};
 use tutti_protocol::ids::DocumentId;
+use tutti_protocol::path::ProjectPath;
 
 use super::blob::record::BlobRecord;
 use super::state::{BaseFile, Record};
@@ -170,6 +172,14 @@ impl Mirror {
             document: document.clone(),
             source,
         })
+    }
+
+    /// Where the files of documents stand, as far as is known.
+    pub fn files(&self) -> BTreeMap<DocumentId, ProjectPath> {
+        let files = self.known.iter();
+        files
+            .filter_map(|(document, known)| Some((document.clone(), known.file.clone()?.path)))
+            .collect()
     }
 
     /// The documents with edits that the server has not confirmed.

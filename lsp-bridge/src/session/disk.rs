@@ -79,6 +79,8 @@ pub(super) enum News {
         changes: Option<DiskChanges>,
         journals: Arc<Journals>,
         shown_at: ShownAt,
+        /// Where the files of documents stand.
+        files: BTreeMap<DocumentId, ProjectPath>,
     },
     /// The mirror cannot be opened.
     Failed(MirrorError),
@@ -187,6 +189,7 @@ fn ready(mirror: &mut Mirror) -> Result<News, MirrorError> {
         changes: watch(mirror)?,
         journals: mirror.keep_journals()?,
         shown_at: mirror.shown_at().clone(),
+        files: mirror.files(),
     })
 }
 

@@ -1,6 +1,9 @@
 //! What the mirror says.
 
+use std::collections::BTreeMap;
+
 use tutti_protocol::ids::DocumentId;
+use tutti_protocol::path::ProjectPath;
 use tutti_protocol::role::Role;
 
 use super::disk::{News, Task};
@@ -22,12 +25,13 @@ impl Project {
                 changes,
                 journals,
                 shown_at,
+                files,
             } => {
                 if read_only {
                     self.role = Role::Viewer;
                 }
                 self.keep_journals(journals, shown_at);
-                self.mirror_ready(owner, index, changes);
+                self.mirror_ready(owner, index, changes, files);
             }
             News::Failed(error) => {
                 self.disk_ended = true;
@@ -74,7 +78,13 @@ impl Project {
         );
     }
 
-    fn mirror_ready(&mut self, owner: bool, index: Option<Stored>, changes: Option<DiskChanges>) {
+    fn mirror_ready(
+        &mut self,
+        owner: bool,
+        index: Option<Stored>,
+        changes: Option<DiskChanges>,
+        files: BTreeMap<DocumentId, ProjectPath>,
+    ) {
         self.owner = owner;
         self.disk_changes = changes;
         self.neighbours_at = Some(self.clock.after(NEIGHBOURS_MS));
@@ -82,10 +92,11 @@ impl Project {
         if let Some(stored) = index {
             self.index_saved = Saved::stored(stored.unsaved);
             match self.index.apply(&stored.state) {
-                Ok(()) => is_listed = self.index.refresh(),
+                Ok(()) => is_listed = self.index.refresh().is_some(),
                 Err(error) => tracing::error!(error, "the stored index is damaged"),
             }
         }
+        self.note_old_names(files);
         self.outbox.send(Command::Join {
             document: DocumentId::index(),
             state_vector: self.index.state_vector(),
@@ -127,6 +138,9 @@ impl Project {
         if self.role == Role::Viewer {
             return;
         }
+        if let IndexEdit::Rename(document, _) = edit {
+            self.renamed_here.insert(document.clone());
+        }
         let update = self.index.edit(edit);
         self.index_saved.sent();
         self.send_update(&DocumentId::index(), update);
@@ -138,8 +152,9 @@ impl Project {
     /// The index may have changed: look-ups, the editor's files and the mirror follow.
     pub(super) fn index_refreshed(&mut self) {
         let open = self.entries_of_open();
-        if self.index.refresh() {
+        if let Some(before) = self.index.refresh() {
             self.note_deleted(open);
+            self.note_old_names(before);
             self.open_listed();
             self.index_to_mirror();
             self.note_made_anew();

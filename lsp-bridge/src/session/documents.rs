@@ -176,6 +176,7 @@ impl Project {
             self.store_index();
         }
         let path = self.path_named(&uri);
+        self.note_opened_as(&document, path.as_ref());
         let opening = Opening::new(uri, text, version, reports);
         self.opening.insert(document.clone(), opening);
         self.disk.give(Task::Opened(document.clone(), path));

@@ -65,24 +65,25 @@ impl Index {
         self.doc.transact().encode_diff_v1(&StateVector::default())
     }
 
-    /// Brings the look-ups below up to date; returns whether anything has changed.
-    pub(super) fn refresh(&mut self) -> bool {
+    /// Brings the look-ups below up to date; returns the paths as they were, if anything has changed.
+    pub(super) fn refresh(&mut self) -> Option<BTreeMap<DocumentId, ProjectPath>> {
         let entries = index::entries(&self.doc.transact());
         if entries == self.entries {
-            return false;
+            return None;
         }
-        self.paths = index::visible(&entries)
+        let paths = index::visible(&entries)
             .into_iter()
             .filter(|(document, _)| entries.get(document).is_some_and(FileEntry::is_text))
             .filter_map(|(document, path)| Some((document, path.ok()?)))
             .collect();
+        let before = std::mem::replace(&mut self.paths, paths);
         self.documents = self
             .paths
             .iter()
             .map(|(document, path)| (path.clone(), document.clone()))
             .collect();
         self.entries = entries;
-        true
+        Some(before)
     }
 
     /// All entries, as of the last [`Index::refresh`].

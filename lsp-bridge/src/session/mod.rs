@@ -30,6 +30,7 @@ mod people;
 mod progress;
 mod project;
 mod reload;
+mod renamed;
 mod renewal;
 mod room;
 mod saved;

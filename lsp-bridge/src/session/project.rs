@@ -94,6 +94,8 @@ pub(super) struct Project {
     pub(super) journals: Option<Arc<Journals>>,
     /// Under which names the editor has shown documents, or may show them since before.
     pub(super) shown_at: ShownAt,
+    /// Documents that this person has renamed, until that is looked at.
+    pub(super) renamed_here: BTreeSet<DocumentId>,
     /// The mirror is to be told of the index when it is known what the editor shows.
     pub(super) index_waits: bool,
     /// The mirror has been opened and the stored index loaded, or neither will ever be.
@@ -214,6 +216,7 @@ impl Project {
             transfers_at: None,
             journals: None,
             shown_at: ShownAt::new(),
+            renamed_here: BTreeSet::new(),
             index_waits: false,
             ready: false,
             early: Vec::new(),

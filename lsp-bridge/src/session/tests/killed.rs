@@ -31,7 +31,7 @@ async fn killed(hub: &Hub) -> Arc<tempfile::TempDir> {
 }
 
 /// Nobody looks after the directory any more.
-async fn has_ended(root: &Path) {
+pub(super) async fn has_ended(root: &Path) {
     let lock = root.join(".tutti/lock");
     eventually(|| File::open(&lock).is_ok_and(|lock| lock.try_lock().is_ok())).await;
 }

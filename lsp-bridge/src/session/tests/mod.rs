@@ -11,6 +11,7 @@ mod open_files;
 mod order;
 mod people;
 mod reload;
+mod renamed;
 mod reopened;
 mod two_in_one_place;
 mod undo;

@@ -1,0 +1,47 @@
+//! Files that someone renames while the editor shows them, or is about to.
+//!
+//! Such a file keeps its old name here for as long as the editor shows it. An editor reads a file
+//! before it tells of it, and the first one that is opened before its bridge even starts: what it tells
+//! of may be a file that has been moved in between.
+
+use std::collections::BTreeMap;
+
+use tutti_protocol::ids::DocumentId;
+use tutti_protocol::path::ProjectPath;
+
+use super::project::Project;
+use crate::lsp::Severity;
+
+impl Project {
+    /// The index has these elsewhere than they were, or where they stand on disk.
+    pub(super) fn note_old_names(&mut self, old: BTreeMap<DocumentId, ProjectPath>) {
+        for (document, path) in old {
+            let by_me = self.renamed_here.remove(&document);
+            let now = self.index.path_of(&document);
+            let Some(now) = now.filter(|now| **now != path).cloned() else {
+                continue;
+            };
+            if self.is_shown(&document) && !by_me {
+                self.tell_of_name(&path, &now);
+            }
+            let shown = self.shown_at.entry(path).or_default();
+            shown.insert(document);
+        }
+    }
+
+    /// The editor shows a document, perhaps under a name that it has no more.
+    pub(super) fn note_opened_as(&mut self, document: &DocumentId, path: Option<&ProjectPath>) {
+        let now = self.index.path_of(document);
+        if let (Some(path), Some(now)) = (path, now.cloned())
+            && *path != now
+        {
+            self.tell_of_name(path, &now);
+        }
+    }
+
+    fn tell_of_name(&self, old: &ProjectPath, now: &ProjectPath) {
+        // Short: editors cut messages that do not fit a line.
+        let message = format!("{old} was renamed to {now} by someone");
+        self.client.show(Severity::Warning, &message);
+    }
+}
