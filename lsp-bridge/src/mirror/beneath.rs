@@ -70,9 +70,16 @@ impl Mirror {
             self.beneath.remove(document);
             return Ok(Vec::new());
         };
-        if base.file.hash == there || self.saved_by_guest(document, &base, there)?.is_some() {
+        if base.file.hash == there {
             self.is_known_again(document, there);
             return Ok(Vec::new());
+        }
+        if self.saved_by_guest(document, &base, there)?.is_some() {
+            self.note_written_over(document, Some(there), &base);
+            self.is_known_again(document, there);
+            let is_lost = self.is_written_over_by_guest(document);
+            let beneath = is_lost.then(|| Effect::Beneath(document.clone()));
+            return Ok(beneath.into_iter().collect());
         }
         self.note_written_over(document, Some(there), &base);
         let again = Effect::LookAgain(path.clone());
@@ -156,16 +163,34 @@ impl Mirror {
         if self.open.contains(document) || !self.beneath.contains_key(document) {
             return Ok(None);
         }
+        if let Some(over) = self.written_over_by_guest(document) {
+            let (left, whole) = self.with_journals(document, &over.base, state)?;
+            let merged = self.with_written_over(document, over, &left, &whole)?;
+            let record = self.grown(document, &merged, true)?;
+            self.save(document, &record, true)?;
+            return Ok(self.whole(document, state, &record.state)?.lacked);
+        }
         let Some(found) = self.found_beneath(document)? else {
             return Ok(None);
         };
-        let left = self.left_since(document, &found.base)?;
+        let (left, whole) = self.with_journals(document, &found.base, state)?;
+        let merged = self.merge_beneath(document, found, &left, &whole)?;
+        Ok(self.whole(document, state, &merged)?.lacked)
+    }
+
+    /// What the editors of guests show, and a document's state with that.
+    fn with_journals(
+        &self,
+        document: &DocumentId,
+        base: &Base,
+        state: &[u8],
+    ) -> Result<(Vec<Left>, Vec<u8>), MirrorError> {
+        let left = self.left_since(document, base)?;
         let mut whole = state.to_vec();
         for one in &left {
             whole = self.whole(document, &whole, &one.state)?.state;
         }
-        let merged = self.merge_beneath(document, found, &left, &whole)?;
-        Ok(self.whole(document, state, &merged)?.lacked)
+        Ok((left, whole))
     }
 
     /// What stands in a file that is not what is known of it, and is nobody's who is about to say so.

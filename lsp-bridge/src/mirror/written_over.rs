@@ -7,7 +7,9 @@
 //! Tutti.
 //!
 //! What the editor itself writes is found in the file as well, at any time before it tells so, and
-//! perhaps only a part of it. What it may have written are the texts that it has shown lately.
+//! perhaps only a part of it. What it may have written are the texts that it has shown lately. Of the
+//! editor of another window only its own bridge knows those: there a program's is what has stood for a
+//! second, and what is written over sooner is lost as well.
 
 use std::time::Instant;
 
@@ -29,7 +31,7 @@ const MOST: usize = 4;
 pub(super) struct WrittenOver {
     seen: Seen,
     /// What was known of the file before.
-    base: Base,
+    pub(super) base: Base,
     /// When it was seen to be gone.
     gone: Instant,
 }
@@ -93,7 +95,12 @@ impl Mirror {
             if over.gone.elapsed() < TOLD
                 && !self.is_of_an_editor(document, &over, shown.rope(), saved)?
             {
-                return self.with_written_over(document, over, saved).map(Some);
+                let in_editor = [Left {
+                    state: saved.state.clone(),
+                    shown: vec![saved.shown.clone()],
+                }];
+                let whole = self.with_written_over(document, over, &in_editor, &saved.state)?;
+                return Ok(Some(whole));
             }
         }
         Ok(None)
@@ -115,11 +122,8 @@ impl Mirror {
             true => is_same(own, text),
             false => is_same(own, text) || begins_with(own, text),
         });
-        if is_own
-            || self
-                .saved_by_guest(document, &over.base, over.seen.hash)?
-                .is_some()
-        {
+        let by_guest = self.saved_by_guest(document, &over.base, over.seen.hash)?;
+        if is_own || by_guest.is_some() {
             return Ok(true);
         }
         // A program that has emptied the file has still to write it.
@@ -127,30 +131,45 @@ impl Mirror {
         Ok(!over.seen.has_stood && begins_with(before.rope(), text))
     }
 
-    fn with_written_over(
+    /// Whether the editor of a guest has written over what another program had written. What that
+    /// editor has shown lately is not known here: its own is what its bridge tells of within a second.
+    pub(super) fn is_written_over_by_guest(&self, document: &DocumentId) -> bool {
+        let beneath = self.beneath.get(document);
+        let mut over = beneath.into_iter().flat_map(|beneath| &beneath.over);
+        !self.open.contains(document)
+            && over.any(|one| one.seen.has_stood && one.seen.text.is_some())
+    }
+
+    /// What that is, once.
+    pub(super) fn written_over_by_guest(&mut self, document: &DocumentId) -> Option<WrittenOver> {
+        if !self.is_written_over_by_guest(document) {
+            return None;
+        }
+        let beneath = self.beneath.get_mut(document)?;
+        let mut over = std::mem::take(&mut beneath.over).into_iter().rev();
+        over.find(|one| one.seen.has_stood && one.seen.text.is_some())
+    }
+
+    /// A document's state with what was written over.
+    pub(super) fn with_written_over(
         &self,
         document: &DocumentId,
         over: WrittenOver,
-        saved: &EditorSaved,
+        left: &[Left],
+        state: &[u8],
     ) -> Result<Vec<u8>, MirrorError> {
-        let in_editor = [Left {
-            state: saved.state.clone(),
-            shown: vec![saved.shown.clone()],
-        }];
         let text = over.seen.text.unwrap_or_default();
         tracing::info!(%document, "what another program wrote was written over");
-        let merged = self.merged_beneath(document, &over.base, &text, &in_editor, &saved.state)?;
+        let merged = self.merged_beneath(document, &over.base, &text, left, state)?;
         Ok(merged.main.state())
     }
 }
 
 /// Some editors end a file with a line end that they do not show.
 fn is_same(own: &Rope, text: &str) -> bool {
-    let longer = own.len_bytes().abs_diff(text.len()) <= 1;
-    longer
-        && (*own == text
-            || begins_with(own, text)
-            || text.strip_suffix('\n').is_some_and(|text| *own == text))
+    let text = text.strip_suffix('\n').unwrap_or(text);
+    let rest = own.get_byte_slice(text.len()..);
+    begins_with(own, text) && rest.is_some_and(|rest| rest == "" || rest == "\n")
 }
 
 fn begins_with(own: &Rope, text: &str) -> bool {
@@ -158,4 +177,38 @@ fn begins_with(own: &Rope, text: &str) -> bool {
     let text = text.trim_end_matches('\r');
     let start = own.get_byte_slice(..text.len());
     start.is_some_and(|start| start == text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_last_line_end_makes_no_difference_and_anything_else_does() {
+        for (own, text, same) in [
+            ("a\nb\n", "a\nb\n", true),
+            ("a\nb", "a\nb\n", true),
+            ("a\nb\n", "a\nb", true),
+            ("", "\n", true),
+            ("a\nb\n", "a\n", false),
+            ("a\nbc", "a\nb", false),
+            ("a\nb", "a\nbc", false),
+            ("a\n\u{e9}", "a\n\u{e8}", false),
+        ] {
+            assert_eq!(is_same(&Rope::from(own), text), same, "{own:?} {text:?}");
+        }
+    }
+
+    #[test]
+    fn half_of_what_is_written_is_its_beginning() {
+        let own = Rope::from("a\n\u{e9}b\n");
+        for (text, is_part) in [
+            ("", true),
+            ("a\r", true),
+            ("a\n\u{e9}", true),
+            ("a\ne", false),
+        ] {
+            assert_eq!(begins_with(&own, text), is_part, "{text:?}");
+        }
+    }
 }

@@ -79,6 +79,33 @@ async fn it_is_merged_when_the_editor_closes_the_file_and_goes() {
 }
 
 #[tokio::test]
+async fn it_is_merged_when_the_editor_of_another_window_writes_over_it() {
+    let hub = Hub::start().await;
+    let (owner, mut bob) = two(&hub, TEXT).await;
+    let directory = owner.directory.clone();
+    let mut first = owner;
+    first.close("a").await;
+    let mut ada = Editor::start_in(directory, json!({})).await;
+    let file = ada.root().join("a");
+    ada.open("a").await;
+    ada.type_at("a", 0, 3, " mine").await;
+    bob.shows("a", "one mine\ntwo\nthree\n").await;
+    write(&file, "one\nTWO\nthree\n");
+    // Until it cannot be the guest's own any more.
+    let written = std::time::Instant::now();
+    eventually(|| written.elapsed().as_millis() > 2_300).await;
+    ada.save("a").await;
+    let all = "one mine\nTWO\nthree\n";
+    ada.shows("a", all).await;
+    bob.shows("a", all).await;
+    assert_eq!(text(&hub), all);
+    ada.save("a").await;
+    ada.type_at("a", 0, 0, "!").await;
+    bob.shows("a", &format!("!{all}")).await;
+    drop(first);
+}
+
+#[tokio::test]
 async fn what_the_program_took_back_itself_stays_away() {
     let hub = Hub::start().await;
     let (mut ada, mut bob) = two(&hub, TEXT).await;
