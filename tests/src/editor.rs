@@ -168,6 +168,20 @@ impl Editor {
         }
     }
 
+    /// Saves the file though another program has written it since; insert mode has been left.
+    ///
+    /// # Errors
+    /// When the editor has ended, or is Emacs, which has no such command.
+    pub fn save_anyway(&self) -> Result<()> {
+        match self.kind {
+            Kind::Neovim | Kind::Helix => {
+                self.terminal.text(":w!")?;
+                self.terminal.keys(&["Enter"])
+            }
+            Kind::Emacs => bail!("Emacs asks each time"),
+        }
+    }
+
     /// Takes back what was done last; insert mode has been left.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
 use crate::browser::Browser;
 use crate::cli::Person;
@@ -79,6 +79,14 @@ pub trait Desk: Seat {
     /// # Errors
     /// When the program has ended.
     fn save(&mut self) -> Result<()>;
+
+    /// Saves the file though another program has written it since.
+    ///
+    /// # Errors
+    /// When the program has ended, or is one that knows no such command.
+    fn save_anyway(&mut self) -> Result<()> {
+        bail!("this editor has no command for that")
+    }
 
     /// Deletes the first lines of the file.
     ///
@@ -157,6 +165,10 @@ impl Desk for Editor {
 
     fn save(&mut self) -> Result<()> {
         Self::save(self)
+    }
+
+    fn save_anyway(&mut self) -> Result<()> {
+        Self::save_anyway(self)
     }
 
     fn delete_first_lines(&mut self, lines: usize) -> Result<()> {

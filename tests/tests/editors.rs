@@ -230,7 +230,7 @@ fn vscode_without_a_pause() -> Result<()> {
 
 /// Another program writes the file that the editor shows, as it was read and then with what is not saved: all of it is
 /// merged.
-fn written_by_another_program(program: Program) -> Result<()> {
+fn written_by_another_program(program: Program) -> Result<(Scene, String)> {
     let mut scene = scene(program, TEXT)?;
     let file = scene.dir.path().join(FILE);
     // Its bridge has started by then.
@@ -266,27 +266,51 @@ fn written_by_another_program(program: Program) -> Result<()> {
     scene.editor.type_text("  # more", PACE)?;
     expected = expected.replacen("return 6", "return 6  # more", 1);
     scene.server_holds(&expected)?;
-    scene.other.holds(&expected)
+    scene.other.holds(&expected)?;
+    Ok((scene, expected))
+}
+
+/// As [`written_by_another_program`], and then the person saves at once what they see, over what it writes.
+fn written_by_another_program_and_over(program: Program) -> Result<()> {
+    let (mut scene, mut expected) = written_by_another_program(program)?;
+    let file = scene.dir.path().join(FILE);
+    scene.editor.rest()?;
+    fs::write(&file, fs::read_to_string(&file)?.replacen("bar", "bare", 1))?;
+    // What was written before this has been seen when this has.
+    fs::write(scene.dir.path().join("other.txt"), "seen\n")?;
+    let document = scene.rest.file_id(&scene.project.id, "other.txt")?;
+    let other = || scene.rest.text(&scene.project.id, &document);
+    until_or(
+        "the bridge to have seen what was written",
+        || other().ok().filter(|text| text == "seen\n"),
+        || format!("{:?}", other()),
+    )?;
+    scene.editor.save_anyway()?;
+    expected = expected.replacen("bar", "bare", 1);
+    scene.server_holds(&expected)?;
+    scene.other.holds(&expected)?;
+    scene.editor.shows("bare")?;
+    scene.editor.holds(&expected)
 }
 
 #[test]
 fn neovim_while_another_program_writes() -> Result<()> {
-    written_by_another_program(NEOVIM)
+    written_by_another_program_and_over(NEOVIM)
 }
 
 #[test]
 fn helix_while_another_program_writes() -> Result<()> {
-    written_by_another_program(HELIX)
+    written_by_another_program_and_over(HELIX)
 }
 
 #[test]
 fn emacs_while_another_program_writes() -> Result<()> {
-    written_by_another_program(EMACS)
+    written_by_another_program(EMACS).map(drop)
 }
 
 #[test]
 fn vscode_while_another_program_writes() -> Result<()> {
-    written_by_another_program(Program::VsCode)
+    written_by_another_program(Program::VsCode).map(drop)
 }
 
 /// Outside a shared project the set-up lines do nothing that one would notice.
