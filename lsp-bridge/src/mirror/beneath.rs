@@ -235,6 +235,7 @@ impl Mirror {
         self.save(document, &record, true)?;
         Ok(record.state)
     }
+
     /// The document with a text that a program has made out of what the file held, or out of what an
     /// editor showed.
     pub(super) fn merged_beneath(
