@@ -424,6 +424,44 @@ fn of_several_editors_one_that_is_set_up_suffices() {
 }
 
 #[test]
+fn languages_that_helix_does_not_share_are_named() {
+    let scene = Scene::joined(&Says::default().serve());
+    scene.program("hx", "helix 25.01.1");
+    let lines = "language-server.tutti = { command = \"tutti\" }\n\
+        [[language]]\nname = \"rust\"\nlanguage-servers = [\"tutti\"]\n\
+        [[language]]\nname = \"prose\"\nscope = \"text.prose\"\nfile-types = [\"md\"]\n\
+        language-servers = [\"tutti\"]\n";
+    scene.write(".config/helix/languages.toml", lines, 0o644);
+    let write = |path: &str, text: &str| fs::write(scene.dir.path().join(path), text).unwrap();
+    write("main.rs", "");
+    write("README.md", "");
+    write("ignored.json", "");
+    write(".gitignore", "*.json\n");
+    fs::create_dir(scene.dir.path().join(".git")).unwrap();
+    write(".git/x.lua", "");
+    let found = scene.finds(&["helix"]);
+    let helix = found.of("Helix");
+    assert_eq!(helix["state"], "good", "{helix}");
+    let said = helix["says"].as_str().unwrap();
+    assert!(said.contains("for prose, rust: it shares no files of other languages"));
+
+    write("p.txt", "");
+    write("a.py", "");
+    write("b.py", "");
+    let found = scene.finds(&["helix"]);
+    let helix = found.of("Helix");
+    assert_eq!(helix["state"], "note", "{helix}");
+    assert!(
+        helix["says"]
+            .as_str()
+            .unwrap()
+            .ends_with(", which this project has")
+    );
+    let others = serde_json::json!(["python, such as a.py", "text, such as p.txt"]);
+    assert_eq!(helix["list"], others);
+}
+
+#[test]
 fn wrong_words_are_wrong_usage() {
     let scene = Scene::bare();
     for words in [["notepad"], ["--server=nonsense"]] {

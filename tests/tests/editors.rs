@@ -344,6 +344,20 @@ fn helix_outside_a_project() -> Result<()> {
     silent_outside(HELIX)
 }
 
+/// What Helix has no language for, README's lines make one of.
+#[test]
+fn helix_with_plain_text() -> Result<()> {
+    for file in ["notes.txt", "LICENSE"] {
+        let mut scene = scene_of(HELIX, file, "one\ntwo\n")?;
+        scene.editor.type_behind("one")?;
+        scene.editor.type_text(" and a half", PACE)?;
+        scene.server_holds("one and a half\ntwo\n")?;
+        scene.other.insert(0, "zero, ")?;
+        scene.editor.shows("zero, one and a half")?;
+    }
+    Ok(())
+}
+
 #[test]
 fn emacs_outside_a_project() -> Result<()> {
     silent_outside(EMACS)

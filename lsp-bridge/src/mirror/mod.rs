@@ -105,6 +105,7 @@ pub use survey::{Comparison, Survey, compare, survey, survey_for};
 pub use tree::{LeftAlone, MAX_FILE_BYTES};
 use tree::{Private, Staging, Tree};
 use watch::Watcher;
+pub(crate) use walk::shown;
 pub use watch::{Changes, DiskChanges};
 
 /// Why the mirror cannot go on.

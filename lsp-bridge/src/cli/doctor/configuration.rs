@@ -45,10 +45,7 @@ pub(super) fn look(editor: Editor, homes: &Homes) -> SetUp {
             };
             scripts(&[&dir], &["lua", "vim"], &["--", "\""], into)
         }
-        Editor::Helix => helix(&[
-            config.join("helix/languages.toml"),
-            project.join(".helix/languages.toml"),
-        ]),
+        Editor::Helix => helix(&helix_files(homes)),
         Editor::Emacs => {
             let dirs = [home.join(".emacs.d"), config.join("emacs")];
             let files = [home.join(".emacs.el"), home.join(".emacs")];
@@ -144,6 +141,14 @@ fn extension(dir: &Path) -> SetUp {
     }
 }
 
+/// Where Helix looks for languages.
+pub(super) fn helix_files(homes: &Homes) -> [PathBuf; 2] {
+    [
+        homes.config.join("helix/languages.toml"),
+        homes.project.join(".helix/languages.toml"),
+    ]
+}
+
 /// Helix: the server must be there, and a language must use it.
 fn helix(files: &[PathBuf]) -> SetUp {
     let (mut server, mut used) = (None, None);
@@ -187,14 +192,7 @@ fn has_server(languages: &toml::Table) -> bool {
 
 fn is_used(languages: &toml::Table) -> bool {
     let languages = languages.get("language").and_then(toml::Value::as_array);
-    let servers = languages
-        .into_iter()
-        .flatten()
-        .filter_map(|language| language.get("language-servers")?.as_array())
-        .flatten();
-    servers
-        .map(|server| server.get("name").unwrap_or(server))
-        .any(|name| name.as_str() == Some("tutti"))
+    languages.into_iter().flatten().any(super::helix::uses)
 }
 
 #[cfg(test)]

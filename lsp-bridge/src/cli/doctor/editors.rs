@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 
-use super::configuration::{SetUp, look};
+use super::configuration::{SetUp, helix_files, look};
 use super::finding::{Paste, Report, shown};
+use super::helix;
 use super::program::{self, find, is_at_least};
 use super::setup::{EDITORS, README, block};
 
@@ -144,11 +145,18 @@ pub(super) fn look_at(named: &[Editor], homes: &Homes, report: &mut Report) {
     let is_set_up = |set_up: &SetUp| matches!(set_up, SetUp::In(_));
     let must = !named.is_empty() || !found.iter().any(|(_, _, set_up)| is_set_up(set_up));
     for (editor, program, set_up) in found {
-        tell(editor, program.as_deref(), set_up, must, report);
+        tell(editor, program.as_deref(), set_up, must, homes, report);
     }
 }
 
-fn tell(editor: Editor, program: Option<&Path>, set_up: SetUp, must: bool, report: &mut Report) {
+fn tell(
+    editor: Editor,
+    program: Option<&Path>,
+    set_up: SetUp,
+    must: bool,
+    homes: &Homes,
+    report: &mut Report,
+) {
     let facts = editor.facts();
     let title = facts.title;
     let version = program.zip(facts.version);
@@ -171,6 +179,20 @@ fn tell(editor: Editor, program: Option<&Path>, set_up: SetUp, must: bool, repor
     let lines = block(facts.document, facts.heading).unwrap_or_default();
     let paste = |file: Option<String>| Paste { file, lines };
     match set_up {
+        SetUp::In(file) if editor == Editor::Helix => {
+            let reach = helix::reach(&helix_files(homes), homes);
+            let file = shown(&file);
+            let says = format!(
+                "{what}, set up in {file} for {}: it shares no files of other languages",
+                reach.languages
+            );
+            match reach.others.is_empty() {
+                true => report.good(title, says),
+                false => report
+                    .note(title, says + ", which this project has")
+                    .list(reach.others),
+            };
+        }
         SetUp::In(file) => {
             report.good(title, format!("{what}, set up in {}", shown(&file)));
         }

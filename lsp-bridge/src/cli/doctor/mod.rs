@@ -3,6 +3,7 @@
 mod configuration;
 mod editors;
 mod finding;
+mod helix;
 mod place;
 mod program;
 mod server;
