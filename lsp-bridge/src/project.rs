@@ -12,9 +12,9 @@ use url::Url;
 /// The project's own directory.
 pub const PRIVATE_DIR: &str = ".tutti";
 /// Which server and project this is. Holds no secret and may be committed.
-const PROJECT_FILE: &str = "project.toml";
+pub(crate) const PROJECT_FILE: &str = "project.toml";
 /// The same while a `share` or `join` has not come to its end.
-const PENDING_FILE: &str = "pending.toml";
+pub(crate) const PENDING_FILE: &str = "pending.toml";
 /// Keeps git away from all but [`PROJECT_FILE`].
 const GITIGNORE: &str = "/*\n!/.gitignore\n!/project.toml\n";
 

@@ -16,7 +16,7 @@ use super::transfer::{Documents, Transfer};
 use crate::api::Api;
 use crate::carrier::Job;
 use crate::link;
-use crate::mirror::{Changes, Effect, IndexEdit, Mirror, Stored};
+use crate::mirror::{Changes, Effect, IndexEdit, LeftAlone, Mirror, Stored};
 use crate::project::Project;
 
 /// The project's index here, as far as it is known.
@@ -215,7 +215,16 @@ impl Workspace {
                 "{path} was left as it is here: what the server has stored of it is damaged, and its administrator has to restore a backup"
             ));
         }
-        let count = self.mirror.left_alone().count();
+        let (projects, others): (Vec<_>, Vec<_>) = self
+            .mirror
+            .left_alone()
+            .partition(|(path, reason)| is_other_project(path, reason));
+        for (path, _) in projects {
+            output::note(format_args!(
+                "{path} was left alone: it is a shared project of its own, and its files are in that one"
+            ));
+        }
+        let count = others.len();
         if count > 0 {
             output::note(format_args!(
                 "{} left alone: `tutti status` says why",
@@ -223,6 +232,12 @@ impl Workspace {
             ));
         }
     }
+}
+
+/// Whether what is left alone is the directory of another project, and not a file in it.
+fn is_other_project(path: &str, reason: &LeftAlone) -> bool {
+    let name = path.rsplit('/').next();
+    matches!(reason, LeftAlone::OtherProject(project) if name == Some(project))
 }
 
 /// Where these documents are shown; one that is shown nowhere by its id.

@@ -10,7 +10,7 @@ use super::effect::{Effect, IndexEdit};
 use super::places::Places;
 use super::replicas::Known;
 use super::state::{Record, hash};
-use super::tree::{Expected, Found, LeftAlone, Outcome};
+use super::tree::{Expected, Found, Outcome};
 use super::watch::Changes;
 use super::{Mirror, MirrorError};
 
@@ -291,8 +291,8 @@ impl Mirror {
             if self.is_open(&document)? {
                 continue;
             }
-            if self.ignores.is_ignored(&self.tree, &to) {
-                self.refuse(&document, to.as_str(), LeftAlone::Ignored);
+            if let Some(reason) = self.ignores.why_out(&self.tree, &to) {
+                self.refuse(&document, to.as_str(), reason);
                 continue;
             }
             moves.push(Move { document, from, to });
@@ -369,8 +369,8 @@ impl Mirror {
             if self.is_open(&document)? {
                 continue;
             }
-            if self.ignores.is_ignored(&self.tree, &path) {
-                self.refuse(&document, path.as_str(), LeftAlone::Ignored);
+            if let Some(reason) = self.ignores.why_out(&self.tree, &path) {
+                self.refuse(&document, path.as_str(), reason);
             } else {
                 effects.push(Effect::Sync(document));
             }

@@ -12,7 +12,8 @@ use ignore::Match;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use tutti_protocol::path::ProjectPath;
 
-use super::tree::{Found, Tree};
+use super::tree::{Found, LeftAlone, Tree};
+use crate::project::PRIVATE_DIR;
 
 /// The files that hold rules, the stronger first.
 const RULE_FILES: [&str; 2] = [".tuttiignore", ".gitignore"];
@@ -42,9 +43,9 @@ impl Ignores {
         }
     }
 
-    /// Whether a file named `name` holds rules.
+    /// Whether what is named `name` holds rules. A `.tutti` keeps what is around it out of the project above.
     pub(crate) fn is_rule_file(name: &str) -> bool {
-        RULE_FILES.contains(&name)
+        RULE_FILES.contains(&name) || name == PRIVATE_DIR
     }
 
     /// Reads all rules anew from here on.
@@ -52,8 +53,16 @@ impl Ignores {
         *self = Self::new(&self.root);
     }
 
+    /// Why the file at `path` stays out: it is ignored, or another project's.
+    pub(crate) fn why_out(&mut self, tree: &Tree, path: &ProjectPath) -> Option<LeftAlone> {
+        match self.is_ignored(tree, path) {
+            true => Some(LeftAlone::Ignored),
+            false => tree.other_project(path),
+        }
+    }
+
     /// Whether the file at `path`, or a directory on its way, is ignored.
-    pub(crate) fn is_ignored(&mut self, tree: &Tree, path: &ProjectPath) -> bool {
+    fn is_ignored(&mut self, tree: &Tree, path: &ProjectPath) -> bool {
         let text = path.as_str();
         let directories = text.match_indices('/').map(|(at, _)| &text[..at]);
         for directory in directories {

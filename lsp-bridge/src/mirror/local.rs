@@ -122,12 +122,13 @@ impl Mirror {
             let beneath = format!("{path}/");
             let known = self.at.keys();
             paths.extend(known.filter(|p| p.as_str().starts_with(&beneath)).cloned());
-            if self.tree.directory(Some(changed)).is_ok() {
-                if !self.is_ignored_directory(&path) {
-                    paths.extend(self.walk_and_watch(changed));
+            match self.tree.directory(Some(changed)) {
+                Ok(_) | Err(LeftAlone::OtherProject(_)) => {
+                    if !self.is_ignored_directory(&path) {
+                        paths.extend(self.walk_and_watch(changed));
+                    }
                 }
-            } else {
-                paths.push(path);
+                Err(_) => paths.push(path),
             }
         }
         paths.sort();
@@ -145,7 +146,7 @@ impl Mirror {
     }
 
     fn is_ignored_directory(&mut self, path: &ProjectPath) -> bool {
-        self.ignores.is_ignored(&self.tree, path)
+        self.ignores.why_out(&self.tree, path).is_some()
             || self.ignores.matches(&self.tree, path.as_str(), true)
     }
 
@@ -168,7 +169,7 @@ impl Mirror {
         if let Some(document) = document {
             return self.look_at_known(document, &path, news);
         }
-        if self.ignores.is_ignored(&self.tree, &path) {
+        if self.ignores.why_out(&self.tree, &path).is_some() {
             return Ok(());
         }
         if let Some(document) = self.document_at(&path).cloned() {

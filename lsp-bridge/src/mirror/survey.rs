@@ -223,9 +223,8 @@ impl Survey {
             if one.unsaved {
                 self.unsaved.push(here.to_string());
             }
-            if ignores.is_ignored(tree, &one.path) {
-                let left = (one.path.to_string(), LeftAlone::Ignored);
-                self.left_alone.push(left);
+            if let Some(reason) = ignores.why_out(tree, &one.path) {
+                self.left_alone.push((one.path.to_string(), reason));
                 continue;
             }
             if one.is_too_big {

@@ -54,8 +54,8 @@ impl Mirror {
             None => return Ok(()),
         };
         // Someone else's file must neither replace a file that is private here nor make it shared.
-        if self.ignores.is_ignored(&self.tree, &path) {
-            self.refuse(document, path.as_str(), LeftAlone::Ignored);
+        if let Some(reason) = self.ignores.why_out(&self.tree, &path) {
+            self.refuse(document, path.as_str(), reason);
             return Ok(());
         }
         let record = self.blob_record(document).cloned();

@@ -5,6 +5,7 @@ mod hostile;
 mod kept;
 mod let_go;
 mod many;
+mod nested;
 mod renamed;
 mod sync;
 mod together;

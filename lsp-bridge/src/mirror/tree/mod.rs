@@ -20,6 +20,8 @@ use cap_std::fs::{Dir, Metadata, OpenOptions};
 use thiserror::Error;
 use tutti_protocol::path::{PathError, ProjectPath};
 
+use crate::project::{PENDING_FILE, PRIVATE_DIR, PROJECT_FILE};
+
 pub(crate) use change::{Expected, Outcome, is_temporary};
 pub(crate) use contents::{Looked, Stamp};
 pub(crate) use private::Private;
@@ -94,6 +96,9 @@ pub enum LeftAlone {
     /// Kept out by `.gitignore` or `.tuttiignore`.
     #[error("it is ignored here by .gitignore or .tuttiignore")]
     Ignored,
+    /// It is a directory of this name that is a project of its own, or lies in one.
+    #[error("the directory {0} is a shared project of its own")]
+    OtherProject(String),
     /// Where file systems fold case or form, its name is that of another file of the project.
     #[error("its name differs from {0} only in case or in how its characters are encoded")]
     Namesake(ProjectPath),
@@ -152,8 +157,15 @@ impl Tree {
         let mut dir = self.root.try_clone()?;
         for part in path.into_iter().flat_map(|path| path.split('/')) {
             dir = dir.open_dir_nofollow(part)?;
+            refuse_project(&dir, part)?;
         }
         Ok(dir)
+    }
+
+    /// Why the file at `path` is another project's, if it is.
+    pub(crate) fn other_project(&self, path: &ProjectPath) -> Option<LeftAlone> {
+        let found = self.parent(path).err();
+        found.filter(|reason| matches!(reason, LeftAlone::OtherProject(_)))
     }
 
     /// The directory that holds `path`; `None` if it is not there.
@@ -163,7 +175,10 @@ impl Tree {
         parts.pop();
         for part in parts {
             match dir.open_dir_nofollow(part) {
-                Ok(next) => dir = next,
+                Ok(next) => {
+                    refuse_project(&next, part)?;
+                    dir = next;
+                }
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
                 Err(error) => return Err(why_no_directory(&dir, part, error)),
             }
@@ -186,8 +201,21 @@ impl Tree {
             dir = dir
                 .open_dir_nofollow(part)
                 .map_err(|error| why_no_directory(&dir, part, error))?;
+            refuse_project(&dir, part)?;
         }
         Ok(dir)
+    }
+}
+
+/// A directory below the root that is itself a project, or on its way to become one, is that one's alone.
+fn refuse_project(dir: &Dir, name: &str) -> Result<(), LeftAlone> {
+    let Ok(private) = dir.open_dir_nofollow(PRIVATE_DIR) else {
+        return Ok(());
+    };
+    let mut files = [PROJECT_FILE, PENDING_FILE].into_iter();
+    match files.any(|file| private.symlink_metadata(file).is_ok()) {
+        true => Err(LeftAlone::OtherProject(name.to_owned())),
+        false => Ok(()),
     }
 }
 

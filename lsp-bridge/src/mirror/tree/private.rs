@@ -11,6 +11,7 @@ use super::change::temporary_name;
 use super::contents::{hash_in, hash_of};
 use super::swap::rename_new;
 use super::{LeftAlone, Tree};
+use crate::project::PRIVATE_DIR;
 
 /// Where texts go that have no place in the project any more.
 const RECOVERED: &str = "recovered";
@@ -27,7 +28,7 @@ impl Tree {
     /// Opens `.tutti`, which must be a real directory and no link.
     pub(crate) fn private(&self) -> io::Result<Private> {
         Ok(Private {
-            dir: self.root.open_dir_nofollow(".tutti")?,
+            dir: self.root.open_dir_nofollow(PRIVATE_DIR)?,
         })
     }
 }
