@@ -15,8 +15,9 @@ pub const PRIVATE_DIR: &str = ".tutti";
 pub(crate) const PROJECT_FILE: &str = "project.toml";
 /// The same while a `share` or `join` has not come to its end.
 pub(crate) const PENDING_FILE: &str = "pending.toml";
-/// Keeps git away from all but [`PROJECT_FILE`].
-const GITIGNORE: &str = "/*\n!/.gitignore\n!/project.toml\n";
+/// Keeps git away, also where it takes up or puts aside what is not tracked: `git stash -u` would take the project from
+/// under a bridge.
+const GITIGNORE: &str = "*\n";
 
 /// A directory that is a shared project.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -155,6 +156,12 @@ impl Project {
         };
         toml::to_string(&file).expect("two texts")
     }
+}
+
+/// The project that the text of a `project.toml` names; `None` if it makes no sense.
+pub(crate) fn id_in(text: &str) -> Option<ProjectId> {
+    let file: ProjectFile = toml::from_str(text).ok()?;
+    Some(file.project)
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use cap_std::fs::OpenOptions;
 
 use super::tree::Private;
 
-const LOCK_FILE: &str = "lock";
+pub(super) const LOCK_FILE: &str = "lock";
 
 /// Ownership of a directory's mirror, until it is dropped or its process ends.
 #[derive(Debug)]

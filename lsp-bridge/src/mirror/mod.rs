@@ -58,6 +58,7 @@ mod renamed;
 mod replicas;
 mod same_lines;
 mod settle;
+mod standing;
 mod state;
 mod survey;
 #[cfg(test)]
@@ -100,12 +101,13 @@ use recent::Recent;
 pub use renamed::Candidates;
 use replicas::Known;
 pub use replicas::Stored;
+pub use standing::Standing;
 use state::{Record, StateStore};
 pub use survey::{Comparison, Survey, compare, survey, survey_for};
 pub use tree::{LeftAlone, MAX_FILE_BYTES};
 use tree::{Private, Staging, Tree};
-use watch::Watcher;
 pub(crate) use walk::shown;
+use watch::Watcher;
 pub use watch::{Changes, DiskChanges};
 
 /// Why the mirror cannot go on.
@@ -145,6 +147,8 @@ fn doing<T>(what: impl Into<String>, result: io::Result<T>) -> Result<T, MirrorE
 pub struct Mirror {
     tree: Tree,
     private: Private,
+    /// What `.tutti` was then.
+    opened: standing::Opened,
     /// `.tutti/guests`.
     guests: Dir,
     store: StateStore,
@@ -225,6 +229,7 @@ impl Mirror {
         let mut mirror = Self {
             ignores: Ignores::new(root),
             read_only: private.is_view_only(),
+            opened: doing("opening .tutti", standing::Opened::look(&private))?,
             tree,
             private,
             guests,
@@ -264,6 +269,12 @@ impl Mirror {
     /// Whether this bridge writes the directory's files.
     pub fn is_owner(&self) -> bool {
         matches!(self.role, Role::Owner { .. })
+    }
+
+    /// What has become of the `.tutti` that was opened. While it is not there, or not this project's, no
+    /// file may be read or written that no editor has open: one that is missing would pass for deleted.
+    pub fn standing(&self) -> Standing {
+        self.opened.standing(&self.tree)
     }
 
     /// Becomes the owner if the former one has gone; `true` if it just did. Then call

@@ -17,6 +17,8 @@ use super::tree::{Private, read_small, write_atomically};
 
 const MAGIC: &[u8] = b"tutti state 1\n";
 const CHECKSUM_BYTES: usize = 32;
+/// Where they lie in `.tutti`.
+pub(super) const STATE: &str = "state";
 const SUFFIX: &str = ".yrs";
 /// Behind a document's file name: an editor of this guest has it open.
 const OPEN_MARK: &str = ".open";
@@ -90,7 +92,7 @@ pub(crate) struct StateStore {
 impl StateStore {
     pub(crate) fn open(private: &Private) -> io::Result<Self> {
         Ok(Self {
-            dir: private.subdirectory("state")?,
+            dir: private.subdirectory(STATE)?,
         })
     }
 

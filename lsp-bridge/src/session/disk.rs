@@ -14,9 +14,10 @@ use tutti_protocol::ids::DocumentId;
 use tutti_protocol::index::FileEntry;
 use tutti_protocol::path::ProjectPath;
 
+use super::pause::Pause;
 use crate::mirror::{
     Candidates, Carried, Changes, DiskChanges, EditorSaved, Effect, HeldOpen, Journals, Mirror,
-    MirrorError, Settled, ShownAt, Stored,
+    MirrorError, Settled, ShownAt, Standing, Stored,
 };
 
 /// Something for the mirror to do; see the methods of [`Mirror`].
@@ -102,6 +103,10 @@ pub(super) enum News {
     Effects(Vec<Effect>),
     /// This bridge owns the directory's mirror from now on.
     TookOver(Option<DiskChanges>),
+    /// `.tutti` is not what it was, and files wait until it is.
+    Away(Standing),
+    /// It is what it was again.
+    Back,
     /// Something could not be done.
     Trouble(MirrorError),
 }
@@ -165,11 +170,20 @@ fn work(
 ) -> Option<()> {
     let ready = ready(mirror);
     tell(told, ready)?;
+    let mut pause = Pause::default();
     while let Some(task) = given.blocking_recv() {
-        match perform(mirror, task) {
-            Ok(None) => {}
-            Ok(Some(news)) => tell(told, Ok(news))?,
-            Err(error) => tell(told, Err(error))?,
+        let (tasks, news) = pause.admit(task, mirror.standing());
+        for task in tasks {
+            match perform(mirror, task) {
+                Ok(None) => {}
+                Ok(Some(news)) => tell(told, Ok(news))?,
+                // It went meanwhile, which will be told.
+                Err(error) if mirror.standing() != Standing::There => tracing::info!(%error),
+                Err(error) => tell(told, Err(error))?,
+            }
+        }
+        if let Some(news) = news {
+            tell(told, Ok(news))?;
         }
     }
     Some(())

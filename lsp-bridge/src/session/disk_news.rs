@@ -62,6 +62,8 @@ impl Project {
                 self.index_to_mirror();
                 self.enqueue_all();
             }
+            News::Away(standing) => self.mirror_pauses(standing),
+            News::Back => self.mirror_goes_on(),
             News::Trouble(error) => self.tell_once(Severity::Warning, &error.to_string()),
         }
     }

@@ -57,6 +57,10 @@ impl Project {
         };
         if let Err(error) = keep(&journals, open) {
             open.journal = None;
+            if self.is_without_private() {
+                // Which is told.
+                return;
+            }
             let path = self.name_of(document);
             let told = format!(
                 "the journal of {path} cannot be written ({error}): if the bridge is killed now, \

@@ -26,6 +26,7 @@ mod journal;
 mod link_events;
 mod opening;
 mod outbox;
+mod pause;
 mod people;
 mod progress;
 mod project;

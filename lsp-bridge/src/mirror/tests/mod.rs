@@ -7,6 +7,7 @@ mod let_go;
 mod many;
 mod nested;
 mod renamed;
+mod standing;
 mod sync;
 mod together;
 mod view_only;
