@@ -44,6 +44,8 @@ pub(super) struct Seen {
     pub(super) since: Instant,
     /// It stood there for a while: it is not half of what was being written.
     pub(super) has_stood: bool,
+    /// It stood there when the editor's opening was heard of.
+    pub(super) at_opening: bool,
 }
 
 /// What another program has written.
@@ -97,6 +99,7 @@ impl Mirror {
             text: text.clone(),
             since: Instant::now(),
             has_stood: false,
+            at_opening: false,
         });
         let written = text.map(|text| Effect::Written(document.clone(), text));
         Ok(written.into_iter().chain([again]).collect())
@@ -121,10 +124,15 @@ impl Mirror {
         path: &ProjectPath,
     ) -> Result<Vec<Effect>, MirrorError> {
         self.beneath.remove(document);
-        match self.tree.read(path) {
-            OnDisk::File(file) => self.look_beneath(document, path, file),
-            _ => Ok(Vec::new()),
+        let OnDisk::File(file) = self.tree.read(path) else {
+            return Ok(Vec::new());
+        };
+        let effects = self.look_beneath(document, path, file)?;
+        let beneath = self.beneath.get_mut(document);
+        if let Some(seen) = beneath.and_then(|beneath| beneath.there.as_mut()) {
+            seen.at_opening = true;
         }
+        Ok(effects)
     }
 
     /// Merges what another program has written into a file that the session's editor shows; returns

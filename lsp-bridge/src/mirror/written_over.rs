@@ -7,14 +7,16 @@
 //! Tutti.
 //!
 //! What the editor itself writes is found in the file as well, at any time before it tells so, and
-//! perhaps only a part of it. What it may have written are the texts that it has shown lately. Of the
-//! editor of another window only its own bridge knows those: there a program's is what has stood for a
-//! second, and what is written over sooner is lost as well.
+//! perhaps only a part of it. What it may have written are the texts that it has shown lately, and what
+//! stood in the file when its opening was heard of: it had read that, or had saved it while its bridge
+//! was dead. Of the editor of another window only its own bridge knows those: there a program's is what
+//! has stood for a second, and what is written over sooner is lost as well.
 
 use std::time::Instant;
 
 use ropey::Rope;
 use tutti_engine::Left;
+use tutti_engine::diff::diff_lines;
 use tutti_protocol::ids::DocumentId;
 
 use super::beneath::{Seen, TOLD};
@@ -117,13 +119,19 @@ impl Mirror {
         let Some(text) = &over.seen.text else {
             return Ok(true);
         };
+        if over.seen.at_opening {
+            return Ok(true);
+        }
         let mut may_have = std::iter::once(shown).chain(&saved.recent);
         let is_own = may_have.any(|own| match over.seen.has_stood {
             true => is_same(own, text),
             false => is_same(own, text) || begins_with(own, text),
         });
+        // Nothing of it is missing in what the editor shows.
+        let rest = diff_lines(&Rope::from(text.as_str()), shown);
+        let is_all_there = rest.splices().iter().all(|splice| splice.delete == 0);
         let by_guest = self.saved_by_guest(document, &over.base, over.seen.hash)?;
-        if is_own || by_guest.is_some() {
+        if is_own || is_all_there || by_guest.is_some() {
             return Ok(true);
         }
         // A program that has emptied the file has still to write it.
