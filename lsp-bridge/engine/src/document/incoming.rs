@@ -100,9 +100,8 @@ impl Document {
                     self.drop_flight();
                 }
             }
-            Explanation::Ours { edit } => {
+            Explanation::Ours { edit, typed } => {
                 self.take_in_flight(&edit);
-                let typed = diff(&self.shown, next);
                 self.user(&typed, effects);
             }
             Explanation::Stale { typed, fallen } => {

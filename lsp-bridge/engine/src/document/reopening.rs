@@ -8,7 +8,6 @@ use ropey::Rope;
 
 use super::flight::Flight;
 use super::{Alignment, Document, EditId, Effect, Millis, ends_with_newline};
-use crate::diff::diff;
 use crate::explain::{Expected, Explanation, explain};
 use crate::patch::Patch;
 use crate::replica::Request;
@@ -71,12 +70,11 @@ impl Document {
             certain: false,
         };
         match explain(&before, &self.shown, &expected, self.form.encoding()) {
-            Explanation::Ours { edit } => {
-                let next = std::mem::replace(&mut self.shown, before);
+            Explanation::Ours { edit, typed } => {
+                self.shown = before;
                 self.alignment = Alignment::between(&self.shown, self.view());
                 self.flight = Some(flight);
                 self.take_in_flight(&edit);
-                let typed = diff(&self.shown, &next);
                 self.user(&typed, effects);
             }
             Explanation::User | Explanation::Stale { .. } => {

@@ -6,6 +6,7 @@
 //! need the same, the person typed it, since text is rather doubled than lost.
 
 mod falls;
+mod kept;
 mod splits;
 
 use std::collections::BTreeSet;
@@ -49,6 +50,8 @@ pub(crate) enum Explanation {
     Ours {
         /// The edit, as a patch of the text shown before.
         edit: Patch,
+        /// What the person did, as a patch of the text behind it.
+        typed: Patch,
     },
     /// The person's change led to `typed`; then our edit fell on moved places; then the person may
     /// have gone on.
@@ -71,6 +74,7 @@ pub(crate) fn explain(
     if let Some(exact) = wholes.iter().position(|whole| whole == next) {
         return Explanation::Ours {
             edit: expected.edit[exact].clone(),
+            typed: Patch::default(),
         };
     }
     let was_carried_over = expected.accepted && expected.overtaken;
@@ -83,7 +87,6 @@ pub(crate) fn explain(
             best = Some((cost, explanation));
         }
     };
-    let then_typed = wholes.each_ref().map(|whole| diff(whole, next));
     // In this order: an earlier one wins a tie.
     if !expected.certain {
         let typed = diff(shown, next);
@@ -95,13 +98,18 @@ pub(crate) fn explain(
         }
         consider((cost, 0), Explanation::User);
     }
-    for (edit, typed) in std::iter::zip(&expected.edit, &then_typed) {
+    for (edit, whole) in std::iter::zip(&expected.edit, &wholes) {
+        let mut typed = diff(whole, next);
+        let mut is_whole = deleted_of(edit, &typed, whole) == 0;
+        if !is_whole && let Some(way) = kept::keeping(edit, whole, next, typed.cost()) {
+            (typed, is_whole) = (way, true);
+        }
         // If a part of it is missing, it may as well never have come: that is the story in which
         // nothing is lost. People do type alike.
-        let deleted = deleted_of(edit, typed, &landed(shown, edit));
-        if expected.certain || deleted == 0 {
-            let cost = expected.cost(shown, edit, typed, 0);
-            consider(cost, Explanation::Ours { edit: edit.clone() });
+        if expected.certain || is_whole {
+            let cost = expected.cost(shown, edit, &typed, 0);
+            let edit = edit.clone();
+            consider(cost, Explanation::Ours { edit, typed });
         }
     }
     if expected.may_fall

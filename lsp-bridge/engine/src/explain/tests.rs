@@ -33,7 +33,7 @@ fn explained(marked: &str, new: &str, next: &str) -> String {
     let (shown, expected) = expected(marked, new);
     match explain(&shown, &Rope::from_str(next), &expected, Encoding::Utf16) {
         Explanation::User => "user".into(),
-        Explanation::Ours { edit } => {
+        Explanation::Ours { edit, .. } => {
             format!("ours, then from {:?}", landed(&shown, &edit).to_string())
         }
         Explanation::Stale { typed, .. } => {
@@ -144,7 +144,7 @@ fn an_edit_takes_no_more_than_it_names() {
     let (shown, mut expected) = expected("ABpqrs«X»Y", "123\n");
     (expected.accepted, expected.certain) = (true, true);
     let next = Rope::from_str("AB123\nY");
-    let Explanation::Ours { edit } = explain(&shown, &next, &expected, Encoding::Utf16) else {
+    let Explanation::Ours { edit, .. } = explain(&shown, &next, &expected, Encoding::Utf16) else {
         panic!("it fell where it was meant");
     };
     assert_eq!(edit, Patch::single(6, 1, "123\n"));
@@ -165,7 +165,7 @@ fn an_edit_falls_only_where_it_can_have_been_led() {
         }
     );
     // Nothing leads it to the `j`: that is the person's, and `g` was taken where it stood.
-    let Explanation::Ours { edit } = explained("abcdefhi") else {
+    let Explanation::Ours { edit, .. } = explained("abcdefhi") else {
         panic!("nothing has moved it");
     };
     assert_eq!(edit, Patch::single(6, 1, ""));
@@ -345,7 +345,7 @@ fn an_edit_falls_on_the_end_of_a_line_that_was_just_split() {
 /// Others delete a letter, and the person types one like it elsewhere: nothing has fallen.
 #[test]
 fn people_type_what_others_delete() {
-    let Explanation::Ours { edit } = in_kakoune("aaba«b»", "", "ababa") else {
+    let Explanation::Ours { edit, .. } = in_kakoune("aaba«b»", "", "ababa") else {
         panic!("it fell where it was meant");
     };
     assert_eq!(edit, Patch::single(4, 1, ""));
