@@ -97,6 +97,8 @@ pub struct Dialect {
     pub formats_on_type: bool,
     /// How it reports that a file was read again.
     pub reload: Reload,
+    /// Nothing is known of it but what it shows, see [`Dialect::has_refused`].
+    pub learns: bool,
 }
 
 const CAUTIOUS: Dialect = Dialect {
@@ -115,6 +117,13 @@ const CAUTIOUS: Dialect = Dialect {
     flush: None,
     formats_on_type: false,
     reload: Reload::Reopens,
+    learns: true,
+};
+
+/// All of it was recorded or read.
+const RECORDED: Dialect = Dialect {
+    learns: false,
+    ..CAUTIOUS
 };
 
 /// A lower-case part of `clientInfo.name`, and the editor behind it.
@@ -128,7 +137,7 @@ const KNOWN: &[(&str, Dialect)] = &[
             keeps_final_newline: true,
             returns: Returns::Lost,
             flush: Some(Flush::SemanticTokensRefresh),
-            ..CAUTIOUS
+            ..RECORDED
         },
     ),
     (
@@ -143,7 +152,7 @@ const KNOWN: &[(&str, Dialect)] = &[
             returns: Returns::Kept,
             one_edit_a_request: false,
             reload: Reload::Difference,
-            ..CAUTIOUS
+            ..RECORDED
         },
     ),
     ("emacs", EMACS),
@@ -161,7 +170,7 @@ const KNOWN: &[(&str, Dialect)] = &[
             answers_first: true,
             keeps_final_newline: true,
             sends_lf: true,
-            ..CAUTIOUS
+            ..RECORDED
         },
     ),
     (
@@ -172,7 +181,7 @@ const KNOWN: &[(&str, Dialect)] = &[
             staleness: Staleness::Rebased,
             merges_changes: false,
             one_edit_a_request: false,
-            ..CAUTIOUS
+            ..RECORDED
         },
     ),
     (
@@ -182,7 +191,7 @@ const KNOWN: &[(&str, Dialect)] = &[
             staleness: Staleness::Refused,
             yes_is_certain: true,
             sends_lf: true,
-            ..CAUTIOUS
+            ..RECORDED
         },
     ),
 ];
@@ -195,7 +204,7 @@ const EMACS: Dialect = Dialect {
     sends_lf: true,
     returns: Returns::Kept,
     formats_on_type: true,
-    ..CAUTIOUS
+    ..RECORDED
 };
 
 const VS_CODE: Dialect = Dialect {
@@ -206,7 +215,7 @@ const VS_CODE: Dialect = Dialect {
     merges_changes: false,
     one_edit_a_request: false,
     reload: Reload::Whole,
-    ..CAUTIOUS
+    ..RECORDED
 };
 
 impl Dialect {
@@ -217,6 +226,20 @@ impl Dialect {
             .iter()
             .find(|(part, _)| name.contains(part))
             .map_or(CAUTIOUS, |(_, dialect)| dialect.clone())
+    }
+
+    /// An editor of which nothing was known has turned an edit down, so it looks at versions, and says
+    /// so: its yes can be believed as well. `reported`: it had sent newer text than the edit was for.
+    /// Else keys that it had not sent made it say no, and it will not misplace an edit.
+    pub(crate) fn has_refused(&mut self, reported: bool) {
+        if self.learns {
+            self.yes_is_certain = true;
+            if !reported {
+                self.staleness = Staleness::Refused;
+            } else if self.staleness == Staleness::Applied {
+                self.staleness = Staleness::UnsentApplied;
+            }
+        }
     }
 
     /// Whether a yes to an edit for `version` means that the next change shows the edit.

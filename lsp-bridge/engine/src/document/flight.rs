@@ -181,6 +181,8 @@ impl Document {
         let Some(flight) = self.drop_flight() else {
             return;
         };
+        self.dialect
+            .has_refused(flight.version < self.newest_version());
         if flight.version != self.version {
             return; // Its successor is computed for the new text at once.
         }

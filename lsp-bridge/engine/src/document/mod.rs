@@ -462,6 +462,8 @@ mod reopening_tests;
 #[cfg(test)]
 mod returns_tests;
 #[cfg(test)]
+mod stranger_tests;
+#[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod undo_random_tests;

@@ -79,7 +79,7 @@ fn emacs() {
 
 #[test]
 fn kakoune() {
-    alone_with_doubt("kakoune", 3);
+    alone_with_doubt("kakoune", 2);
 }
 
 /// It reports what was done in 300 ms as one text. Who deletes `ab` and types `ba` behind it has done
@@ -96,11 +96,12 @@ fn a_stranger() {
     alone_with_doubt("stranger", 1);
 }
 
-/// Strangers with any habits at all. Whether they mean yes when they say so nobody knows, so who types
-/// what others type looks like one who has typed nothing, or the others' letter comes twice.
+/// Strangers with any habits at all. Whether they mean yes when they say so nobody knows until they have
+/// said no, and some never answer: there who types what others type looks like one who has typed
+/// nothing, or the others' letter comes twice.
 #[test]
 fn strangers_of_all_kinds() {
-    run("mixed", SEEDS, 5, &Kind::mixed);
+    run("mixed", SEEDS, 3, &Kind::mixed);
 }
 
 #[test]
@@ -139,7 +140,7 @@ fn all_with_returns() {
 /// What went wrong once is run for ever.
 #[test]
 fn what_has_failed_does_not_fail_again() {
-    const FAILED: [(&str, u64); 60] = [
+    const FAILED: [(&str, u64); 66] = [
         // Opened anew twice within 5 ms, with an edit of the same version on its way.
         ("vscode", 599),
         ("sublime", 599),
@@ -216,6 +217,14 @@ fn what_has_failed_does_not_fail_again() {
         ("emacs", 151),
         ("emacs", 205),
         ("emacs", 577),
+        // Of two shortest ways one took away what an edit had brought, and typed it anew.
+        ("mixed", 514),
+        // An editor that had said no was not believed when it said yes.
+        ("stranger", 81),
+        ("stranger", 979),
+        ("mixed", 526),
+        ("mixed", 773),
+        ("all", 841),
     ];
     // Where people type `\r` as well: each made the text grow without end.
     const WITH_RETURNS: [(&str, u64); 4] = [

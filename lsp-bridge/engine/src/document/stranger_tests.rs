@@ -1,0 +1,57 @@
+//! An editor of which nothing is known shows by its answers what can be believed.
+
+use super::tests::{edits, open, others_write, reports};
+use super::*;
+
+/// The edit that `effects` ask for is answered.
+fn answered(document: &mut Document, asked: &[Effect], answer: Answer) -> Vec<Effect> {
+    let edit = asked.iter().find_map(|effect| match effect {
+        Effect::Edit { edit, .. } => Some(*edit),
+        _ => None,
+    });
+    let edit = edit.expect("something is asked for");
+    document.handle(Event::Answered { edit, answer }, Millis(3))
+}
+
+const NO: Answer = Answer::Refused { reason: None };
+
+/// A person has deleted what came before it was reported: to who does not believe the yes, it has not
+/// come yet.
+#[test]
+fn who_has_said_no_is_believed_when_they_say_yes() {
+    for has_refused in [false, true] {
+        let mut document = open("something new", "ab\n", "ab\n");
+        let mut asked = others_write(&mut document, "aXb\n");
+        assert_eq!(edits(&asked), [(0, 1, 0, 1, "X")]);
+        reports(&mut document, 8, "Yab\n");
+        if has_refused {
+            asked = answered(&mut document, &asked, NO);
+            assert_eq!(edits(&asked), [(0, 2, 0, 2, "X")]);
+        }
+        answered(&mut document, &asked, Answer::Applied);
+        reports(&mut document, 9, "Yab\n");
+        let text = if has_refused { "Yab\n" } else { "YaXb\n" };
+        assert_eq!(document.main().text(), text, "{has_refused}");
+    }
+}
+
+/// One that says no for keys that it had not reported lets no edit fall on places that they have moved:
+/// where it stands is where it came, or where the person has put it.
+#[test]
+fn who_says_no_for_unsent_keys_misplaces_nothing() {
+    for (reports_first, text) in [(true, "kon|e?\n"), (false, "ko|ne?\n")] {
+        let mut document = open("something new", "one\n", "one\n");
+        let mut asked = others_write(&mut document, "on|e\n");
+        if reports_first {
+            reports(&mut document, 8, "one?\n");
+            asked = answered(&mut document, &asked, NO);
+        } else {
+            answered(&mut document, &asked, NO);
+            asked = reports(&mut document, 8, "one?\n");
+        }
+        assert_eq!(edits(&asked), [(0, 2, 0, 2, "|")]);
+        answered(&mut document, &asked, Answer::Applied);
+        reports(&mut document, 9, "ko|ne?\n");
+        assert_eq!(document.main().text(), text, "{reports_first}");
+    }
+}
