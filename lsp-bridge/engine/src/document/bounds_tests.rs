@@ -66,6 +66,34 @@ fn a_gap_that_is_never_filled_is_told_and_passed() {
     assert_eq!(told(&effects), 1);
 }
 
+/// Nor are more than 64 reports kept for it.
+#[test]
+fn a_gap_is_passed_when_too_much_waits_behind_it() {
+    let mut document = open("helix", "", "");
+    let mut types = |version: i32| {
+        let changes = vec![ranged((0, 0), (0, 0), "x")];
+        let effects = document.handle(Event::Changed { version, changes }, Millis(5));
+        (told(&effects), document.main().text().len())
+    };
+    for version in 9..9 + 64 {
+        assert_eq!(types(version), (0, 0));
+    }
+    assert_eq!(types(9 + 64), (1, 65));
+    assert_eq!(types(9 + 65), (0, 66));
+}
+
+/// An end outside the text is told as well as a start, and so are the two the wrong way round.
+#[test]
+fn each_end_of_a_range_is_looked_at() {
+    for (start, end) in [((0, 1), (0, 9)), ((0, 2), (0, 1)), ((9, 0), (9, 0))] {
+        let mut document = open("helix", "abc", "abc");
+        let changes = vec![ranged(start, end, "x")];
+        let version = 8;
+        let effects = document.handle(Event::Changed { version, changes }, Millis(5));
+        assert_eq!(told(&effects), 1, "{start:?} to {end:?}");
+    }
+}
+
 /// The report that fills a gap brings what waited behind it, in order.
 #[test]
 fn what_is_early_waits_for_what_is_due() {

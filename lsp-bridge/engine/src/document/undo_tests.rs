@@ -241,6 +241,39 @@ fn what_is_typed_and_corrected_at_one_place_is_one_step() {
     ada.shows("f[y");
 }
 
+/// The caret has not gone anywhere, though what is typed next comes before.
+#[test]
+fn what_is_typed_before_what_has_just_been_typed_is_one_step() {
+    let mut ada = Desk::open(3, "f");
+    ada.replace(1, 0, "b");
+    ada.replace(1, 0, "a");
+    ada.shows("fab");
+    assert!(ada.undo());
+    ada.shows("f");
+}
+
+/// A completion that the editor shows and takes away again within one report.
+#[test]
+fn what_comes_and_goes_in_one_report_is_no_step() {
+    let mut ada = Desk::open(3, "");
+    ada.type_at(0, "one");
+    assert!(ada.undo());
+    let place = |character| Position { line: 0, character };
+    let change = |start, end, text: &str| Change {
+        range: Some(Range {
+            start: place(start),
+            end: place(end),
+        }),
+        text: text.into(),
+    };
+    let changes = vec![change(0, 0, "x"), change(0, 1, "")];
+    ada.version += 1;
+    let version = ada.version;
+    ada.handle(Event::Changed { version, changes });
+    assert!(ada.redo());
+    ada.shows("one");
+}
+
 #[test]
 fn a_paste_is_one_step() {
     let mut ada = Desk::open(3, "");

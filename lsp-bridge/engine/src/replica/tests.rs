@@ -241,8 +241,38 @@ fn an_edit_is_as_large_as_what_it_holds() {
     let (_, scattered) = replica.type_in(2, &patch);
     let (_, one) = replica.type_in(2, &Patch::single(0, 0, "y"));
     assert!(scattered.size_bytes() > 1_000 * one.size_bytes() / 4);
+    assert!(scattered.size_bytes() < 1_000 * one.size_bytes());
     assert!(one.size_bytes() < 1_000, "{}", one.size_bytes());
+    // Each run that is gone has a name and a text beside its place.
+    let mut patch = Patch::default();
+    for at in 0..1_000 {
+        let insert = String::new();
+        let at = 3 * at + 2;
+        patch.push(crate::patch::Splice {
+            at,
+            delete: 1,
+            insert,
+        });
+    }
+    let (_, gone) = replica.type_in(2, &patch);
+    let names = 1_000 * size_of::<yrs::ID>();
+    assert!(gone.size_bytes() > scattered.size_bytes() + names);
+    assert!(gone.size_bytes() < 2 * scattered.size_bytes());
     let length = replica.rope().len_chars();
     let (_, all) = replica.type_in(2, &Patch::single(0, length, ""));
     assert!(all.size_bytes() > length && all.size_bytes() < 200 * length);
+}
+
+/// Memory grows with the places at which people write, not with their keys.
+#[test]
+fn what_is_typed_on_takes_no_more_room_than_a_paste() {
+    let mut replica = Replica::new(1);
+    replica.edit("()");
+    replica.begin_showing(None);
+    let before = replica.text.items.all().count();
+    for at in 1..=100 {
+        replica.type_in(2, &Patch::single(at, 0, "x"));
+    }
+    // What was there is parted by it.
+    assert_eq!(replica.text.items.all().count(), before + 2);
 }
