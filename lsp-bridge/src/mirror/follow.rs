@@ -32,14 +32,19 @@ impl Mirror {
         entries: BTreeMap<DocumentId, FileEntry>,
         current: bool,
     ) -> Result<Vec<Effect>, MirrorError> {
+        let mut effects = Vec::new();
+        let entries = match self.is_owner() {
+            true => self.keep_moved(entries, current, &mut effects)?,
+            false => entries,
+        };
         self.shown = Places::of(&entries);
         self.refused
             .retain(|document, _| entries.contains_key(document));
         let had_entries = self.entries.replace(entries).is_some();
         let was_stored = had_entries && !self.is_current;
         self.is_current = current && self.is_owner();
-        let mut effects = Vec::new();
         if self.is_owner() {
+            self.forget_removed()?;
             self.note_listed()?;
             self.make_again()?;
             if self.is_current {

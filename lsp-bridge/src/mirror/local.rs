@@ -290,7 +290,7 @@ impl Mirror {
         news: &mut News,
         effects: &mut Vec<Effect>,
     ) -> Result<(), MirrorError> {
-        let mut left = Vec::new();
+        let (mut left, mut moves) = (Vec::new(), Vec::new());
         let mut arrivals = Arrivals::of(std::mem::take(&mut news.created));
         let mut closed = std::mem::take(&mut news.deleted);
         closed.extend(self.missing_blobs(&closed));
@@ -345,13 +345,11 @@ impl Mirror {
             if (is_behind || file.seen.hash.0 != base.hash) && !is_open {
                 news.changed.push(document.clone());
             }
-            self.relocated(&document, &file.path)?;
-            self.not_missing(&document);
-            self.edit_index(IndexEdit::Rename(document, file.path), effects);
+            moves.push((document, file.path));
         }
         news.deleted = left;
         news.created = arrivals.rest();
-        Ok(())
+        self.moved_here(moves, effects)
     }
 
     /// A file was deleted here, and nobody has changed its document since.
@@ -360,17 +358,25 @@ impl Mirror {
         document: &DocumentId,
         effects: &mut Vec<Effect>,
     ) -> Result<(), MirrorError> {
-        if let Some(record) = self.load(document)?
-            && let Some(base) = &record.base
-        {
-            let path = base.file.path.clone();
-            self.deleted.insert(path, (document.clone(), record));
+        match self.load(document)? {
+            Some(record) => {
+                if let Some(base) = &record.base {
+                    let path = base.file.path.clone();
+                    self.deleted.insert(path, (document.clone(), record));
+                }
+                self.put_aside(document)?;
+            }
+            None => self.forget(document)?,
         }
-        self.forget(document)?;
+        self.unlist(document, effects);
+        Ok(())
+    }
+
+    /// Takes a document that was deleted here out of the index.
+    pub(super) fn unlist(&mut self, document: &DocumentId, effects: &mut Vec<Effect>) {
         self.edit_index(IndexEdit::Remove(document.clone()), effects);
         self.shown
             .remove(document, self.entries.get_or_insert_default());
-        Ok(())
     }
 
     pub(super) fn created_here(

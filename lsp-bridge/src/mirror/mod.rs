@@ -50,10 +50,12 @@ mod local;
 mod lock;
 mod made_of;
 mod merge;
+mod moved;
 mod nearest;
 mod overwritten;
 mod places;
 mod recent;
+mod removed;
 mod renamed;
 mod replicas;
 mod same_lines;
@@ -94,6 +96,7 @@ use journals::LeftBehind;
 pub use journals::{Journal, Journals, ShownAt};
 use lock::Lock;
 pub(crate) use merge::{both, shown_of, take_once, what_is_new};
+use moved::Moved;
 pub(crate) use nearest::nearest;
 use overwritten::Overwritten;
 use places::Places;
@@ -181,6 +184,7 @@ pub struct Mirror {
     open_at: HashMap<DocumentId, ProjectPath>,
     /// Those of which it has read another file than was known, or none.
     read_elsewhere: HashSet<DocumentId>,
+    moved: Moved,
     /// Which document's file this bridge has moved away from a place, as others have renamed it.
     moved_from: HashMap<ProjectPath, DocumentId>,
     /// Where files of open documents were left when their editors saved them under another name.
@@ -199,6 +203,9 @@ pub struct Mirror {
     /// Documents whose files were seen to be missing: whether they were deleted is decided with the
     /// documents as the server has them.
     vanished: HashSet<DocumentId>,
+    /// Documents whose files were deleted here, and whose records are aside until the index is known not to
+    /// list them.
+    removed: BTreeSet<DocumentId>,
     /// Documents whose files were deleted here, or made here and never known to be listed: a file that
     /// is found there is the same document.
     deleted: HashMap<ProjectPath, (DocumentId, Record)>,
@@ -251,6 +258,7 @@ impl Mirror {
             open: HashSet::new(),
             open_at: HashMap::new(),
             read_elsewhere: HashSet::new(),
+            moved: Moved::new(),
             moved_from: HashMap::new(),
             strays: BTreeSet::new(),
             held_open: HeldOpen::default(),
@@ -260,6 +268,7 @@ impl Mirror {
             left_alone: BTreeMap::new(),
             refused: BTreeMap::new(),
             vanished: HashSet::new(),
+            removed: BTreeSet::new(),
             deleted: HashMap::new(),
         };
         mirror.load_known()?;
@@ -298,6 +307,8 @@ impl Mirror {
             self.take_in_guests()?;
             let taken_over = self.overwritten.take_over();
             doing("reading .tutti/overwritten", taken_over)?;
+            self.load_moved()?;
+            self.load_removed()?;
         }
         self.known.clear();
         self.at.clear();

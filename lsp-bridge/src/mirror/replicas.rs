@@ -131,6 +131,10 @@ impl Mirror {
         state: &[u8],
         unsaved: bool,
     ) -> Result<(), MirrorError> {
+        // A session that leaves a document which was deleted here knows nothing that others do not.
+        if self.removed.contains(document) && !unsaved {
+            return Ok(());
+        }
         let record = self.grown(document, state, unsaved)?;
         self.save(document, &record, record.unsaved)
     }
@@ -213,6 +217,7 @@ impl Mirror {
             Role::Guest(own) => own.save(document, record, durable),
         };
         doing(format!("storing {document} in .tutti/state"), saved)?;
+        self.is_back(document)?;
         self.note(document, record);
         Ok(())
     }

@@ -38,6 +38,10 @@ impl Mirror {
     /// Call it once the document is up to date with the server.
     /// The state is stored on the way, in any case.
     pub fn settle(&mut self, document: &DocumentId, main: &[u8]) -> Result<Settled, MirrorError> {
+        if let Some(effects) = self.remove_again(document, main)? {
+            let update = None;
+            return Ok(Settled { update, effects });
+        }
         let mut settled = self.settle_offline(document, main)?;
         if self.vanished.remove(document) && self.is_still_missing(document, main)? {
             self.deleted_here(document, &mut settled.effects)?;
@@ -65,20 +69,6 @@ impl Mirror {
             }
         }
         Ok(settled)
-    }
-
-    /// Whether the file is missing and `main` has the text that it had.
-    fn is_still_missing(
-        &mut self,
-        document: &DocumentId,
-        main: &[u8],
-    ) -> Result<bool, MirrorError> {
-        let base = self.own_record(document)?.and_then(|record| record.base);
-        let (Some((path, _)), Some(base)) = (self.place(document)?, base) else {
-            return Ok(false);
-        };
-        let missing = path == base.file.path && matches!(self.tree.read(&path), Found::Missing);
-        Ok(missing && self.text_of(document, main)? == self.text_of(document, &base.state)?)
     }
 
     fn settle_once(
@@ -168,7 +158,7 @@ impl Mirror {
     }
 
     /// Where the document's file is to be; `None` if this bridge must not touch it now.
-    fn place(
+    pub(super) fn place(
         &mut self,
         document: &DocumentId,
     ) -> Result<Option<(ProjectPath, FileEntry)>, MirrorError> {

@@ -199,7 +199,7 @@ pub(super) fn stem(document: &DocumentId) -> String {
     name
 }
 
-fn file_name(document: &DocumentId) -> String {
+pub(super) fn file_name(document: &DocumentId) -> String {
     stem(document) + SUFFIX
 }
 

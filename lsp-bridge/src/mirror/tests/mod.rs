@@ -5,6 +5,7 @@ mod hostile;
 mod kept;
 mod let_go;
 mod many;
+mod moved;
 mod nested;
 mod renamed;
 mod standing;
