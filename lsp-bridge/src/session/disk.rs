@@ -16,8 +16,8 @@ use tutti_protocol::path::ProjectPath;
 
 use super::pause::Pause;
 use crate::mirror::{
-    Candidates, Carried, Changes, DiskChanges, EditorSaved, Effect, HeldOpen, Journals, Mirror,
-    MirrorError, Settled, ShownAt, Standing, Stored,
+    Candidates, Carried, Changes, DiskChanges, EditorSaved, Effect, HeldOpen, IndexEdit, Journals,
+    Mirror, MirrorError, Settled, ShownAt, Standing, Stored,
 };
 
 /// Something for the mirror to do; see the methods of [`Mirror`].
@@ -109,6 +109,23 @@ pub(super) enum News {
     Back,
     /// Something could not be done.
     Trouble(MirrorError),
+}
+
+impl News {
+    /// What the project's index is told of it when the session ends. New files are left to the next
+    /// bridge: their texts would not get there any more.
+    pub(super) fn last_edits(&self) -> impl Iterator<Item = &IndexEdit> {
+        let effects = match self {
+            Self::Effects(effects) => effects.as_slice(),
+            Self::Settled(_, settled) => &settled.effects,
+            _ => &[],
+        };
+        effects.iter().filter_map(|effect| match effect {
+            Effect::Index(IndexEdit::Insert(..)) => None,
+            Effect::Index(edit) => Some(edit),
+            _ => None,
+        })
+    }
 }
 
 /// The way to the mirror's thread. It ends when this is dropped, after all that was given.

@@ -305,16 +305,25 @@ impl Project {
         self.say_goodbye();
         self.store_all();
         let Self {
-            outbox,
+            mut outbox,
             mut link_events,
             disk,
             mut disk_news,
+            mut index,
+            role,
             ..
         } = self;
         // Both end when nobody commands them any more, after what they were given. The mirror's
         // lock is free then.
         drop(disk);
-        while disk_news.recv().await.is_some() {}
+        while let Some(news) = disk_news.recv().await {
+            for edit in news.last_edits().filter(|_| role != Role::Viewer) {
+                outbox.send(Command::Update {
+                    document: DocumentId::index(),
+                    update: index.edit(edit),
+                });
+            }
+        }
         let written = outbox.finish();
         let ended = async {
             written.await;

@@ -1,10 +1,16 @@
 //! Files that no editor shows.
 
 use serde_json::json;
+use tower_lsp::Loopback;
 
-use super::editor::{Editor, eventually, on_disk};
+use super::editor::{Editor, directory, eventually, on_disk};
 use super::hub::Hub;
-use crate::mirror::survey;
+use crate::link::Timing;
+use crate::lsp::{Abilities, Wire, wire};
+use crate::mirror::{Changes, survey};
+use crate::session::FindSetup;
+use crate::session::disk::Task;
+use crate::session::project::Project;
 
 #[tokio::test]
 async fn they_follow_the_project() {
@@ -108,4 +114,35 @@ async fn a_file_is_not_in_step_that_the_last_editor_has_left_without_saving() {
     let _ada = Editor::start_in(files, json!({})).await;
     on_disk(&root.join("a"), "one more\n").await;
     eventually(|| seen() == (2, vec![], 0)).await;
+}
+
+/// What the mirror has found last is told by the bridge that found it.
+#[tokio::test]
+async fn a_move_that_is_found_while_the_bridge_goes_is_told() {
+    let hub = Hub::start().await;
+    let directory = directory(&hub, &[("a", "1\n"), ("b", "2\n")]);
+    let root = directory.path().join("work");
+    let credentials = directory.path().join("credentials.toml");
+    let setup = FindSetup::with(credentials, Timing::default());
+    let setup = setup.find(std::slice::from_ref(&root)).unwrap().unwrap();
+    let Wire { turn, client, .. } = wire();
+    let (_outbound, _answers) = turn.split();
+    let mut project = Project::start(setup, Abilities::read(&json!({})), client);
+    while hub.texts() != ["1\n", "2\n"] || !project.all_saved() {
+        let input = project.next().await;
+        project.handle(input);
+    }
+    for name in ["a", "b"] {
+        std::fs::rename(root.join(name), root.join(format!("{name}.moved"))).unwrap();
+    }
+    project.disk.give(Task::FilesChanged(Changes::everything()));
+    project.finish().await;
+    eventually(|| hub.paths() == ["a.moved", "b.moved"]).await;
+    // The next bridge has nothing to add.
+    let next = Editor::start_in(directory, json!({})).await;
+    eventually(|| hub.members() == 1 && !root.join(".tutti/state/moved.json").exists()).await;
+    let (quit_well, _directory) = next.quit().await;
+    assert!(quit_well);
+    assert_eq!(hub.paths(), ["a.moved", "b.moved"]);
+    assert!(root.join("a.moved").exists() && !root.join("a").exists());
 }
