@@ -1,5 +1,7 @@
 //! What the mirror asks of the session that drives it.
 
+use std::collections::BTreeMap;
+
 use tutti_protocol::blob::BlobHash;
 use tutti_protocol::ids::DocumentId;
 use tutti_protocol::index::{self, Blob, Eol, FileEntry, Roots};
@@ -77,6 +79,36 @@ impl IndexEdit {
             Self::SetExecutable(id, on) => index::set_executable(txn, roots, id, *on),
             Self::Remove(id) => index::remove(txn, roots, id),
             Self::SetBlob(id, blob) => index::set_blob(txn, roots, id, blob),
+        }
+    }
+
+    /// Makes the edit in what an index lists.
+    pub(crate) fn list(&self, entries: &mut BTreeMap<DocumentId, FileEntry>) {
+        match self {
+            Self::Insert(id, entry) => {
+                entries.insert(id.clone(), entry.clone());
+            }
+            Self::Remove(id) => {
+                entries.remove(id);
+            }
+            Self::Rename(id, _)
+            | Self::SetEol(id, _)
+            | Self::SetExecutable(id, _)
+            | Self::SetBlob(id, _) => {
+                if let Some(entry) = entries.get_mut(id) {
+                    self.change(entry);
+                }
+            }
+        }
+    }
+
+    fn change(&self, entry: &mut FileEntry) {
+        match self {
+            Self::Rename(_, path) => entry.path = path.to_string(),
+            Self::SetEol(_, eol) => entry.eol = *eol,
+            Self::SetExecutable(_, on) => entry.executable = *on,
+            Self::SetBlob(_, blob) => entry.blob = Some(blob.clone()),
+            Self::Insert(..) | Self::Remove(_) => {}
         }
     }
 }

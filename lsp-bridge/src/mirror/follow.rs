@@ -89,35 +89,7 @@ impl Mirror {
 
     /// Writes an edit into the mirror's own picture of the index and asks for it to be made.
     pub(super) fn edit_index(&mut self, edit: IndexEdit, effects: &mut Vec<Effect>) {
-        let entries = self.entries.get_or_insert_default();
-        match &edit {
-            IndexEdit::Insert(id, entry) => {
-                entries.insert(id.clone(), entry.clone());
-            }
-            IndexEdit::Remove(id) => {
-                entries.remove(id);
-            }
-            IndexEdit::Rename(id, path) => {
-                if let Some(entry) = entries.get_mut(id) {
-                    entry.path = path.to_string();
-                }
-            }
-            IndexEdit::SetEol(id, eol) => {
-                if let Some(entry) = entries.get_mut(id) {
-                    entry.eol = *eol;
-                }
-            }
-            IndexEdit::SetBlob(id, blob) => {
-                if let Some(entry) = entries.get_mut(id) {
-                    entry.blob = Some(blob.clone());
-                }
-            }
-            IndexEdit::SetExecutable(id, on) => {
-                if let Some(entry) = entries.get_mut(id) {
-                    entry.executable = *on;
-                }
-            }
-        }
+        edit.list(self.entries.get_or_insert_default());
         effects.push(Effect::Index(edit));
     }
 

@@ -27,7 +27,8 @@
 //! difference becomes operations on the base, which merge into whatever the document has become.
 //! A base is stored together with a state that contains it, never ahead of it.
 //!
-//! [`Effect::Index`] is applied before the session hands over an index again.
+//! An index that is handed over shows each [`Effect::Index`] before it, but new files perhaps: one that
+//! the session has not applied yet is made up for.
 //! An index that could not be loaded must never reach [`Mirror::index_changed`] as an empty one:
 //! what the index lacks is deleted here.
 

@@ -14,6 +14,7 @@ use tutti_protocol::ids::DocumentId;
 use tutti_protocol::index::FileEntry;
 use tutti_protocol::path::ProjectPath;
 
+use super::ahead::Ahead;
 use super::pause::Pause;
 use crate::mirror::{
     Candidates, Carried, Changes, DiskChanges, EditorSaved, Effect, HeldOpen, IndexEdit, Journals,
@@ -29,6 +30,8 @@ pub(super) enum Task {
         entries: BTreeMap<DocumentId, FileEntry>,
         /// It is as the server has it.
         current: bool,
+        /// How many of the mirror's own edits, since it was opened, it shows.
+        shown: u64,
     },
     FilesChanged(Changes),
     Settle {
@@ -187,13 +190,19 @@ fn work(
 ) -> Option<()> {
     let ready = ready(mirror);
     tell(told, ready)?;
-    let mut pause = Pause::default();
+    let (mut pause, mut ahead) = (Pause::default(), Ahead::default());
     while let Some(task) = given.blocking_recv() {
         let (tasks, news) = pause.admit(task, mirror.standing());
-        for task in tasks {
+        for mut task in tasks {
+            if let Task::IndexChanged { entries, shown, .. } = &mut task {
+                ahead.complete(entries, *shown);
+            }
             match perform(mirror, task) {
                 Ok(None) => {}
-                Ok(Some(news)) => tell(told, Ok(news))?,
+                Ok(Some(news)) => {
+                    ahead.note(&news);
+                    tell(told, Ok(news))?;
+                }
                 // It went meanwhile, which will be told.
                 Err(error) if mirror.standing() != Standing::There => tracing::info!(%error),
                 Err(error) => tell(told, Err(error))?,
@@ -247,7 +256,9 @@ fn perform(mirror: &mut Mirror, task: Task) -> Result<Option<News>, MirrorError>
                 left,
             }));
         }
-        Task::IndexChanged { entries, current } => mirror.index_changed(entries, current)?,
+        Task::IndexChanged {
+            entries, current, ..
+        } => mirror.index_changed(entries, current)?,
         Task::FilesChanged(changes) => mirror.files_changed(&changes)?,
         Task::Settle {
             document,

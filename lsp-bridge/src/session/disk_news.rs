@@ -121,6 +121,7 @@ impl Project {
                 Effect::LookAgain(path) => self.look_again(path),
                 Effect::Index(edit) => {
                     self.edit_index(&edit);
+                    self.index.count();
                     is_listed = true;
                 }
                 Effect::Sync(document) => self.enqueue(document),
@@ -173,6 +174,7 @@ impl Project {
         self.disk.give(Task::IndexChanged {
             entries: self.index.entries().clone(),
             current: self.index_synced,
+            shown: self.index.shown(),
         });
         if !std::mem::replace(&mut self.mirror_has_index, true) && self.owner {
             self.disk.give(Task::FilesChanged(Changes::everything()));

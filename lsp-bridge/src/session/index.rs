@@ -18,6 +18,10 @@ pub(super) struct Index {
     entries: BTreeMap<DocumentId, FileEntry>,
     paths: BTreeMap<DocumentId, ProjectPath>,
     documents: HashMap<ProjectPath, DocumentId>,
+    /// How many edits of the mirror it was given.
+    given: u64,
+    /// How many of them the look-ups show.
+    shown: u64,
 }
 
 /// Says why bytes are no update.
@@ -36,6 +40,8 @@ impl Index {
             entries: BTreeMap::new(),
             paths: BTreeMap::new(),
             documents: HashMap::new(),
+            given: 0,
+            shown: 0,
         }
     }
 
@@ -65,9 +71,20 @@ impl Index {
         self.doc.transact().encode_diff_v1(&StateVector::default())
     }
 
+    /// Counts an edit that the mirror has asked for, once it was made or refused.
+    pub(super) fn count(&mut self) {
+        self.given += 1;
+    }
+
+    /// How many of those the look-ups below show.
+    pub(super) fn shown(&self) -> u64 {
+        self.shown
+    }
+
     /// Brings the look-ups below up to date; returns the paths as they were, if anything has changed.
     pub(super) fn refresh(&mut self) -> Option<BTreeMap<DocumentId, ProjectPath>> {
         let entries = index::entries(&self.doc.transact());
+        self.shown = self.given;
         if entries == self.entries {
             return None;
         }

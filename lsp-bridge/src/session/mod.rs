@@ -9,6 +9,7 @@
 //! It reads one channel for all that the editor says, in the order in which it was written, and
 //! never waits for any of its neighbours: what they say comes when it comes.
 
+mod ahead;
 mod asked;
 mod blobs;
 mod catch_up;
