@@ -295,6 +295,9 @@ impl Mirror {
         let mut executable = listed_executable;
         if let Found::File(file) = self.tree.read(&path) {
             executable = file.executable.unwrap_or(listed_executable);
+            // No editor sets it by saving: whoever did is heard of with the next look at the file.
+            let before = record.base.as_ref().map(|base| &base.file);
+            executable &= before.is_none_or(|before| before.executable || before.path != path);
             if let Some(earlier) = self.written_before(document, &written, &recent, eol, file)? {
                 written = earlier;
             }

@@ -344,6 +344,7 @@ impl Mirror {
                 continue;
             }
             if self.is_open(&document)? {
+                self.put_mode(&document, effects)?;
                 continue;
             }
             if let Some(reason) = self.ignores.why_out(&self.tree, &path) {

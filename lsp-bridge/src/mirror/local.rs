@@ -215,8 +215,11 @@ impl Mirror {
             match self.tree.read(path) {
                 Found::Missing => news.missing_open.push(document),
                 Found::File(file) => {
-                    let mut effects = self.look_beneath(&document, path, file)?;
-                    news.beneath.append(&mut effects);
+                    let (there, executable) = (hash(&file.bytes), file.executable);
+                    let effects = &mut news.beneath;
+                    self.look_at_mode(&document, (path, there), executable, effects)?;
+                    news.beneath
+                        .append(&mut self.look_beneath(&document, path, file)?);
                 }
                 _ => {}
             }
@@ -342,7 +345,12 @@ impl Mirror {
                 let written = record.base.as_ref().map(|base| &base.state);
                 written.is_some_and(|state| *state != record.state)
             });
-            if (is_behind || file.seen.hash.0 != base.hash) && !is_open {
+            let executable = file.seen.looked.executable;
+            let other_mode = executable.is_some_and(|on| on != base.executable);
+            if is_open && other_mode {
+                news.busy.push(file.path.clone());
+            }
+            if (is_behind || other_mode || file.seen.hash.0 != base.hash) && !is_open {
                 news.changed.push(document.clone());
             }
             moves.push((document, file.path));

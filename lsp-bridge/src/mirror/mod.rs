@@ -51,6 +51,7 @@ mod local;
 mod lock;
 mod made_of;
 mod merge;
+mod mode;
 mod moved;
 mod nearest;
 mod overwritten;

@@ -5,6 +5,8 @@ mod hostile;
 mod kept;
 mod let_go;
 mod many;
+#[cfg(unix)]
+mod modes;
 mod moved;
 mod nested;
 mod renamed;
