@@ -18,6 +18,8 @@ pub(crate) const PENDING_FILE: &str = "pending.toml";
 /// Keeps git away, also where it takes up or puts aside what is not tracked: `git stash -u` would take the project from
 /// under a bridge.
 const GITIGNORE: &str = "*\n";
+/// Where the bridge keeps its replicas.
+const STATE_DIR: &str = "state";
 
 /// A directory that is a shared project.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +42,13 @@ pub enum ProjectError {
         .0.display()
     )]
     NotFound(PathBuf),
+    /// No `.tutti/project.toml` there or above, but what a project has left.
+    #[error(
+        "{} was a shared directory, and its .tutti/project.toml is missing: put that file back, or run \
+         `tutti join LINK . --merge` there",
+        .0.display()
+    )]
+    Unnamed(PathBuf),
     /// A file that is not what Tutti writes.
     #[error("{} cannot be understood ({reason}): repair it, or run `tutti join LINK` again", .path.display())]
     Unreadable {
@@ -76,7 +85,10 @@ impl Project {
                 return Ok(project);
             }
         }
-        Err(ProjectError::NotFound(start.to_owned()))
+        match absolute.ancestors().find(|directory| is_unnamed(directory)) {
+            Some(directory) => Err(ProjectError::Unnamed(directory.to_owned())),
+            None => Err(ProjectError::NotFound(start.to_owned())),
+        }
     }
 
     /// The project whose root is `directory`, if it is one.
@@ -158,6 +170,13 @@ impl Project {
     }
 }
 
+/// Whether a project was here that nothing names any more.
+pub(crate) fn is_unnamed(directory: &Path) -> bool {
+    let private = directory.join(PRIVATE_DIR);
+    let has = |name: &str| private.join(name).symlink_metadata().is_ok();
+    private.join(STATE_DIR).is_dir() && !has(PROJECT_FILE) && !has(PENDING_FILE)
+}
+
 /// The project that the text of a `project.toml` names; `None` if it makes no sense.
 pub(crate) fn id_in(text: &str) -> Option<ProjectId> {
     let file: ProjectFile = toml::from_str(text).ok()?;
@@ -199,6 +218,28 @@ mod tests {
             text,
             "server = \"https://code.example.org/tutti\"\nproject = \"abc\"\n"
         );
+    }
+
+    #[test]
+    fn one_that_has_lost_its_name_is_known() {
+        let directory = tempfile::tempdir().unwrap();
+        let deep = directory.path().join("a/b");
+        fs::create_dir_all(&deep).unwrap();
+        let project = project(directory.path());
+        project.begin().unwrap();
+        fs::create_dir(project.private().join(STATE_DIR)).unwrap();
+        let found = Project::find(&deep);
+        assert!(
+            matches!(found, Err(ProjectError::NotFound(_))),
+            "only half made"
+        );
+        project.finish().unwrap();
+        assert_eq!(Project::find(&deep).unwrap(), project);
+        fs::remove_file(project.file()).unwrap();
+        match Project::find(&deep) {
+            Err(ProjectError::Unnamed(root)) => assert_eq!(root, project.root),
+            found => panic!("{found:?}"),
+        }
     }
 
     #[test]

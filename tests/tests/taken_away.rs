@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Result, ensure};
+use serde_json::json;
 use tempfile::TempDir;
 use tutti_tests::bridge::Bridge;
 use tutti_tests::cli::Person;
@@ -21,13 +22,13 @@ const GONE: &str = ".tutti is not there any more";
 
 /// Ada's directory loses its `.tutti`; Bob works on.
 struct Scene {
-    _server: Server,
+    server: Server,
     project: Project,
     rest: Rest,
     ada: Person,
     adas: TempDir,
     adas_editor: Bridge,
-    _bob: Person,
+    bob: Person,
     bobs: TempDir,
     bobs_editor: Bridge,
 }
@@ -48,10 +49,10 @@ impl Scene {
             bobs_editor: Bridge::open(&bob, bobs.path(), OPEN)?,
             rest: Rest::new(server.url(), project.editor_token().to_owned()),
             project,
-            _server: server,
+            server,
             ada,
             adas,
-            _bob: bob,
+            bob,
             bobs,
         };
         // A file that is only about to be opened is not shared while `.tutti` is away.
@@ -224,6 +225,68 @@ fn what_comes_back_goes_on_by_itself() -> Result<()> {
         scene.until("the last text", |scene| Ok(scene.ada_has(OPEN, &last)))?;
     }
     Ok(())
+}
+
+/// Nothing ran when it happened: who starts an editor there is told once, and so is who asks.
+#[test]
+fn a_directory_that_has_lost_its_name_says_what_to_do() -> Result<()> {
+    const LOST: &str = "was a shared directory";
+    let mut scene = Scene::new()?;
+    scene.adas_editor.save()?;
+    let root = scene.adas.path().to_owned();
+    let other = Bridge::open(&scene.bob, scene.bobs.path(), CLOSED)?;
+    std::mem::replace(&mut scene.adas_editor, other).quit()?;
+    fs::remove_file(root.join(".tutti/project.toml"))?;
+    fs::write(root.join(CLOSED), "closed\nby Ada\n")?;
+
+    let mut editor = Bridge::open(&scene.ada, &root, OPEN)?;
+    let hears = |editor: &mut Bridge, words: &str| {
+        until(words, || {
+            editor.catch_up().ok()?;
+            editor
+                .told()
+                .iter()
+                .any(|told| told.contains(words))
+                .then_some(())
+        })
+    };
+    hears(&mut editor, LOST)?;
+    editor.show(CLOSED)?;
+    // Its answer says that it has heard of that, and what it tells of next comes behind.
+    let place = json!({ "textDocument": { "uri": "" }, "position": { "line": 0, "character": 0 } });
+    editor.request("textDocument/documentHighlight", &place)?;
+    fs::write(root.join(".tutti/project.toml"), "")?;
+    editor.show(OPEN)?;
+    hears(&mut editor, "cannot be understood")?;
+    fs::remove_file(root.join(".tutti/project.toml"))?;
+    let told = editor.told().iter();
+    let told: Vec<_> = told.filter(|told| told.contains(LOST)).collect();
+    ensure!(told.len() == 1, "{:?}", editor.told());
+    ensure!(told[0].contains("`tutti join LINK . --merge`"), "{told:?}");
+    editor.quit()?;
+    for words in [["status"].as_slice(), &["leave"]] {
+        scene.ada.tutti(&root, words)?.failure(&[LOST, "--merge"])?;
+    }
+    let url = scene.server.url();
+    let words = ["share", "--server", &url];
+    let refused = scene.ada.tutti(&root, &words)?;
+    refused.failure(&[LOST, "remove .tutti"])?;
+
+    // Another project would take what is left for deleted files of its own.
+    let elsewhere = tempfile::tempdir()?;
+    project::write(elsewhere.path(), &[("theirs.txt", "theirs\n")])?;
+    let theirs = scene.ada.share(elsewhere.path(), &scene.server)?;
+    let join = |link: &str| scene.ada.tutti(&root, &["join", link, ".", "--merge"]);
+    join(&theirs.editor_link)?.failure(&["left of another project", "remove it"])?;
+    ensure!(scene.ada_has(CLOSED, "closed\nby Ada\n") && !root.join("theirs.txt").exists());
+
+    join(&scene.project.editor_link)?.success()?;
+    scene.adas_editor = Bridge::open(&scene.ada, &root, OPEN)?;
+    scene.until("what was written meanwhile to arrive", |scene| {
+        Ok(scene.bob_has(CLOSED, "closed\nby Ada\n"))
+    })?;
+    ensure!(scene.told(LOST) == 0, "{:?}", scene.adas_editor.told());
+    scene.open_text_is_shared("again ")
 }
 
 #[test]

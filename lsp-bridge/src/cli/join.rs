@@ -18,7 +18,7 @@ use super::{current_dir, identity, output, runtime};
 use crate::api::{Api, ApiError};
 use crate::credentials::{Access, Credentials, CredentialsError};
 use crate::mirror::{Changes, Comparison, compare};
-use crate::project::{Project, ProjectError};
+use crate::project::{Project, ProjectError, is_unnamed};
 
 /// So many paths of a kind are named; the rest is counted.
 const SHOWN_PATHS: usize = 10;
@@ -206,7 +206,7 @@ fn examine(project: &Project, merge: bool) -> anyhow::Result<Condition> {
     };
     let above = root.ancestors().find(|above| above.is_dir());
     match Project::find(above.unwrap_or(root)) {
-        Err(ProjectError::NotFound(_)) => {}
+        Err(ProjectError::NotFound(_) | ProjectError::Unnamed(_)) => {}
         Err(error) => return Err(error.into()),
         Ok(other) if other.root == *root => {
             ensure!(
@@ -274,6 +274,13 @@ async fn download(
     fs::create_dir_all(&project.root)
         .with_context(|| format!("{} cannot be made", project.root.display()))?;
     let _alone = Alone::in_directory(&project.root)?;
+    if is_unnamed(&project.root) {
+        ensure!(
+            knows_any_of(project, &index.entries())?,
+            "{}/.tutti is left of another project: remove it, and run this again",
+            project.root.display()
+        );
+    }
     ensure!(
         examine(project, condition == Condition::Merged)? == condition,
         "another program has changed {} meanwhile: run this again",
@@ -297,6 +304,16 @@ async fn download(
     let count = workspace.files_here();
     workspace.close().await;
     Ok(count)
+}
+
+/// Whether what is left of a project in the directory knows a file of this one. The files of another one would pass for
+/// deleted.
+fn knows_any_of(
+    project: &Project,
+    entries: &BTreeMap<DocumentId, FileEntry>,
+) -> anyhow::Result<bool> {
+    let known = open_mirror(project, "")?.files();
+    Ok(known.is_empty() || known.keys().any(|document| entries.contains_key(document)))
 }
 
 async fn write(

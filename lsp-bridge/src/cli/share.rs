@@ -71,6 +71,10 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
 fn refuse_shared(root: &Path, credentials: &Credentials) -> anyhow::Result<()> {
     let project = match Project::find(root) {
         Err(ProjectError::NotFound(_)) => return Ok(()),
+        // What is left would take the new project's files for deleted ones of the old.
+        Err(error @ ProjectError::Unnamed(_)) => {
+            bail!("{error}, or remove .tutti to share the files anew")
+        }
         found => found?,
     };
     if project.root != root {

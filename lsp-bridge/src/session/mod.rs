@@ -84,6 +84,8 @@ pub(crate) struct Session {
     sequence: Sequence,
     /// Outside of a project: the open files, in case it becomes one.
     outside: HashMap<String, Tracked>,
+    /// Why it takes part in no project, as the person was told last.
+    told: Option<String>,
     done: mpsc::Receiver<Done>,
     done_sender: mpsc::Sender<Done>,
     /// The editor wants to go.
@@ -126,6 +128,7 @@ impl Session {
             project: None,
             sequence: Sequence::default(),
             outside: HashMap::new(),
+            told: None,
             done,
             done_sender,
             leaving: None,
@@ -309,7 +312,13 @@ impl Session {
                 }
             }
             Ok(None) => tracing::info!("not in a shared project"),
-            Err(error) => self.client.show(Severity::Warning, &sentence(&error)),
+            Err(error) => {
+                let why = sentence(&error);
+                if self.told.as_ref() != Some(&why) {
+                    self.client.show(Severity::Warning, &why);
+                    self.told = Some(why);
+                }
+            }
         }
     }
 

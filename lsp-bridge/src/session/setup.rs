@@ -48,10 +48,12 @@ impl FindSetup {
             true => std::env::current_dir().ok(),
             false => None,
         };
+        let mut unnamed = None;
         for root in roots.iter().chain(&current) {
             match Project::find(root) {
                 Ok(project) => return self.setup(project).map(Some),
                 Err(ProjectError::NotFound(_)) => {}
+                Err(error @ ProjectError::Unnamed(_)) => unnamed = Some(error),
                 // A root that is not there (a new directory, a remote one) is no project's.
                 Err(ProjectError::Io { path, source }) => {
                     tracing::info!(path = %path.display(), %source, "not looked at");
@@ -59,7 +61,7 @@ impl FindSetup {
                 Err(error) => return Err(error.into()),
             }
         }
-        Ok(None)
+        unnamed.map_or(Ok(None), |error| Err(error.into()))
     }
 
     fn setup(&self, project: Project) -> anyhow::Result<Setup> {
