@@ -23,7 +23,7 @@ struct Scene {
     ada: Person,
     adas: TempDir,
     types: Bridge,
-    _bob: Person,
+    bob: Person,
     bobs: TempDir,
     deletes: Bridge,
 }
@@ -43,7 +43,7 @@ impl Scene {
             project,
             ada,
             adas,
-            _bob: bob,
+            bob,
             bobs,
         })
     }
@@ -81,7 +81,12 @@ impl Scene {
 }
 
 fn is_told(bridge: &Bridge, words: &str) -> bool {
-    bridge.told().iter().any(|told| told.contains(words))
+    times_told(bridge, words) > 0
+}
+
+fn times_told(bridge: &Bridge, words: &str) -> usize {
+    let told = bridge.told().iter();
+    told.filter(|told| told.contains(words)).count()
 }
 
 fn read(dir: &Path) -> Option<String> {
@@ -110,7 +115,33 @@ fn saving_brings_it_back_for_both_and_both_are_told() -> Result<()> {
         Ok(scene
             .shared()?
             .is_some_and(|text| text.starts_with("more, after")))
-    })
+    })?;
+    let told = scene.types.told();
+    ensure!(told.len() == 1, "Ada knows that she saved it: {told:?}");
+    Ok(())
+}
+
+/// Who deleted it had not seen what was typed: it was never deleted for the others.
+#[test]
+fn one_that_was_changed_meanwhile_is_there_again_and_both_are_told() -> Result<()> {
+    let mut scene = Scene::new()?;
+    for round in 1..=2 {
+        scene.deletes.lose()?;
+        fs::remove_file(scene.bobs.path().join(FILE))?;
+        scene.ada_types("meanwhile, ")?;
+        let whole = "meanwhile, ".repeat(round) + "one\n";
+        until("the text to arrive", || {
+            scene.types.catch_up().ok()?;
+            (scene.shared().ok()?.as_ref() == Some(&whole)).then_some(())
+        })?;
+        scene.deletes.come_back(&scene.bob)?;
+        scene.until("both to be told", |scene| {
+            Ok(read(scene.bobs.path()).as_ref() == Some(&whole)
+                && times_told(&scene.deletes, "is there again") == round
+                && times_told(&scene.types, "was deleted by Bob while it was changed") == round)
+        })?;
+    }
+    Ok(())
 }
 
 #[test]

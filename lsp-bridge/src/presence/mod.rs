@@ -2,7 +2,9 @@
 //! show in every Yjs editor.
 //!
 //! A state is `{ user: { name, color, colorLight }, cursor: { anchor, head } }` with relative
-//! positions; in the project's index room it also names the open file's document as `file`.
+//! positions; in the project's index room it also names the open file's document as `file`, and as
+//! `restored` the documents whose files this person has just deleted, and which are there again since
+//! somebody typed in them meanwhile: `{ DOCUMENT: number }`, with another number each time.
 
 mod others;
 mod own;

@@ -24,6 +24,8 @@ pub(crate) struct Other {
     pub(crate) color: Option<String>,
     /// In the index room: the document that they look at.
     pub(crate) file: Option<DocumentId>,
+    /// In the index room: the documents whose files they have deleted, and which are there again.
+    restored: Vec<(DocumentId, u64)>,
     head: Option<StickyIndex>,
 }
 
@@ -90,6 +92,14 @@ impl Others {
             .any(|other| other.head.is_some() && other.caret(doc).is_none())
     }
 
+    /// The documents whose files came back to those who had deleted them, with what tells one time from another.
+    pub(crate) fn restored(&self) -> impl Iterator<Item = (&Other, &DocumentId, (u64, u64))> {
+        self.0.iter().flat_map(|(client, other)| {
+            let restored = other.restored.iter();
+            restored.map(move |(document, number)| (other, document, (*client, *number)))
+        })
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Other> {
         self.0.values()
     }
@@ -114,6 +124,7 @@ impl Other {
             },
             color: state["user"]["color"].as_str().map(str::to_owned),
             file: state["file"].as_str().and_then(|file| file.parse().ok()),
+            restored: restored(&state["restored"]),
             head: serde_json::from_value(state["cursor"]["head"].clone()).ok(),
         }
     }
@@ -128,6 +139,13 @@ impl Other {
         let head = self.head.as_ref()?;
         head.get_offset(&doc.transact()).map(|offset| offset.index)
     }
+}
+
+fn restored(state: &Value) -> Vec<(DocumentId, u64)> {
+    let all = state.as_object().into_iter().flatten();
+    let read =
+        all.filter_map(|(document, number)| Some((document.parse().ok()?, number.as_u64()?)));
+    read.collect()
 }
 
 #[cfg(test)]
@@ -190,6 +208,32 @@ mod tests {
         assert!(others.take(&bob.announce(&document).unwrap(), &nobody, 0));
         assert!(others.any_caret());
         assert!(others.take(&bob.leave(&document).unwrap(), &nobody, 0));
+    }
+
+    #[test]
+    fn what_came_back_is_shown_for_a_while_and_each_time_anew() {
+        let index = DocumentId::index();
+        let document: DocumentId = "d".parse().unwrap();
+        let (mut bob, nobody) = (Own::new("Bob"), HashSet::new());
+        bob.enter(&index, 7);
+        let mut others = Others::default();
+        let mut seen = |bob: &mut Own| -> Vec<_> {
+            others.take(&bob.announce(&index).unwrap(), &nobody, 0);
+            let all = others.restored();
+            all.map(|(other, document, time)| (other.name.clone(), document.clone(), time))
+                .collect()
+        };
+        assert_eq!(seen(&mut bob), []);
+        let time = |number| ("Bob".to_owned(), document.clone(), (7, number));
+        bob.restored(&document, 1);
+        assert_eq!(seen(&mut bob), [time(1)]);
+        bob.renew();
+        bob.restored(&document, 2);
+        assert_eq!(seen(&mut bob), [time(2)]);
+        bob.renew();
+        assert_eq!(seen(&mut bob), [time(2)], "who came late hears of it, too");
+        bob.renew();
+        assert_eq!(seen(&mut bob), []);
     }
 
     #[test]

@@ -28,7 +28,14 @@ struct Shown {
     caret: Option<Value>,
     /// In the index room: the document that they look at.
     file: Option<DocumentId>,
+    /// In the index room: what came back that they had deleted.
+    restored: Vec<(DocumentId, u64)>,
+    /// How many of these have been shown since the last renewal but one.
+    shown_long: usize,
 }
+
+/// So many deleted files that came back are shown at a time.
+const RESTORED: usize = 64;
 
 impl Own {
     pub(crate) fn new(name: &str) -> Self {
@@ -49,6 +56,8 @@ impl Own {
             clock: 0,
             caret: None,
             file: None,
+            restored: Vec::new(),
+            shown_long: 0,
         });
         if shown.client != client {
             (shown.client, shown.clock, shown.caret) = (client, 0, None);
@@ -81,6 +90,9 @@ impl Own {
         if let Some(file) = &shown.file {
             state["file"] = file.as_str().into();
         }
+        for (document, number) in &shown.restored {
+            state["restored"][document.as_str()] = (*number).into();
+        }
         Some(awareness::encode(&[AwarenessEntry {
             client: shown.client,
             clock: shown.clock,
@@ -96,6 +108,23 @@ impl Own {
                 true
             }
             _ => false,
+        }
+    }
+
+    /// They have deleted the file of a document, and it is there again. `number` is another one each time.
+    pub(crate) fn restored(&mut self, document: &DocumentId, number: u64) {
+        if let Some(shown) = self.rooms.get_mut(&DocumentId::index())
+            && shown.restored.len() < RESTORED
+        {
+            shown.restored.push((document.clone(), number));
+        }
+    }
+
+    /// All is about to be announced once more: who is there has heard by now what was shown the last time.
+    pub(crate) fn renew(&mut self) {
+        for shown in self.rooms.values_mut() {
+            shown.restored.drain(..shown.shown_long);
+            shown.shown_long = shown.restored.len();
         }
     }
 

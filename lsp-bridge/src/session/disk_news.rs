@@ -13,7 +13,7 @@ use super::saved::Saved;
 use crate::carrier::Job;
 use crate::link::Command;
 use crate::lsp::Severity;
-use crate::mirror::{Changes, DiskChanges, Effect, IndexEdit, Stored};
+use crate::mirror::{Changes, DiskChanges, Effect, IndexEdit, Notice, Stored};
 
 impl Project {
     pub(super) fn disk_news(&mut self, news: News) {
@@ -127,7 +127,7 @@ impl Project {
                 Effect::Sync(document) => self.enqueue(document),
                 Effect::Written(document, text) => self.written(document, &text),
                 Effect::Beneath(document) => self.beneath(document),
-                Effect::Tell(notice) => self.tell_once(Severity::Warning, &notice.to_string()),
+                Effect::Tell(notice) => self.tell(&notice),
             }
         }
         // The next bridge must not know less of the index than the mirror has stored of files.
@@ -135,6 +135,19 @@ impl Project {
             self.store_index();
         }
         self.send_files(cargo);
+    }
+
+    fn tell(&mut self, notice: &Notice) {
+        let message = notice.to_string();
+        match notice {
+            // Each time anew.
+            Notice::ChangedMeanwhile { path } => {
+                self.restored(path);
+                self.client.show(Severity::Warning, &message);
+            }
+            Notice::CameBack { .. } => self.client.show(Severity::Warning, &message),
+            _ => self.tell_once(Severity::Warning, &message),
+        }
     }
 
     pub(super) fn edit_index(&mut self, edit: &IndexEdit) {

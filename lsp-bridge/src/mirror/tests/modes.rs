@@ -103,7 +103,7 @@ fn a_save_sets_no_mode_and_hides_none() {
     let id = hub.id("run");
     let path: tutti_protocol::path::ProjectPath = "run".parse().unwrap();
     ada.mirror.opened(&id, Some(&path)).unwrap();
-    let mut saved = |ada: &mut Here, hub: &mut Hub, text: &str| {
+    let saved = |ada: &mut Here, hub: &mut Hub, text: &str| {
         hub.edit("run", text);
         let state = hub.document(&id).state();
         let saved = EditorSaved {
