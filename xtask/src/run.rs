@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpListener};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
@@ -134,8 +135,7 @@ impl Server {
             .stdin(Stdio::null())
             .stdout(Stdio::piped());
         // A process group of its own: Ctrl-C reaches only us, and we stop it when it is time.
-        #[cfg(unix)]
-        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        command.process_group(0);
         let mut child = command
             .spawn()
             .context("tutti-server could not be started")?;
@@ -164,7 +164,9 @@ impl Server {
         command::run(
             Command::new("kill")
                 .arg("-TERM")
-                .arg(self.child.id().to_string()),
+                .arg(self.child.id().to_string())
+                // A second Ctrl-C would end it before it is through.
+                .process_group(0),
         )?;
         Ok(self.child.wait()?)
     }
