@@ -70,24 +70,27 @@ impl Person {
             .context("tutti could not be started")
     }
 
-    /// `tutti share DIR` to this server, with its admin token.
+    /// What `tutti share DIR` to this server says, with its admin token.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn shares(&self, dir: &Path, server: &Server) -> Result<Ran> {
+        let (url, token) = (server.url(), server.admin_token()?);
+        let words = ["share", "--server", &url, "--token", &token, "--json"];
+        self.tutti(dir, &words)
+    }
+
+    /// The same, where nothing but the project counts.
     ///
     /// # Errors
     /// When it fails.
     pub fn share(&self, dir: &Path, server: &Server) -> Result<Project> {
-        let token = server.admin_token()?;
-        let shared = self.tutti(
-            dir,
-            &[
-                "share",
-                "--server",
-                &server.url(),
-                "--token",
-                &token,
-                "--json",
-            ],
-        )?;
-        let line = shared.success()?.stdout.trim().to_owned();
+        let line = self
+            .shares(dir, server)?
+            .success()?
+            .stdout
+            .trim()
+            .to_owned();
         ensure!(!line.contains('\n'), "more than one line: {line}");
         Project::from_json(&line)
     }

@@ -32,16 +32,7 @@ fn an_outer_share_leaves_the_inner_one_alone() -> Result<()> {
     let inner = outer.path().join("inner");
     project::write(outer.path(), &[("a", "outer\n"), ("inner/b", "inner\n")])?;
     let of_inner = ada.share(&inner, &server)?;
-    let token = server.admin_token()?;
-    let words = [
-        "share",
-        "--server",
-        &server.url(),
-        "--token",
-        &token,
-        "--json",
-    ];
-    let shared = ada.tutti(outer.path(), &words)?.success()?;
+    let shared = ada.shares(outer.path(), &server)?.success()?;
     ensure!(
         shared.stderr.contains("inner was left alone") && shared.stderr.contains(SAYS),
         "{shared:?}"

@@ -46,8 +46,8 @@ fn a_file_that_is_moved_and_made_executable_at_once_is_both() {
     }
 }
 
-#[test]
-fn an_editors_file_is_made_executable_at_once() {
+/// An editor shows the file `run`.
+fn with_one_open() -> (Hub, Here, DocumentId) {
     let mut hub = Hub::new();
     let mut ada = Here::with(&[("run", b"1\n")]);
     ada.sync(&mut hub);
@@ -55,6 +55,12 @@ fn an_editors_file_is_made_executable_at_once() {
     ada.mirror
         .opened(&id, Some(&"run".parse().unwrap()))
         .unwrap();
+    (hub, ada, id)
+}
+
+#[test]
+fn an_editors_file_is_made_executable_at_once() {
+    let (mut hub, mut ada, id) = with_one_open();
     hub.edit("run", "1\nunwritten\n");
     let before = fs::metadata(ada.path("run")).unwrap().modified().unwrap();
     for on in [true, false] {
@@ -72,13 +78,7 @@ fn an_editors_file_is_made_executable_at_once() {
 
 #[test]
 fn a_person_makes_the_file_executable_that_their_editor_shows() {
-    let mut hub = Hub::new();
-    let mut ada = Here::with(&[("run", b"1\n")]);
-    ada.sync(&mut hub);
-    let id = hub.id("run");
-    ada.mirror
-        .opened(&id, Some(&"run".parse().unwrap()))
-        .unwrap();
+    let (mut hub, mut ada, id) = with_one_open();
     for on in [true, false] {
         set(&ada, "run", on);
         changed(&mut ada, &mut hub, &["run"]);
