@@ -8,6 +8,7 @@
 use std::borrow::Cow;
 use std::io::{self, BufRead, Read};
 
+use memchr::{memchr, memmem};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use tower_lsp::jsonrpc::Id;
@@ -102,7 +103,13 @@ fn readable(body: Vec<u8>) -> Option<Vec<u8>> {
             .into_owned()
             .into_bytes(),
     };
-    mend_halves(&mut body);
+    // Of many messages a second, each with a whole file, hardly one has such an escape.
+    if [br"\ud", br"\uD"]
+        .iter()
+        .any(|half| memmem::find(&body, *half).is_some())
+    {
+        mend_halves(&mut body);
+    }
     match serde_json::from_slice::<Envelope<'_>>(&body) {
         Ok(envelope) if envelope.jsonrpc == "2.0" => return Some(body),
         Ok(_) => tracing::warn!("the editor sent a message that is not of JSON-RPC 2.0"),
@@ -117,8 +124,7 @@ const ESCAPE: usize = 6;
 /// Replaces each escape of half a surrogate pair.
 fn mend_halves(json: &mut [u8]) {
     let mut at = 0;
-    let backslash = |rest: &[u8]| rest.iter().position(|byte| *byte == b'\\');
-    while let Some(found) = json.get(at..).and_then(backslash) {
+    while let Some(found) = json.get(at..).and_then(|rest| memchr(b'\\', rest)) {
         at += found;
         at += match escaped(&json[at..]) {
             // Of another kind; what follows is no beginning of one.
