@@ -111,12 +111,12 @@ fn neovim_goes_deaf_and_hears_again() -> Result<()> {
     scene.editor.type_text("def", PACE)?;
     restart(&scene, Kind::Neovim)?;
     scene.other.holds(&TEXT.replace("two", "twoabcdef"))?;
-    scene.other.insert(0, "OTHERS ")?;
     terminal.shows(":bwipeout")?;
-    terminal.shows("OTHERS # one")?;
     terminal.keys(&["Enter"])?;
+    // What is typed now moves the places that an edit would name.
     scene.editor.type_behind("# three")?;
     scene.editor.type_text("ghi", PACE)?;
+    scene.other.insert(0, "OTHERS ")?;
     scene.editor.escape()?;
     scene.editor.save()?;
     let mut expected = "OTHERS # one\n# twoabcdef\n# threeghi\n".to_owned();
@@ -132,6 +132,46 @@ fn neovim_goes_deaf_and_hears_again() -> Result<()> {
     scene.other.holds(&expected)?;
     scene.other.insert(0, "MORE ")?;
     scene.editor.holds(&format!("MORE {expected}"))?;
+    scene.editor.quit()
+}
+
+/// The same with a text that is saved while no bridge is there, and read again by Neovim.
+#[test]
+fn neovim_goes_deaf_and_saves() -> Result<()> {
+    let mut scene = Scene::open(Kind::Neovim, TEXT, None)?;
+    let ex = |scene: &Scene, command: &str| -> Result<()> {
+        scene.editor.terminal().text(command)?;
+        scene.editor.terminal().keys(&["Enter"])
+    };
+    scene.editor.type_behind("# two")?;
+    scene.editor.type_text("abc", PACE)?;
+    kill(&scene)?;
+    // It takes a moment to notice, and is not deaf if nothing is typed after that.
+    scene.editor.type_text("def", PACE * 10)?;
+    scene.editor.escape()?;
+    scene.editor.save()?;
+    ex(&scene, ":e")?;
+    scene.editor.terminal().shows(":bwipeout")?;
+    scene.editor.terminal().keys(&["Enter"])?;
+    scene.other.holds("# one\n# twoabcdef\n# three\n")?;
+    // What is typed now moves the places that an edit would name.
+    scene.editor.type_behind("# one")?;
+    scene.editor.type_text("ghi", PACE)?;
+    scene.editor.escape()?;
+    scene.other.insert(0, "OTHERS ")?;
+    scene.server_holds("OTHERS # one\n# twoabcdef\n# three\n")?;
+    scene.editor.save()?;
+    let expected = "OTHERS # oneghi\n# twoabcdef\n# three\n";
+    scene.other.holds(expected)?;
+    ex(&scene, ":bwipeout")?;
+    ex(&scene, ":e metronome.py")?;
+    scene.editor.holds(expected)?;
+    scene.editor.type_behind("# three")?;
+    scene.editor.type_text("jkl", PACE)?;
+    scene.editor.escape()?;
+    let expected = expected.replace("# three", "# threejkl");
+    scene.other.holds(&expected)?;
+    scene.server_holds(&expected)?;
     scene.editor.quit()
 }
 

@@ -242,23 +242,17 @@ impl Dialect {
         }
     }
 
-    /// Whether a yes to an edit for `version` means that the next change shows the edit.
-    pub fn means_yes(&self, version: i32) -> bool {
-        self.yes_is_certain || self.does_all(version)
-    }
-
     /// Whether an edit for `version` is made without a look at the version.
     pub fn does_all(&self, version: i32) -> bool {
         self.version_0_is_unchecked && version == 0
     }
 
-    /// Whether an edit for `version` may be applied at places that have moved.
-    pub fn may_misplace(&self, version: i32) -> bool {
-        match self.staleness {
-            Staleness::Refused => self.does_all(version),
-            Staleness::UnsentApplied | Staleness::Applied => true,
-            Staleness::Rebased => false,
-        }
+    /// Whether an edit may be applied at places that have moved.
+    pub fn may_misplace(&self) -> bool {
+        matches!(
+            self.staleness,
+            Staleness::UnsentApplied | Staleness::Applied
+        )
     }
 
     /// Whether the answer tells, beyond doubt, what the first report behind a request holds: the edit

@@ -171,6 +171,7 @@ impl Project {
             user: new_client_id(),
         };
         let is_made_of = base.is_some() || is_known;
+        let was_left = !opening.left.is_empty();
         let mut effects = self.show(document, opening.uri, base, opened);
         if is_made_of && let Some(read) = self.as_in_editor(document) {
             self.disk.give(Task::EditorRead {
@@ -192,6 +193,9 @@ impl Project {
             && let Some(room) = self.rooms.get_mut(document)
         {
             room.guess_at(&before);
+        }
+        if was_left && let Some(open) = self.rooms.get_mut(document).and_then(|r| r.open_mut()) {
+            effects.extend(open.document.ask_whether_it_hears(self.clock.now()));
         }
         // Shown first, so that what they typed meanwhile finds them there.
         self.announce(document);

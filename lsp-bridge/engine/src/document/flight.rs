@@ -155,11 +155,7 @@ impl Document {
             return;
         };
         match answer {
-            Answer::Applied
-                if flight.overtaken
-                    && self.dialect.checks_versions()
-                    && !self.dialect.does_all(flight.version) =>
-            {
+            Answer::Applied if flight.overtaken && self.dialect.checks_versions() => {
                 // The person's change came first, so the version was wrong: a yes that skipped.
                 self.drop_flight();
             }
@@ -199,9 +195,7 @@ impl Document {
 
     /// The edit under way came to nothing, and the same would again.
     pub(super) fn skipped(&mut self, now: Millis, effects: &mut Vec<Effect>) {
-        let version = self.version;
-        let is_done = |flight: &Flight| flight.accepted && flight.version == version;
-        if self.dialect.does_all(version) && self.flight.as_ref().is_some_and(is_done) {
+        if self.is_asked() && self.flight.as_ref().is_some_and(|f| f.accepted) {
             return self.found_deaf(effects);
         }
         if let Some(flight) = self.drop_flight() {

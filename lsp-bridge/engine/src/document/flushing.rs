@@ -3,14 +3,10 @@
 //! While an editor may hold keys that it has not reported, an edit can fall on moved places, and
 //! what it reports next can be the person's, ours, or both. Where there is a way to make it report
 //! (see [`crate::Flush`]), an edit stands between two such requests. What is reported before the
-//! answer to the first was typed before the edit came, and makes a versioned one too late; what is
-//! not reported by the answer to the second has not been done. Where no version is checked, the edit
-//! waits for the first answer.
+//! answer to the first was typed before the edit came, and makes it too late; what is not reported by
+//! the answer to the second has not been done.
 
 use super::{Document, Effect, Millis};
-
-/// How long an editor may take to report.
-const FLUSH_MS: u64 = 1_000;
 
 /// What has been asked.
 #[derive(Debug, Default)]
@@ -18,29 +14,9 @@ pub(super) struct Flushing {
     /// How often it was asked, and how often it has answered.
     asked: u32,
     answered: u32,
-    /// Until when an edit waits for the answer.
-    pub(super) until: Option<Millis>,
-    /// It has answered just now.
-    is_done: bool,
 }
 
 impl Document {
-    /// Whether an edit has to wait until the editor has reported everything.
-    pub(super) fn waits_for_reports(&mut self, now: Millis, effects: &mut Vec<Effect>) -> bool {
-        let is_useful = self.dialect.flush.is_some() && self.dialect.may_misplace(self.version);
-        if !is_useful || self.flushing.is_done {
-            return false;
-        }
-        match self.flushing.until {
-            Some(until) => now < until,
-            None => {
-                self.ask_for_reports(effects);
-                self.flushing.until = Some(now.after(FLUSH_MS));
-                true
-            }
-        }
-    }
-
     /// Asks; the number by which [`Document::flushed`] knows the answer.
     pub(super) fn ask_for_reports(&mut self, effects: &mut Vec<Effect>) -> u32 {
         effects.push(Effect::Flush);
@@ -56,8 +32,6 @@ impl Document {
     /// The editor has answered. `is_sure`: it has reported everything.
     pub(super) fn flushed(&mut self, is_sure: bool, now: Millis, effects: &mut Vec<Effect>) {
         self.flushing.answered += 1;
-        self.flushing.is_done = true;
-        self.flushing.until = None;
         let is_missed = self
             .flight
             .as_ref()
@@ -67,10 +41,5 @@ impl Document {
         if is_sure && is_missed {
             self.skipped(now, effects);
         }
-    }
-
-    /// What was asked for with an event is over with it.
-    pub(super) fn flush_is_over(&mut self) {
-        self.flushing.is_done = false;
     }
 }

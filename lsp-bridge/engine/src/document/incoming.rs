@@ -68,7 +68,7 @@ impl Document {
     /// Whether the next report must hold the edit under way. An earlier opening may have had it, and
     /// nobody this one.
     fn is_there(&self, flight: &Flight) -> bool {
-        flight.accepted && !flight.is_earlier && self.dialect.means_yes(flight.version)
+        flight.accepted && !flight.is_earlier && self.dialect.yes_is_certain
     }
 
     fn explained(&mut self, replayed: &Replayed, effects: &mut Vec<Effect>) {
@@ -86,7 +86,7 @@ impl Document {
             raw: flight.raw.clone(),
             overtaken: flight.overtaken,
             may_merge: self.dialect.merges_changes,
-            may_fall: self.dialect.may_misplace(flight.version),
+            may_fall: self.dialect.may_misplace(),
             accepted,
             certain: self.is_there(flight),
         };
@@ -142,10 +142,8 @@ impl Document {
             let alignment = std::mem::replace(&mut self.alignment, Alignment::Same);
             self.alignment = alignment.typed(splice, &written, &self.shown, self.view());
         }
-        let falls = |flight: &&mut Flight| {
-            let is_unchecked = flight.behind.is_some() && self.dialect.does_all(flight.version);
-            flight.is_earlier || is_unchecked || self.dialect.takes_places_as_they_are()
-        };
+        let falls =
+            |flight: &&mut Flight| flight.is_earlier || self.dialect.takes_places_as_they_are();
         if let Some(flight) = self.flight.as_mut().filter(falls) {
             flight.falls_on(&self.shown, self.form.encoding());
         } else if let Some(flight) = self.flight.as_mut() {
@@ -252,7 +250,10 @@ impl Document {
         if same_text(&text, &self.shown, kept) || self.earlier.iter().rev().any(is_older) {
             return;
         }
-        self.tell_drift(effects);
+        match self.is_unheard() {
+            true => self.found_deaf(effects),
+            false => self.tell_drift(effects),
+        }
         let change = Change {
             range: None,
             text: text.to_string(),

@@ -24,6 +24,8 @@
 mod alignment;
 mod changes;
 mod deaf;
+#[cfg(test)]
+mod deaf_tests;
 mod flight;
 mod flushing;
 mod form;
@@ -328,7 +330,6 @@ impl Document {
         }
         self.history.end_event(now);
         self.synchronise(now, &mut effects);
-        self.flush_is_over();
         effects
     }
 
@@ -385,6 +386,12 @@ impl Document {
                 Alignment::Same => self.main.is_shown() || is_alike(),
                 Alignment::Mapped(_) => is_alike(),
             }
+    }
+
+    /// Whether the editor was found to report nothing any more: what its person types is not known, nor
+    /// is anything shown to them.
+    pub fn is_deaf(&self) -> bool {
+        self.is_deaf
     }
 
     /// Where a place that the editor shows lies in the shared text, in UTF-16 units.

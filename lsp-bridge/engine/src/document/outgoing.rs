@@ -22,16 +22,10 @@ impl Document {
         }
         let early = (!self.early.is_empty()).then(|| self.early_since.after(EARLY_MS));
         let deadline = self.flight.as_ref().and_then(|flight| flight.deadline);
-        if let Some(at) = [
-            early,
-            deadline,
-            self.retry.due(now),
-            self.flushing.until,
-            self.held.until,
-        ]
-        .into_iter()
-        .flatten()
-        .min()
+        if let Some(at) = [early, deadline, self.retry.due(now), self.held.until]
+            .into_iter()
+            .flatten()
+            .min()
         {
             effects.push(Effect::WakeAt(at));
         }
@@ -78,13 +72,28 @@ impl Document {
             // Two places that only seem to differ: equal letters have changed places.
             return self.catch_up(&marks);
         }
-        if self.retry.is_futile(self.version, &target, now) || self.waits_for_reports(now, effects)
-        {
+        if self.is_unheard() {
+            return self.ask_for_nothing(now, effects);
+        }
+        if self.retry.is_futile(self.version, &target, now) {
             return;
         }
-        self.flushing.until = None;
         let patch = before_final_newline(&self.shown, patch);
         let raw = self.as_edits(&patch);
+        self.send(patch, raw, marks, now, effects);
+    }
+
+    /// Sends an edit, `patch` of what is shown, as `raw` in the shared text's form.
+    pub(super) fn send(
+        &mut self,
+        patch: Patch,
+        raw: Vec<TextEdit>,
+        marks: Vec<Mark>,
+        now: Millis,
+        effects: &mut Vec<Effect>,
+    ) {
+        let mut target = self.shown.clone();
+        patch.apply(&mut target);
         let id = EditId(self.next_edit);
         self.next_edit += 1;
         let can_flush = self.dialect.flush.is_some();

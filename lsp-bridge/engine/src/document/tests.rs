@@ -8,7 +8,7 @@ pub(super) fn open(client: &str, shared: &str, shown: &str) -> Document {
     open_at(7, client, shared, shown)
 }
 
-fn open_at(version: i32, client: &str, shared: &str, shown: &str) -> Document {
+pub(super) fn open_at(version: i32, client: &str, shared: &str, shown: &str) -> Document {
     let mut main = Replica::new(1);
     main.edit(shared);
     let base = main.fork(2);
@@ -265,38 +265,6 @@ fn a_range_around_two_changes_is_two_changes() {
     assert_eq!(document.main().text(), "XY\n");
 }
 
-/// Neovim at version 0 is made to report before others' text is put in, and again behind it.
-#[test]
-fn an_editor_that_holds_keys_back_is_made_to_report() {
-    let mut main = Replica::new(1);
-    main.edit("ab\n");
-    let opened = Opened {
-        text: "ab\n".into(),
-        version: 0,
-        encoding: Encoding::Utf16,
-        dialect: Dialect::choose(Some("Neovim")),
-        eol_crlf: false,
-        user: 3,
-    };
-    let (mut document, _) = Document::open(main, None, opened, Millis(0));
-    let effects = others_write(&mut document, "aXb\n");
-    assert!(effects.contains(&Effect::Flush) && edits(&effects).is_empty());
-    let effects = reports(&mut document, 4, "kab\n");
-    assert_eq!(edits(&effects), [(0, 2, 0, 2, "X")]);
-    let is_flush = |effect: &&Effect| **effect == Effect::Flush;
-    assert_eq!(effects.iter().filter(is_flush).count(), 2);
-    // To the first, which came before the first report.
-    has_reported(&mut document);
-    // It had another key, said yes, and did nothing.
-    reports(&mut document, 5, "kkab\n");
-    has_reported(&mut document);
-    let edit = EditId(3);
-    let answer = Answer::Applied;
-    let effects = document.handle(Event::Answered { edit, answer }, Millis(4));
-    assert_eq!(document.main().text(), "kkaXb\n");
-    assert_eq!(edits(&effects), [(0, 3, 0, 3, "X")]);
-}
-
 /// What is reported before the answer to what was asked just before an edit is never the edit, even
 /// if it looks like it; what has not been reported by the answer to what was asked just behind it
 /// has not been done.
@@ -321,30 +289,6 @@ fn a_report_ahead_of_an_edit_is_the_persons() {
     assert!(document.is_settled());
 }
 
-/// At version 0 the edit is made all the same, in the places that it names.
-#[test]
-fn an_edit_that_nobody_checks_falls_where_its_places_lead() {
-    let mut document = open_at(0, "Neovim", "ab\n", "ab\n");
-    others_write(&mut document, "aXb\n");
-    assert_eq!(
-        edits(&has_reported(&mut document)),
-        [(0, 1, 0, 1, "X")],
-        "nothing was held back"
-    );
-    reports(&mut document, 4, "kkab\n");
-    has_reported(&mut document);
-    let (edit, answer) = (EditId(3), Answer::Applied);
-    assert_eq!(
-        edits(&document.handle(Event::Answered { edit, answer }, Millis(3))),
-        [],
-        "it is made, and so is not asked for again"
-    );
-    let effects = reports(&mut document, 6, "kXkab\n");
-    assert_eq!(document.main().text(), "kkaXb\n");
-    assert_eq!(edits(&effects), [(0, 1, 0, 2, "")]);
-}
-
-/// A line of a million characters, half of them outside the first plane.
 /// Kakoune answers before it reports what it has made.
 #[test]
 fn what_is_reported_before_an_answer_that_comes_first_is_the_persons() {
@@ -362,6 +306,7 @@ fn what_is_reported_before_an_answer_that_comes_first_is_the_persons() {
     assert_eq!(document.main().text(), "xx\n");
 }
 
+/// A line of a million characters, half of them outside the first plane.
 #[test]
 fn a_very_long_line_is_a_line_like_others() {
     let line = "a😀".repeat(500_000);
@@ -373,35 +318,6 @@ fn a_very_long_line_is_a_line_like_others() {
     assert_eq!(text.chars().position(|c| c == 'X'), Some(500_000));
     let effects = others_write(&mut document, &format!("{text}Y"));
     assert_eq!(edits(&effects), [(0, 1_500_001, 0, 1_500_001, "Y")]);
-}
-
-#[test]
-fn an_editor_that_has_gone_deaf_is_asked_once() {
-    for hears_again in [false, true] {
-        let mut document = open_at(0, "Neovim", "one\n", "one\n");
-        let sure = Event::Flushed { is_sure: true };
-        others_write(&mut document, "one two\n");
-        let effects = document.handle(sure.clone(), Millis(2));
-        assert_eq!(edits(&effects), [(0, 3, 0, 3, " two")]);
-        let (edit, answer) = (EditId(3), Answer::Applied);
-        document.handle(sure.clone(), Millis(3));
-        document.handle(Event::Answered { edit, answer }, Millis(3));
-        let effects = document.handle(sure.clone(), Millis(4));
-        assert!(matches!(effects[..], [Effect::Tell { .. }]), "{effects:?}");
-        let effects = others_write(&mut document, "one two three\n");
-        assert_eq!(effects, []);
-        assert_eq!(document.handle(Event::Tick, Millis(60_000)), []);
-        // What was typed meanwhile comes with the save, or with a report after all.
-        let text = "my one two\n";
-        if hears_again {
-            let effects = reports(&mut document, 9, text);
-            assert_eq!(edits(&effects), [(0, 10, 0, 10, " three")]);
-        } else {
-            let text = Some(text.to_owned());
-            document.handle(Event::Saved { text }, Millis(60_001));
-        }
-        assert_eq!(document.main().text(), "my one two three\n");
-    }
 }
 
 /// Others insert "x" where the person types one, too, before the edit reaches their editor.

@@ -261,7 +261,7 @@ impl Editor {
     /// Of an edit that an editor has not reported, whose yes the engine does not trust, a part is
     /// deleted: that looks as if the edit had never arrived.
     fn deletes_unreported(&self, splice: &Splice, ledger: &mut Ledger) {
-        if self.dialect.means_yes(self.reported_version) && self.kind.answers != Answers::Never {
+        if self.dialect.yes_is_certain && self.kind.answers != Answers::Never {
             return;
         }
         for at in splice.at..splice.end() {
