@@ -69,6 +69,13 @@ fn restart(scene: &Scene, kind: Kind) -> Result<()> {
     Ok(())
 }
 
+/// What `tutti status` says of the file whose editor reports nothing: nothing else has heard of it.
+fn status_names_it(scene: &Scene) -> Result<bool> {
+    let dir = scene.editor.file().parent().context("a directory")?;
+    let status = scene.editor.person().tutti(dir, &["status"])?.success()?;
+    Ok(status.stdout.contains("has stopped to tell"))
+}
+
 fn is_killed_again_and_again(kind: Kind) -> Result<()> {
     let mut scene = Scene::open(kind, TEXT, None)?;
     let mut expected = TEXT.to_owned();
@@ -154,6 +161,7 @@ fn neovim_goes_deaf_and_saves() -> Result<()> {
     scene.editor.terminal().shows(":bwipeout")?;
     scene.editor.terminal().keys(&["Enter"])?;
     scene.other.holds("# one\n# twoabcdef\n# three\n")?;
+    ensure!(status_names_it(&scene)?, "status calls it in step");
     // What is typed now moves the places that an edit would name.
     scene.editor.type_behind("# one")?;
     scene.editor.type_text("ghi", PACE)?;
@@ -172,6 +180,7 @@ fn neovim_goes_deaf_and_saves() -> Result<()> {
     let expected = expected.replace("# three", "# threejkl");
     scene.other.holds(&expected)?;
     scene.server_holds(&expected)?;
+    ensure!(!status_names_it(&scene)?, "it hears again");
     scene.editor.quit()
 }
 

@@ -9,6 +9,7 @@ use tutti_protocol::index::Eol;
 use tutti_protocol::path::ProjectPath;
 
 use super::effect::{Effect, Notice};
+use super::marks::Mark;
 use super::state::{Base, BaseFile, Hash, Record, hash};
 use super::tree::{Expected, Found, RawFile};
 use super::watch::Changes;
@@ -106,6 +107,7 @@ impl Mirror {
             self.note_where(document, path)?;
         }
         self.mark_open(document, true)?;
+        self.hears(document, true)?;
         match path {
             Some(path) if self.is_owner() => {
                 let mut effects = self.take_back(document, path)?;
@@ -119,8 +121,20 @@ impl Mirror {
     fn mark_open(&self, document: &DocumentId, open: bool) -> Result<(), MirrorError> {
         match &self.role {
             Role::Owner { .. } => Ok(()),
-            Role::Guest(own) => doing("writing to .tutti/guests", own.mark_open(document, open)),
+            Role::Guest(own) => doing(
+                "writing to .tutti/guests",
+                own.mark(document, Mark::Open, open),
+            ),
         }
+    }
+
+    /// Whether the editor that has the document open reports what is typed.
+    pub fn hears(&self, document: &DocumentId, hears: bool) -> Result<(), MirrorError> {
+        let marked = match &self.role {
+            Role::Owner { .. } => self.store.mark(document, Mark::Deaf, !hears),
+            Role::Guest(own) => own.mark(document, Mark::Deaf, !hears),
+        };
+        doing("writing to .tutti", marked)
     }
 
     /// The editor has closed the file: the mirror brings it up to date.
@@ -132,6 +146,7 @@ impl Mirror {
         self.beneath.remove(document);
         self.read_elsewhere.remove(document);
         self.mark_open(document, false)?;
+        self.hears(document, true)?;
         self.let_go(std::slice::from_ref(document))
     }
 

@@ -13,6 +13,7 @@ use tutti_protocol::ids::DocumentId;
 
 use super::claim::Claim;
 use super::effect::Effect;
+use super::marks::Mark;
 use super::state::{Base, Hash, Record, StateStore, hash};
 use super::tree::Found;
 use super::{Mirror, MirrorError, doing, merge};
@@ -77,9 +78,9 @@ impl GuestStore {
         self.store.save(document, record, durable)
     }
 
-    /// Tells the owner whether this guest's editor has the document open.
-    pub(super) fn mark_open(&self, document: &DocumentId, open: bool) -> io::Result<()> {
-        self.store.mark_open(document, open)
+    /// Tells the other processes something of a document.
+    pub(super) fn mark(&self, document: &DocumentId, mark: Mark, is_so: bool) -> io::Result<()> {
+        self.store.mark(document, mark, is_so)
     }
 }
 
@@ -113,7 +114,7 @@ impl Mirror {
                 continue;
             };
             let lives = matches!(Claim::is_left(&dir), Ok(false));
-            if lives && StateStore::beneath(dir).is_marked_open(document) {
+            if lives && StateStore::beneath(dir).is_marked(document, Mark::Open) {
                 return Ok(true);
             }
         }

@@ -50,6 +50,7 @@ mod leavings;
 mod local;
 mod lock;
 mod made_of;
+mod marks;
 mod merge;
 mod mode;
 mod moved;
@@ -97,6 +98,7 @@ use ignores::Ignores;
 use journals::LeftBehind;
 pub use journals::{Journal, Journals, ShownAt};
 use lock::Lock;
+use marks::Mark;
 pub(crate) use merge::{both, shown_of, take_once, what_is_new};
 use moved::Moved;
 pub(crate) use nearest::nearest;
@@ -307,6 +309,8 @@ impl Mirror {
     fn load_known(&mut self) -> Result<(), MirrorError> {
         if self.is_owner() {
             self.take_in_guests()?;
+            let unmarked = self.store.unmark_all(Mark::Deaf);
+            doing("writing to .tutti/state", unmarked)?;
             let taken_over = self.overwritten.take_over();
             doing("reading .tutti/overwritten", taken_over)?;
             self.load_moved()?;

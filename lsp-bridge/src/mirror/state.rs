@@ -20,8 +20,6 @@ const CHECKSUM_BYTES: usize = 32;
 /// Where they lie in `.tutti`.
 pub(super) const STATE: &str = "state";
 const SUFFIX: &str = ".yrs";
-/// Behind a document's file name: an editor of this guest has it open.
-const OPEN_MARK: &str = ".open";
 
 /// A SHA-256 of a file's bytes.
 pub(crate) type Hash = [u8; CHECKSUM_BYTES];
@@ -157,24 +155,6 @@ impl StateStore {
             self.dir.copy(&own, dir, name)?;
         }
         Ok(dir.symlink_metadata(name)?.len())
-    }
-
-    /// Leaves a mark that an editor has the document open, or takes it away.
-    pub(crate) fn mark_open(&self, document: &DocumentId, open: bool) -> io::Result<()> {
-        let name = file_name(document) + OPEN_MARK;
-        if open {
-            return self.dir.write(name, b"");
-        }
-        match self.dir.remove_file(name) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
-        }
-    }
-
-    /// Whether [`StateStore::mark_open`] has left its mark.
-    pub(crate) fn is_marked_open(&self, document: &DocumentId) -> bool {
-        let name = file_name(document) + OPEN_MARK;
-        self.dir.symlink_metadata(name).is_ok()
     }
 
     /// Forgets a document.

@@ -13,6 +13,7 @@ use yrs::Transact;
 use super::blob::record::BlobRecord;
 use super::ignores::Ignores;
 use super::lock::Lock;
+use super::marks::Mark;
 use super::merge::replica;
 use super::state::{BaseFile, Record, StateStore, hash};
 use super::text::parse;
@@ -33,6 +34,8 @@ pub struct Survey {
     /// Files whose contents are still to be fetched from the server, or of which the disk is behind
     /// what is known of them: others have typed into one that an editor had open.
     pub waiting: Vec<String>,
+    /// Files that an editor has open which does not report any more what is typed in them.
+    pub unheard: Vec<String>,
     /// Files that stand here under an older name than the project's, as `(here, there)`: one that
     /// an editor has open keeps its name until it is closed.
     pub renamed: Vec<(String, String)>,
@@ -55,6 +58,8 @@ struct Listed {
     /// Where the project has it.
     path: ProjectPath,
     unsaved: bool,
+    /// The editor that has it open reports nothing any more.
+    is_unheard: bool,
     /// Its text has outgrown what is written to a disk.
     is_too_big: bool,
     /// Its text is not what was last written to its file or read from it.
@@ -119,6 +124,7 @@ pub fn survey_for(root: &Path, cap: u64) -> Result<Survey, MirrorError> {
             listed.push(Listed {
                 path,
                 unsaved: false,
+                is_unheard: false,
                 is_too_big: false,
                 is_ahead: false,
                 file: record.as_ref().and_then(BlobRecord::file),
@@ -128,9 +134,12 @@ pub fn survey_for(root: &Path, cap: u64) -> Result<Survey, MirrorError> {
         }
         let record = doing("reading a stored replica", store.load(&document))?;
         let record = with_guests(&tree, &guests, &document, record)?;
+        let mut stores = std::iter::once(&store).chain(&guests);
+        let is_unheard = stores.any(|store| store.is_marked(&document, Mark::Deaf));
         listed.push(Listed {
             path,
             blob: None,
+            is_unheard: is_unheard && survey.bridge_runs,
             is_too_big: record.as_ref().is_some_and(is_too_big),
             is_ahead: record.as_ref().is_some_and(is_ahead),
             unsaved: record.as_ref().is_some_and(|record| record.unsaved),
@@ -238,6 +247,9 @@ impl Survey {
                 names.insert(here.folded(), here.clone());
                 continue;
             }
+            if one.is_unheard {
+                self.unheard.push(here.to_string());
+            }
             match (tree.read(here), &one.file) {
                 (Found::Blocked(reason), _) => self.left_alone.push((here.to_string(), reason)),
                 (Found::File(file), Some(base)) if hash(&file.bytes) == base.hash => {
@@ -245,7 +257,7 @@ impl Survey {
                     match one.is_ahead && !self.bridge_runs {
                         true if one.unsaved => {}
                         true => self.waiting.push(here.to_string()),
-                        false => self.followed += usize::from(!one.unsaved),
+                        false => self.followed += usize::from(!one.unsaved && !one.is_unheard),
                     }
                 }
                 (Found::Missing, None) => {}

@@ -43,6 +43,8 @@ pub(super) enum Task {
     /// The editor has opened a document, under this name.
     Opened(DocumentId, Option<ProjectPath>),
     Closed(DocumentId),
+    /// Whether the editor reports what is typed in a document.
+    Hears(DocumentId, bool),
     /// The editor has come back with this text to what a journal ends with.
     CameBack(DocumentId, Rope),
     EditorSaved(DocumentId, EditorSaved),
@@ -277,6 +279,10 @@ fn perform(mirror: &mut Mirror, task: Task) -> Result<Option<News>, MirrorError>
         }
         Task::Opened(document, path) => mirror.opened(&document, path.as_ref())?,
         Task::Closed(document) => mirror.closed(&document)?,
+        Task::Hears(document, hears) => {
+            mirror.hears(&document, hears)?;
+            return Ok(None);
+        }
         Task::CameBack(document, text) => {
             mirror.came_back(&document, &text);
             return Ok(None);

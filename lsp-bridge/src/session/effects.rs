@@ -16,6 +16,13 @@ impl Project {
     /// Does what the engine asks for on behalf of `document`.
     pub(super) fn perform(&mut self, document: &DocumentId, effects: Vec<Effect>) {
         self.write_journal(document);
+        if let Some(open) = self.rooms.get_mut(document).and_then(|r| r.open_mut())
+            && open.was_deaf != open.document.is_deaf()
+        {
+            open.was_deaf = !open.was_deaf;
+            let hears = !open.was_deaf;
+            self.disk.give(Task::Hears(document.clone(), hears));
+        }
         let mut cannot_flush = 0;
         let store_at = self.clock.after(STORE_MS);
         for effect in effects {

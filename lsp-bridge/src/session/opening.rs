@@ -247,6 +247,7 @@ impl Project {
             uri,
             user,
             wake_at: None,
+            was_deaf: false,
             is_beyond_file: false,
             recent: VecDeque::new(),
             journal: None,

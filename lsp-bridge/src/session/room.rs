@@ -50,6 +50,8 @@ pub(super) struct Open {
     pub(super) user: u64,
     /// When the engine wants to be woken.
     pub(super) wake_at: Option<Millis>,
+    /// Whether the editor was last known to report nothing.
+    pub(super) was_deaf: bool,
     /// The editor was asked to show what others have written since it has read or written the file.
     pub(super) is_beyond_file: bool,
     /// What the editor showed in the last seconds, and until when.

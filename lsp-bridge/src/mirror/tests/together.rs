@@ -130,6 +130,31 @@ fn what_a_guest_has_saved_is_no_change_that_nobody_has() {
 }
 
 #[test]
+fn a_file_of_an_editor_that_reports_nothing_is_not_in_step() {
+    let mut hub = Hub::new();
+    let mut ada = Here::with(&[("a.txt", b"1\n"), ("b.txt", b"1\n")]);
+    ada.sync(&mut hub);
+    let index = hub.index.state();
+    ada.mirror
+        .persist(&DocumentId::index(), &index, false)
+        .unwrap();
+    let (a, b) = (hub.id("a.txt"), hub.id("b.txt"));
+    let mut guest = Mirror::open(ada.directory.path(), "Ada").unwrap();
+    for (mirror, document, name) in [(&mut ada.mirror, a, "a.txt"), (&mut guest, b, "b.txt")] {
+        mirror.opened(&document, None).unwrap();
+        for hears in [false, true, false] {
+            mirror.hears(&document, hears).unwrap();
+            let told = survey(ada.directory.path()).unwrap();
+            let unheard: &[&str] = if hears { &[] } else { &[name] };
+            assert_eq!(told.unheard, unheard);
+            assert_eq!(told.followed, 2 - unheard.len());
+        }
+        mirror.closed(&document).unwrap();
+        assert!(survey(ada.directory.path()).unwrap().unheard.is_empty());
+    }
+}
+
+#[test]
 fn what_a_guest_has_saved_is_taken_once_whoever_hears_of_it_first() {
     let mut hub = Hub::new();
     let mut ada = Here::with(&[("a.txt", b"1\n")]);
