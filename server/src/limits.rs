@@ -31,8 +31,10 @@ pub struct Limits {
     pub connections_per_address: usize,
     /// Failed authorisations of one socket before it is closed.
     pub auth_failures_per_socket: usize,
-    /// What a Hocuspocus socket may send to a room before it is let in.
+    /// What a socket may send before it is let in.
     pub pending_join_bytes: usize,
+    /// What all sockets that were not let in yet may make the server hold together.
+    pub newcomers_bytes: usize,
     /// What may wait to be sent to one member of a room before it is cleared and the member is
     /// brought up to date from its state vector.
     pub outbox_bytes: usize,
@@ -89,6 +91,7 @@ impl Default for Limits {
             connections_per_address: 1_024,
             auth_failures_per_socket: 20,
             pending_join_bytes: 4 * MIB,
+            newcomers_bytes: 64 * MIB,
             outbox_bytes: MIB,
             write_timeout: Duration::from_secs(30),
             awareness_state_bytes: 16 * 1024,

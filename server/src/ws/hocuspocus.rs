@@ -10,7 +10,6 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::extract::ws::WebSocket;
 use axum::response::Response;
 use bytes::Bytes;
 use futures_util::StreamExt;
@@ -21,10 +20,12 @@ use tutti_protocol::hocuspocus::{Frame, Message, room_name};
 use tutti_protocol::ids::RoomName;
 
 use super::address::ClientAddress;
+use super::frames::{Allowance, Unread};
+use super::newcomers::Share;
 use super::socket::{Reader, Shared, Writer, raw_outbox};
+use super::upgrade::{Upgrade, WebSocket};
 use super::yjs::sync_for_room;
-use super::{Asked, Denied, Endpoints};
-use crate::api::ApiError;
+use super::{Denied, Endpoints};
 use crate::limits::Limits;
 use crate::room::{
     ClientMessage, Closing, Command, Framing, MemberId, NewMember, Outbox, RoomHandle,
@@ -50,13 +51,20 @@ const JOINS: usize = 64;
 pub(super) async fn upgrade(
     State(endpoints): State<Endpoints>,
     address: ClientAddress,
-    upgrade: Asked,
-) -> Result<Response, ApiError> {
-    let upgrade = endpoints.limit(upgrade)?;
-    Ok(upgrade.on_upgrade(move |socket| serve(endpoints, socket, address)))
+    upgrade: Upgrade,
+) -> Response {
+    let allowance = endpoints.allowance();
+    upgrade.answer(allowance.clone(), move |socket| {
+        serve(endpoints, socket, allowance, address)
+    })
 }
 
-async fn serve(endpoints: Endpoints, socket: WebSocket, address: ClientAddress) {
+async fn serve(
+    endpoints: Endpoints,
+    socket: WebSocket,
+    allowance: Arc<Allowance>,
+    address: ClientAddress,
+) {
     let limits = endpoints.rooms.limits().clone();
     let (sink, stream) = socket.split();
     let shared = Shared::new();
@@ -76,6 +84,7 @@ async fn serve(endpoints: Endpoints, socket: WebSocket, address: ClientAddress) 
         raw: raw_outbox(&shared, &limits),
         endpoints,
         shared: shared.clone(),
+        allowance,
         limits,
         sessions: HashMap::new(),
         waiting_bytes: 0,
@@ -105,6 +114,7 @@ async fn serve(endpoints: Endpoints, socket: WebSocket, address: ClientAddress) 
 struct Connection {
     endpoints: Endpoints,
     shared: Arc<Shared>,
+    allowance: Arc<Allowance>,
     limits: Limits,
     sessions: HashMap<Arc<str>, Session>,
     /// What waits in all sessions for being let in.
@@ -123,7 +133,7 @@ enum SessionState {
     /// Not in the room yet; `asked` says whether its token has come.
     Waiting {
         asked: bool,
-        frames: Vec<Bytes>,
+        frames: Vec<(Bytes, Option<Share>)>,
     },
     In(RoomHandle),
     /// Refused, or turned out by the room. A stock provider goes on sending its edits; they are
@@ -134,7 +144,7 @@ enum SessionState {
 impl SessionState {
     fn waiting_bytes(&self) -> usize {
         match self {
-            Self::Waiting { frames, .. } => frames.iter().map(Bytes::len).sum(),
+            Self::Waiting { frames, .. } => frames.iter().map(|(frame, _)| frame.len()).sum(),
             Self::In(_) | Self::Out => 0,
         }
     }
@@ -260,14 +270,13 @@ impl Connection {
                 }
             }
             _ => {
-                self.waiting_bytes += frame.len();
-                frames.push(frame.clone());
                 let most = self.limits.pending_join_bytes;
+                let share = self.allowance.keep(frame.len());
+                let share = share.map_err(|unread| unread.closing())?;
+                self.waiting_bytes += frame.len();
+                frames.push((frame.clone(), share));
                 if self.waiting_bytes > most {
-                    return Err(Closing::new(
-                        close::TRY_LATER,
-                        format!("more than {} KiB sent before being let in", most / 1024),
-                    ));
+                    return Err(Unread::TooLongForNow(most).closing());
                 }
             }
         }
@@ -308,9 +317,10 @@ impl Connection {
         };
         match joined.result {
             Ok(room) => {
+                self.allowance.is_in();
                 let before = std::mem::replace(&mut session.state, SessionState::In(room));
                 if let SessionState::Waiting { frames, .. } = before {
-                    for frame in frames {
+                    for (frame, _) in frames {
                         self.waiting_bytes -= frame.len();
                         self.on_held_frame(&frame).await?;
                     }

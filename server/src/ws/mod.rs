@@ -6,26 +6,27 @@
 
 mod address;
 mod auth;
+mod frames;
 mod hocuspocus;
+mod newcomers;
 mod pace;
 mod socket;
+mod upgrade;
 mod yjs;
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::ws::WebSocketUpgrade;
-use axum::extract::ws::rejection::WebSocketUpgradeRejection;
-use axum::response::IntoResponse;
 use axum::routing::get;
 use tokio::sync::Semaphore;
 use tutti_protocol::ids::ProjectId;
 
 pub use auth::{Authorize, Denied, Grant, GrantId};
 
-use crate::api::ApiError;
 use crate::rooms::Rooms;
 use address::Addresses;
+use frames::Allowance;
+use newcomers::Newcomers;
 
 /// What both endpoints need.
 #[derive(Clone)]
@@ -36,9 +37,6 @@ pub struct WsState {
     pub authorize: Arc<dyn Authorize>,
 }
 
-/// What a request to an endpoint asks for, where it is a WebSocket.
-type Asked = Result<WebSocketUpgrade, WebSocketUpgradeRejection>;
-
 #[derive(Clone)]
 struct Endpoints {
     rooms: Rooms,
@@ -46,6 +44,7 @@ struct Endpoints {
     /// Turns of those who want to be let in.
     turns: Arc<Semaphore>,
     addresses: Addresses,
+    newcomers: Arc<Newcomers>,
 }
 
 /// The routes of both endpoints. Serve it with `into_make_service_with_connect_info::<SocketAddr>`
@@ -56,6 +55,7 @@ pub fn router(state: WsState) -> Router {
         turns: Arc::new(Semaphore::new(
             state.rooms.limits().concurrent_checks.max(1),
         )),
+        newcomers: Newcomers::new(state.rooms.limits().newcomers_bytes),
         rooms: state.rooms,
         authorize: state.authorize,
     };
@@ -66,20 +66,14 @@ pub fn router(state: WsState) -> Router {
 }
 
 impl Endpoints {
-    /// The socket asked for, with a cap on what a message may claim before anything is allocated
-    /// for it.
-    ///
-    /// # Errors
-    /// The request asks for no WebSocket.
-    fn limit(&self, upgrade: Asked) -> Result<WebSocketUpgrade, ApiError> {
-        let most = self.rooms.limits().message_bytes;
-        match upgrade {
-            Ok(upgrade) => Ok(upgrade.max_message_size(most).max_frame_size(most)),
-            Err(rejection) => Err(ApiError::new(
-                rejection.into_response().status(),
-                "This address is for WebSocket connections: open it with a Yjs provider, or use /api.",
-            )),
-        }
+    /// What the peer of a new socket may send.
+    fn allowance(&self) -> Arc<Allowance> {
+        let limits = self.rooms.limits();
+        Allowance::new(
+            limits.message_bytes,
+            limits.pending_join_bytes,
+            self.newcomers.clone(),
+        )
     }
 
     /// Asks what a token allows, when it is its turn: thousands who come at once, because another

@@ -4,18 +4,26 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use bytes::Bytes;
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::Frame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
+use tokio_tungstenite::tungstenite::{Error, Message};
 use tutti_protocol::close;
 
+use super::frames::Unread;
 use super::pace::Pace;
+use super::upgrade::WebSocket;
 use crate::limits::Limits;
 use crate::room::{Closing, Framing, Outbox, SocketQueue, Take, Wake};
 
 /// Frames taken from one outbox before the next one has its turn.
 const FRAMES_AT_ONCE: usize = 16;
+
+/// The largest frame that goes out.
+const FRAGMENT_BYTES: usize = 64 * 1024;
 
 /// How long the last message, and the peer's answer to a close, may take.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -234,9 +242,21 @@ impl Writer {
         }
     }
 
-    async fn message(&mut self, frame: Bytes) -> Result<(), Dead> {
+    /// A large message goes out in fragments (RFC 6455, section 5.4): what the library makes room for
+    /// in one piece it keeps as long as the connection lives.
+    async fn message(&mut self, mut message: Bytes) -> Result<(), Dead> {
         self.last_message = Instant::now();
-        self.send(Message::Binary(frame)).await
+        if message.len() <= FRAGMENT_BYTES {
+            return self.send(Message::Binary(message)).await;
+        }
+        let mut opcode = OpCode::Data(Data::Binary);
+        while !message.is_empty() {
+            let part = message.split_to(FRAGMENT_BYTES.min(message.len()));
+            let part = Frame::message(part, opcode, message.is_empty());
+            self.send(Message::Frame(part)).await?;
+            opcode = OpCode::Data(Data::Continue);
+        }
+        Ok(())
     }
 
     async fn send(&mut self, message: Message) -> Result<(), Dead> {
@@ -259,7 +279,7 @@ impl Writer {
         let code = closing.code.to_string();
         metrics::counter!("tutti_sockets_closed_total", "code" => code).increment(1);
         let frame = CloseFrame {
-            code: closing.code,
+            code: closing.code.into(),
             reason: shorten(&closing.reason).into(),
         };
         let send = self.sink.send(Message::Close(Some(frame)));
@@ -279,7 +299,7 @@ async fn too_late(shared: Arc<Shared>, write_timeout: Duration) {
     let _ = tokio::time::timeout(write_timeout, ended).await;
 }
 
-fn broken(error: &axum::Error) -> Dead {
+fn broken(error: &Error) -> Dead {
     tracing::debug!(%error, "a connection broke");
     Dead
 }
@@ -305,7 +325,6 @@ pub(super) struct Reader {
     pace: Pace,
     /// A message that came too early, and when it may be handled.
     early: Option<(Bytes, Instant)>,
-    message_bytes: usize,
 }
 
 impl Reader {
@@ -319,7 +338,6 @@ impl Reader {
             shared,
             pace: Pace::new(limits, Instant::now()),
             early: None,
-            message_bytes: limits.message_bytes,
         }
     }
 
@@ -350,7 +368,10 @@ impl Reader {
                     }
                     self.early = Some((bytes, now + wait));
                 }
-                Some(Ok(Message::Ping(_) | Message::Pong(_))) => self.shared.heard(),
+                // A raw frame is only ever written.
+                Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {
+                    self.shared.heard();
+                }
                 Some(Ok(Message::Text(_))) => {
                     self.end(close::BAD_FRAME, "messages must be binary");
                     return None;
@@ -360,14 +381,7 @@ impl Reader {
                     return None;
                 }
                 Some(Err(error)) => {
-                    let most = self.message_bytes / 1024;
-                    match is_too_long(&error) {
-                        true => self.end(
-                            close::TOO_BIG,
-                            &format!("a message may have {most} KiB at most"),
-                        ),
-                        false => self.end(close::BAD_FRAME, "the connection is broken"),
-                    }
+                    self.shared.queue.close(closing(&error));
                     return None;
                 }
             }
@@ -386,10 +400,16 @@ impl Reader {
     }
 }
 
-/// tungstenite's error is hidden behind axum's, which has no other way to tell.
-fn is_too_long(error: &axum::Error) -> bool {
-    let text = error.to_string();
-    text.contains("too long") || text.contains("too large")
+/// Why a socket ends that could not be read.
+fn closing(error: &Error) -> Closing {
+    let unread = match error {
+        Error::Io(error) => error.get_ref().and_then(|error| error.downcast_ref()),
+        _ => None,
+    };
+    match unread {
+        Some(unread) => Unread::closing(*unread),
+        None => Closing::new(close::BAD_FRAME, "the connection is broken"),
+    }
 }
 
 /// A socket's outbox for what is of no room.

@@ -1,8 +1,8 @@
 //! `GET /ws/{project}/{doc}`: the y-websocket protocol, one room a socket.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use axum::extract::ws::WebSocket;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, header};
 use axum::response::Response;
@@ -14,10 +14,11 @@ use tutti_protocol::ids::RoomName;
 use tutti_protocol::sync::SyncMessage;
 use tutti_protocol::yws::Message;
 
+use super::Endpoints;
 use super::address::ClientAddress;
+use super::frames::Allowance;
 use super::socket::{Reader, Shared, Writer};
-use super::{Asked, Endpoints};
-use crate::api::ApiError;
+use super::upgrade::{Upgrade, WebSocket};
 use crate::room::{
     ClientMessage, Closing, Command, Framing, MemberId, NewMember, Outbox, RoomHandle,
 };
@@ -30,12 +31,14 @@ pub(super) async fn upgrade(
     Query(query): Query<HashMap<String, String>>,
     headers: HeaderMap,
     address: ClientAddress,
-    upgrade: Asked,
-) -> Result<Response, ApiError> {
+    upgrade: Upgrade,
+) -> Response {
     let token = query.get("token").cloned().or_else(|| bearer(&headers));
     let name = format!("{project}/{document}");
-    let upgrade = endpoints.limit(upgrade)?;
-    Ok(upgrade.on_upgrade(move |socket| serve(endpoints, socket, name, token, address)))
+    let allowance = endpoints.allowance();
+    upgrade.answer(allowance.clone(), move |socket| {
+        serve(endpoints, socket, allowance, name, token, address)
+    })
 }
 
 fn bearer(headers: &HeaderMap) -> Option<String> {
@@ -46,6 +49,7 @@ fn bearer(headers: &HeaderMap) -> Option<String> {
 async fn serve(
     endpoints: Endpoints,
     socket: WebSocket,
+    allowance: Arc<Allowance>,
     name: String,
     token: Option<String>,
     address: ClientAddress,
@@ -73,6 +77,7 @@ async fn serve(
     };
     match joined {
         Ok(room) => {
+            allowance.is_in();
             if let Err(closing) = hear(&mut reader, &room, outbox.member()).await {
                 shared.queue.close(closing);
             }
@@ -94,7 +99,7 @@ async fn join(
     endpoints: &Endpoints,
     name: &str,
     token: Option<&str>,
-    outbox: &std::sync::Arc<Outbox>,
+    outbox: &Arc<Outbox>,
 ) -> Result<RoomHandle, Closing> {
     let name: RoomName = name
         .parse()
