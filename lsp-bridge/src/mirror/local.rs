@@ -8,7 +8,7 @@ use tutti_protocol::ids::DocumentId;
 use tutti_protocol::index::FileEntry;
 use tutti_protocol::path::ProjectPath;
 
-use super::arrivals::{Arrivals, NewFile};
+use super::arrivals::NewFile;
 use super::blob::see::Disk;
 use super::effect::{Effect, IndexEdit};
 use super::ignores::Ignores;
@@ -23,16 +23,16 @@ use super::{Mirror, MirrorError};
 
 /// What a look at the disk has found.
 #[derive(Default)]
-struct News {
-    created: Vec<NewFile>,
-    deleted: Vec<DocumentId>,
+pub(super) struct News {
+    pub(super) created: Vec<NewFile>,
+    pub(super) deleted: Vec<DocumentId>,
     /// Missing as well, and open in an editor.
-    missing_open: Vec<DocumentId>,
-    changed: Vec<DocumentId>,
+    pub(super) missing_open: Vec<DocumentId>,
+    pub(super) changed: Vec<DocumentId>,
     /// What comes of files that an editor shows.
     beneath: Vec<Effect>,
     /// Someone is writing to these.
-    busy: Vec<ProjectPath>,
+    pub(super) busy: Vec<ProjectPath>,
 }
 
 impl Mirror {
@@ -61,7 +61,7 @@ impl Mirror {
             news.changed.append(&mut news.deleted);
             news.missing_open.clear();
         }
-        self.pair_renames(&mut news, &mut effects)?;
+        self.pair(&mut news, &mut effects)?;
         self.leave_namesakes(&mut news, &effects);
         for document in news.deleted {
             if self.is_blob(&document) {
@@ -286,80 +286,6 @@ impl Mirror {
         Ok(())
     }
 
-    /// A file that went and one that came with the same content, or with the same name in another
-    /// case, are one file that moved.
-    fn pair_renames(
-        &mut self,
-        news: &mut News,
-        effects: &mut Vec<Effect>,
-    ) -> Result<(), MirrorError> {
-        let (mut left, mut moves) = (Vec::new(), Vec::new());
-        let mut arrivals = Arrivals::of(std::mem::take(&mut news.created));
-        let mut closed = std::mem::take(&mut news.deleted);
-        closed.extend(self.missing_blobs(&closed));
-        let open = std::mem::take(&mut news.missing_open).into_iter();
-        let missing = closed
-            .into_iter()
-            .map(|id| (id, false))
-            .chain(open.map(|id| (id, true)));
-        for (document, is_open) in missing {
-            let entries = self.entries.as_ref();
-            let is_listed = entries.is_some_and(|all| all.contains_key(&document));
-            if is_open && !is_listed {
-                // Deleted by others. Once it is saved it is there again, under its name.
-                continue;
-            }
-            let known = self.known.get(&document);
-            let Some(base) = known.and_then(|known| known.file.clone()) else {
-                continue;
-            };
-            let name = base.path.file_name();
-            let is_text = !self.is_blob(&document);
-            // Editors that save put the old text aside for a moment, as `name~` and the like.
-            let backup = |file: &NewFile| is_open && is_backup(&file.path, &base.path);
-            let same = |file: &NewFile| {
-                let alike = file.seen.hash.0 == base.hash;
-                alike && file.seen.text.is_some() == is_text && !backup(file)
-            };
-            let found = arrivals
-                .named(&base.path, is_text)
-                .or_else(|| {
-                    let same_name = |f: &NewFile| same(f) && f.path.file_name() == name;
-                    arrivals.find(&base.hash, same_name)
-                })
-                // Empty files are all alike.
-                .or_else(|| {
-                    let told_apart = |f: &NewFile| same(f) && f.seen.looked.bytes > 0;
-                    arrivals.find(&base.hash, told_apart)
-                });
-            let Some(at) = found else {
-                // An editor's file that is missing may be about to be written.
-                left.extend((!is_open).then_some(document));
-                continue;
-            };
-            let Some(file) = arrivals.take(at) else {
-                continue;
-            };
-            let record = self.own_record(&document)?;
-            let is_behind = record.is_some_and(|record| {
-                let written = record.base.as_ref().map(|base| &base.state);
-                written.is_some_and(|state| *state != record.state)
-            });
-            let executable = file.seen.looked.executable;
-            let other_mode = executable.is_some_and(|on| on != base.executable);
-            if is_open && other_mode {
-                news.busy.push(file.path.clone());
-            }
-            if (is_behind || other_mode || file.seen.hash.0 != base.hash) && !is_open {
-                news.changed.push(document.clone());
-            }
-            moves.push((document, file.path));
-        }
-        news.deleted = left;
-        news.created = arrivals.rest();
-        self.moved_here(moves, effects)
-    }
-
     /// A file was deleted here, and nobody has changed its document since.
     pub(super) fn deleted_here(
         &mut self,
@@ -433,12 +359,6 @@ impl Mirror {
         effects.push(Effect::Sync(document));
         Ok(())
     }
-}
-
-/// Whether `path` is a name that an editor makes up for what it keeps of `of`.
-fn is_backup(path: &ProjectPath, of: &ProjectPath) -> bool {
-    let (name, of) = (path.file_name(), of.file_name());
-    name.len() > of.len() && name.contains(of)
 }
 
 fn new_record(text: &TextFile, file: &BaseFile) -> Record {

@@ -32,6 +32,7 @@
 //! An index that could not be loaded must never reach [`Mirror::index_changed`] as an empty one:
 //! what the index lacks is deleted here.
 
+mod alike;
 mod arrivals;
 mod beneath;
 mod beside;
@@ -56,6 +57,7 @@ mod mode;
 mod moved;
 mod nearest;
 mod overwritten;
+mod pairs;
 mod places;
 mod recent;
 mod removed;

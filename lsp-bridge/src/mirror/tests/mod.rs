@@ -8,6 +8,7 @@ mod many;
 #[cfg(unix)]
 mod modes;
 mod moved;
+mod moved_and_changed;
 mod nested;
 mod renamed;
 mod standing;

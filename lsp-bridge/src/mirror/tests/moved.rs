@@ -100,9 +100,11 @@ fn moments() -> impl Iterator<Item = Moment> {
 #[test]
 fn a_move_is_whole_whenever_its_bridge_ends() {
     for moment in moments() {
-        for takes_over in [false, true] {
+        for (takes_over, is_edited) in [(false, false), (true, false), (false, true), (true, true)]
+        {
             let (mut hub, mut ada) = shared();
             let ids: Vec<_> = hub.entries().into_keys().collect();
+            let edited = hub.id("old/a.txt");
             let root = ada.directory.path().to_owned();
             let before = stored(&root);
             let old = copy(&hub);
@@ -126,6 +128,10 @@ fn a_move_is_whole_whenever_its_bridge_ends() {
             // The index is sent once more, as it was stored.
             let late = index.index.state();
             hub.index.apply(&late).unwrap();
+            if is_edited {
+                ada.write("new/a.txt", "text 0\nmore\n");
+                hub.document(&edited).edit("theirs\ntext 0\n");
+            }
             ada = match guest {
                 None => ada.restart(|_| ()),
                 Some(guest) => taken_over(ada, guest),
@@ -137,7 +143,13 @@ fn a_move_is_whole_whenever_its_bridge_ends() {
                 index_stored,
                 sent,
             } = moment;
-            let when = format!("{records} records, {index_stored} {sent} {takes_over}");
+            let when = format!("{records} records, {index_stored} {sent} {takes_over} {is_edited}");
+            let text = match is_edited {
+                true => "theirs\ntext 0\nmore\n",
+                false => "text 0\n",
+            };
+            assert_eq!(ada.read("new/a.txt"), text, "{when}");
+            assert_eq!(hub.text("new/a.txt"), text, "{when}");
             assert_eq!(
                 (listed(&hub), files),
                 (names("new"), names("new")),
