@@ -68,8 +68,14 @@ impl Mirror {
                 self.settle_blob(&document, None, &mut effects)?;
                 continue;
             }
-            self.vanished.insert(document.clone());
-            effects.push(Effect::Sync(document));
+            if self.is_gone(&document) {
+                self.vanished.insert(document.clone());
+                effects.push(Effect::Sync(document));
+                continue;
+            }
+            let known = self.known.get(&document);
+            let file = known.and_then(|known| known.file.as_ref());
+            effects.extend(file.map(|file| Effect::LookAgain(file.path.clone())));
         }
         for file in news.created {
             match file.seen.text {
@@ -114,14 +120,17 @@ impl Mirror {
         // All of them first: one that moved is there twice, under its names.
         let changed: Vec<&str> = changes.paths.iter().map(String::as_str).collect();
         self.watch_anew(&changed);
+        // A directory that came, went or moved takes its files with it.
+        let beneath = |path: &&ProjectPath| {
+            let ends = path.as_str().match_indices('/');
+            ends.into_iter()
+                .any(|(end, _)| changes.paths.contains(&path.as_str()[..end]))
+        };
+        paths.extend(self.at.keys().filter(beneath).cloned());
         for changed in &changes.paths {
             let Ok(path) = changed.parse::<ProjectPath>() else {
                 continue;
             };
-            // A directory that came, went or moved takes its files with it.
-            let beneath = format!("{path}/");
-            let known = self.at.keys();
-            paths.extend(known.filter(|p| p.as_str().starts_with(&beneath)).cloned());
             match self.tree.directory(Some(changed)) {
                 Ok(_) | Err(LeftAlone::OtherProject(_)) => {
                     if !self.is_ignored_directory(&path) {
@@ -232,11 +241,10 @@ impl Mirror {
         match self.tree.read(path) {
             Found::Missing => news.deleted.push(document),
             Found::File(file) => {
-                self.vanished.remove(&document);
                 let same_mode = file.executable.is_none_or(|on| on == base.executable);
-                if hash(&file.bytes) != base.hash || !same_mode {
-                    news.changed.push(document);
-                }
+                let is_same = hash(&file.bytes) == base.hash && same_mode;
+                self.not_missing(&document);
+                news.changed.extend((!is_same).then_some(document));
             }
             // It may have grown into a file that travels whole.
             Found::Blocked(LeftAlone::TooBig) => news.changed.push(document),

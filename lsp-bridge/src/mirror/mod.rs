@@ -53,6 +53,7 @@ mod lock;
 mod made_of;
 mod marks;
 mod merge;
+mod missing;
 mod mode;
 mod moved;
 mod nearest;
@@ -80,6 +81,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use cap_std::fs::Dir;
 use thiserror::Error;
@@ -206,8 +208,10 @@ pub struct Mirror {
     left_alone: BTreeMap<String, LeftAlone>,
     /// Listed documents that are not written here, with the path as it is shown.
     refused: BTreeMap<DocumentId, (String, LeftAlone)>,
-    /// Documents whose files were seen to be missing: whether they were deleted is decided with the
-    /// documents as the server has them.
+    /// Documents whose files were seen to be missing, and since when.
+    missing: HashMap<DocumentId, SystemTime>,
+    /// Those of texts that have been for long: whether they were deleted is decided with the documents as
+    /// the server has them.
     vanished: HashSet<DocumentId>,
     /// Documents whose files were deleted here, and whose records are aside until the index is known not to
     /// list them.
@@ -273,6 +277,7 @@ impl Mirror {
             with_guests: BTreeSet::new(),
             left_alone: BTreeMap::new(),
             refused: BTreeMap::new(),
+            missing: HashMap::new(),
             vanished: HashSet::new(),
             removed: BTreeSet::new(),
             deleted: HashMap::new(),

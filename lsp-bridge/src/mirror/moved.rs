@@ -77,7 +77,6 @@ impl Mirror {
         for (document, to) in moves {
             self.relocated(&document, &to)?;
             self.not_missing(&document);
-            self.vanished.remove(&document);
             self.edit_index(IndexEdit::Rename(document, to), effects);
         }
         Ok(())

@@ -1,6 +1,6 @@
 //! Files that went and files that came, and which of them are one that moved.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use tutti_protocol::ids::DocumentId;
 use tutti_protocol::path::ProjectPath;
@@ -59,9 +59,8 @@ impl Mirror {
 
     fn missing(&self, news: &mut News) -> Vec<Missing> {
         let mut closed = std::mem::take(&mut news.deleted);
-        closed.extend(self.missing_blobs(&closed));
         if !news.created.is_empty() {
-            closed.extend(self.missing_texts(&closed));
+            closed.extend(self.missing_before(&closed));
         }
         let open = std::mem::take(&mut news.missing_open);
         // Deleted by others: once it is saved it is there again, under its name.
@@ -80,18 +79,6 @@ impl Mirror {
             })
         })
         .collect()
-    }
-
-    /// The texts that were seen to be missing, but for these, and that nobody has taken out of the index yet.
-    fn missing_texts(&self, but: &[DocumentId]) -> Vec<DocumentId> {
-        let is_missing = |document: &&DocumentId| {
-            let known = self.known.get(document);
-            let file = known.and_then(|known| known.file.as_ref());
-            file.is_some_and(|file| matches!(self.tree.look(&file.path), Ok(None)))
-        };
-        let but: HashSet<_> = but.iter().collect();
-        let others = self.vanished.iter().filter(|one| !but.contains(one));
-        others.filter(is_missing).cloned().collect()
     }
 
     /// Which of those that are left are one file, by their texts.

@@ -55,6 +55,7 @@ impl Mirror {
     pub(super) fn put_aside(&mut self, document: &DocumentId) -> Result<(), MirrorError> {
         self.unplace(document);
         self.known.remove(document);
+        self.not_missing(document);
         self.removed.insert(document.clone());
         doing("putting a record aside", self.store.put_aside(document))
     }

@@ -251,6 +251,7 @@ impl Mirror {
 
     pub(super) fn forget(&mut self, document: &DocumentId) -> Result<(), MirrorError> {
         self.unplace(document);
+        self.not_missing(document);
         if self
             .known
             .remove(document)

@@ -43,8 +43,12 @@ impl Mirror {
             return Ok(Settled { update, effects });
         }
         let mut settled = self.settle_offline(document, main)?;
-        if self.vanished.remove(document) && self.is_still_missing(document, main)? {
-            self.deleted_here(document, &mut settled.effects)?;
+        if self.vanished.remove(document) {
+            let is_deleted = self.is_still_missing(document, main)?;
+            self.not_missing(document);
+            if is_deleted {
+                self.deleted_here(document, &mut settled.effects)?;
+            }
         }
         self.turned(document, &mut settled.effects)?;
         Ok(settled)

@@ -1,7 +1,5 @@
 //! Files that go: deleted here, deleted by others, or moved to where another stands.
 
-use std::time::{Duration, SystemTime};
-
 use tutti_protocol::blob::BlobHash;
 use tutti_protocol::ids::DocumentId;
 use tutti_protocol::index::Blob;
@@ -16,10 +14,6 @@ use crate::mirror::places::Places;
 use crate::mirror::tree::{Expected, Outcome};
 use crate::mirror::{Mirror, MirrorError};
 
-/// Programs that replace a file take it away for a moment: it is deleted when it has been missing
-/// for so long.
-const GONE: Duration = Duration::from_millis(250);
-
 impl Mirror {
     /// The file was deleted here, and nobody has changed it since.
     pub(super) fn deleted_blob(
@@ -29,16 +23,11 @@ impl Mirror {
         effects: &mut Vec<Effect>,
     ) -> Result<(), MirrorError> {
         let document = subject.document;
-        let now = SystemTime::now();
-        let since = *self.blobs.missing.entry(document.clone()).or_insert(now);
-        if now
-            .duration_since(since)
-            .is_ok_and(|missing| missing < GONE)
-        {
+        if !self.is_gone(document) {
             effects.push(Effect::LookAgain(subject.path));
             return Ok(());
         }
-        self.blobs.missing.remove(document);
+        self.not_missing(document);
         let gone = IndexEdit::SetBlob(document.clone(), deletion(&record));
         self.edit_index(gone, effects);
         self.forget(document)?;

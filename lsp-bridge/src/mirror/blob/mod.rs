@@ -20,7 +20,6 @@ mod settle;
 mod transfers;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::time::SystemTime;
 
 use tutti_protocol::blob::{BlobHash, DEFAULT_MAX_BYTES};
 use tutti_protocol::ids::DocumentId;
@@ -48,8 +47,6 @@ pub(super) struct Blobs {
     awaited: HashMap<BlobHash, BTreeSet<DocumentId>>,
     /// A content that has come, and that is needed for more than one file.
     spared: Option<BlobHash>,
-    /// Files that were seen to be missing, and since when.
-    missing: HashMap<DocumentId, SystemTime>,
     /// Files that were deleted here: one that comes back is the same file.
     deleted: HashMap<ProjectPath, (DocumentId, BlobRecord)>,
 }
@@ -69,7 +66,6 @@ impl Default for Blobs {
             sending: HashSet::new(),
             awaited: HashMap::new(),
             spared: None,
-            missing: HashMap::new(),
             deleted: HashMap::new(),
         }
     }
@@ -117,24 +113,6 @@ impl Mirror {
             reason,
         }));
         Ok(true)
-    }
-}
-
-impl Mirror {
-    /// The files that were seen to be missing a moment ago, but for these.
-    pub(super) fn missing_blobs(&self, but: &[DocumentId]) -> Vec<DocumentId> {
-        let missing = self.blobs.missing.keys();
-        let missing = missing.filter(|document| {
-            let path = self.blob_record(document).and_then(BlobRecord::path);
-            let stands = |path| !matches!(self.tree.look(&path), Ok(None));
-            !but.contains(document) && !path.is_none_or(stands)
-        });
-        missing.cloned().collect()
-    }
-
-    /// A file that was missing is found.
-    pub(super) fn not_missing(&mut self, document: &DocumentId) {
-        self.blobs.missing.remove(document);
     }
 }
 

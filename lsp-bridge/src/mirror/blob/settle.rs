@@ -78,7 +78,7 @@ impl Mirror {
         };
         let disk = self.see_known(document, &subject.path);
         if !matches!(disk, Disk::Missing) {
-            self.blobs.missing.remove(document);
+            self.not_missing(document);
         }
         tracing::debug!(%document, path = %subject.path, ?disk, ?record, %listed, "settling");
         match (disk, record) {

@@ -87,7 +87,6 @@ impl Mirror {
     /// A file is gone, and nothing is to be sent of it any more.
     pub(in crate::mirror) fn forget_transfers(&mut self, document: &DocumentId) {
         self.blobs.outgoing.remove(document);
-        self.blobs.missing.remove(document);
     }
 
     fn never(&mut self, hash: &BlobHash, reason: &str, effects: &mut Vec<Effect>) {

@@ -35,6 +35,7 @@ fn one_that_was_deleted_while_it_was_open_is_deleted_when_it_is_closed() {
     assert_eq!(hub.entries().len(), 1, "it may be about to be saved");
     let effects = ada.mirror.closed(&a).unwrap();
     ada.carry_out(effects, &mut hub);
+    ada.look_again(&mut hub);
     assert!(hub.entries().is_empty());
     assert!(!ada.has("a.txt"));
 }
@@ -51,6 +52,7 @@ fn one_that_another_wrote_in_while_it_was_open_and_deleted_is_there_again_when_i
     ada.sync(&mut hub);
     let effects = ada.mirror.closed(&a).unwrap();
     ada.carry_out(effects, &mut hub);
+    ada.look_again(&mut hub);
     assert_eq!(ada.read("a.txt"), "1\n2\n");
     assert_eq!(hub.text("a.txt"), "1\n2\n");
 }
@@ -67,6 +69,7 @@ fn one_that_was_deleted_while_a_guest_had_it_open_is_deleted_when_that_has_gone(
     assert_eq!(hub.entries().len(), 2, "it may be about to be saved");
     drop(guest);
     ada.looks_after_guests(&mut hub);
+    ada.look_again(&mut hub);
     assert_eq!(hub.entries().len(), 1);
     assert!(ada.has("b.txt"));
 }

@@ -217,15 +217,40 @@ impl Here {
         self.carry_out(documents.into_iter().map(Effect::Sync).collect(), hub);
         let effects = self.mirror.files_changed(&Changes::everything()).unwrap();
         self.carry_out(effects, hub);
+        self.look_again(hub);
+        let effects = self.mirror.index_changed(hub.entries(), true).unwrap();
+        self.carry_out(effects, hub);
+    }
+
+    /// As a session does: only time tells that nobody is writing any more, or that a file has gone.
+    fn look_again(&mut self, hub: &mut Hub) {
         while !self.busy.is_empty() {
-            // As a session does: only time tells that nobody is writing any more.
             std::thread::sleep(Duration::from_millis(100));
             let busy = std::mem::take(&mut self.busy);
             let effects = self.mirror.files_changed(&Changes::of(busy)).unwrap();
             self.carry_out(effects, hub);
         }
-        let effects = self.mirror.index_changed(hub.entries(), true).unwrap();
-        self.carry_out(effects, hub);
+    }
+
+    /// What comes of files that have gone, before anything is done about it.
+    fn look_for_gone(&mut self) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        let mut changes = Changes::everything();
+        loop {
+            let found = self.mirror.files_changed(&changes).unwrap();
+            let is_busy = |effect: &Effect| matches!(effect, Effect::LookAgain(_));
+            let (busy, found): (Vec<_>, Vec<_>) = found.into_iter().partition(is_busy);
+            effects.extend(found);
+            if busy.is_empty() {
+                return effects;
+            }
+            let paths = busy.into_iter().filter_map(|effect| match effect {
+                Effect::LookAgain(path) => Some(path.to_string()),
+                _ => None,
+            });
+            changes = Changes::of(paths);
+            std::thread::sleep(Duration::from_millis(100));
+        }
     }
 
     fn carry_out(&mut self, effects: Vec<Effect>, hub: &mut Hub) {

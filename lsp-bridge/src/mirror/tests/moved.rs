@@ -288,7 +288,7 @@ fn a_deletion_is_whole_whenever_its_bridge_ends() {
         let old = copy(&hub);
         let mut new = copy(&hub);
         fs::remove_dir_all(ada.path("old")).unwrap();
-        let effects = ada.mirror.files_changed(&Changes::everything()).unwrap();
+        let effects = ada.look_for_gone();
         ada.carry_out(effects, &mut new);
         assert_eq!(new.entries().len() + 3, old.entries().len());
         if sent {
@@ -319,7 +319,7 @@ fn a_file_that_was_deleted_here_and_changed_by_others_is_there_again() {
     let (mut hub, mut ada) = shared();
     let old = copy(&hub);
     fs::remove_file(ada.path("old/a.txt")).unwrap();
-    let effects = ada.mirror.files_changed(&Changes::everything()).unwrap();
+    let effects = ada.look_for_gone();
     ada.carry_out(effects, &mut copy(&hub));
     let mut ada = ada.restart(|_| ());
     hub.edit("old/a.txt", "text 0\ntheirs\n");
@@ -335,7 +335,7 @@ fn a_file_that_was_deleted_here_and_is_made_again_is_the_same_document() {
     let old = copy(&hub);
     let id = hub.id("old/a.txt");
     fs::remove_file(ada.path("old/a.txt")).unwrap();
-    let effects = ada.mirror.files_changed(&Changes::everything()).unwrap();
+    let effects = ada.look_for_gone();
     ada.carry_out(effects, &mut copy(&hub));
     let mut ada = ada.restart(|root| fs::write(root.join("old/a.txt"), "text 0\nmine\n").unwrap());
     hub.edit("old/a.txt", "theirs\ntext 0\n");

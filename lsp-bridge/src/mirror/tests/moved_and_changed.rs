@@ -98,11 +98,12 @@ fn a_file_that_was_missing_a_moment_before_is_found() {
         ada.sync(&mut hub);
         let before = listed(&hub);
         fs::remove_file(ada.path("a")).unwrap();
-        // Without a connection: nothing comes of it.
-        ada.mirror.files_changed(&Changes::of(["a"])).unwrap();
+        let effects = ada.mirror.files_changed(&Changes::of(["a"])).unwrap();
+        ada.carry_out(effects, &mut hub);
         ada.write("b/a", lines(0..20) + change);
         let effects = ada.mirror.files_changed(&Changes::of(["b/a"])).unwrap();
         ada.carry_out(effects, &mut hub);
+        ada.look_again(&mut hub);
         ada.sync(&mut hub);
         assert_eq!(listed(&hub)["b/a"], before["a"]);
         assert_eq!(listed(&hub).len(), 2);

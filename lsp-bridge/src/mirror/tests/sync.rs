@@ -111,7 +111,7 @@ fn a_file_that_comes_back_is_the_same_document() {
     ada.sync(&mut hub);
     let id = hub.id("a.txt");
     fs::remove_file(ada.path("a.txt")).unwrap();
-    let effects = ada.mirror.files_changed(&Changes::of(["a.txt"])).unwrap();
+    let effects = ada.look_for_gone();
     assert_eq!(effects, [Effect::Sync(id.clone())]);
     ada.carry_out(effects, &mut hub);
     assert!(hub.entries().is_empty());

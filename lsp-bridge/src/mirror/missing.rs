@@ -1,0 +1,43 @@
+//! Files that were seen to be missing, for how long.
+//!
+//! Programs that replace a file take it away for a moment, and one that moved may have done so between the
+//! look at where it is and the look at where it was. So a file counts as deleted when it has been missing
+//! for a while; until then it is looked for again.
+
+use std::collections::HashSet;
+use std::time::{Duration, SystemTime};
+
+use tutti_protocol::ids::DocumentId;
+
+use super::Mirror;
+
+/// It is deleted when it has been missing for so long.
+const GONE: Duration = Duration::from_millis(250);
+
+impl Mirror {
+    /// Whether a file that is missing counts as deleted by now.
+    pub(super) fn is_gone(&mut self, document: &DocumentId) -> bool {
+        let now = SystemTime::now();
+        let since = *self.missing.entry(document.clone()).or_insert(now);
+        now.duration_since(since)
+            .is_ok_and(|missing| missing >= GONE)
+    }
+
+    /// The files that were seen to be missing before and still are, but for these.
+    pub(super) fn missing_before(&self, but: &[DocumentId]) -> Vec<DocumentId> {
+        let but: HashSet<_> = but.iter().collect();
+        let is_missing = |document: &&DocumentId| {
+            let known = self.known.get(document);
+            let file = known.and_then(|known| known.file.as_ref());
+            file.is_some_and(|file| matches!(self.tree.look(&file.path), Ok(None)))
+        };
+        let others = self.missing.keys().filter(|one| !but.contains(one));
+        others.filter(is_missing).cloned().collect()
+    }
+
+    /// A file that was missing is found, or its document has gone.
+    pub(super) fn not_missing(&mut self, document: &DocumentId) {
+        self.missing.remove(document);
+        self.vanished.remove(document);
+    }
+}
