@@ -10,6 +10,7 @@ use std::io;
 
 use tutti_protocol::ids::DocumentId;
 
+use super::blob::record::{ASIDE, blob_name};
 use super::effect::Effect;
 use super::state::{StateStore, document_of, file_name, read_record, stem};
 use super::tree::Found;
@@ -18,16 +19,23 @@ use super::{Mirror, MirrorError, doing};
 const SUFFIX: &str = ".gone";
 
 impl StateStore {
-    fn put_aside(&self, document: &DocumentId) -> io::Result<()> {
-        let aside = stem(document) + SUFFIX;
-        self.dir().rename(file_name(document), self.dir(), aside)
+    fn put_aside(&self, document: &DocumentId, is_text: bool) -> io::Result<()> {
+        let (name, aside) = match is_text {
+            true => (file_name(document), SUFFIX),
+            false => (blob_name(document), ASIDE),
+        };
+        let aside = stem(document) + aside;
+        self.dir().rename(name, self.dir(), aside)
     }
 
     fn forget_aside(&self, document: &DocumentId) -> io::Result<()> {
-        match self.dir().remove_file(stem(document) + SUFFIX) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
+        for suffix in [SUFFIX, ASIDE] {
+            match self.dir().remove_file(stem(document) + suffix) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
         }
+        Ok(())
     }
 }
 
@@ -48,16 +56,18 @@ impl Mirror {
             }
             self.removed.insert(document);
         }
-        Ok(())
+        self.load_removed_blobs()
     }
 
     /// Puts the document's record aside.
     pub(super) fn put_aside(&mut self, document: &DocumentId) -> Result<(), MirrorError> {
         self.unplace(document);
-        self.known.remove(document);
         self.not_missing(document);
+        let known = self.known.remove(document);
+        let is_text = known.is_none_or(|known| known.blob.is_none());
         self.removed.insert(document.clone());
-        doing("putting a record aside", self.store.put_aside(document))
+        let put = self.store.put_aside(document, is_text);
+        doing("putting a record aside", put)
     }
 
     /// Of a document that is known again nothing stays aside.

@@ -5,11 +5,10 @@ use tutti_protocol::ids::DocumentId;
 use tutti_protocol::index::Blob;
 use tutti_protocol::path::ProjectPath;
 
-use super::deletion;
 use super::record::BlobRecord;
 use super::see::Disk;
 use super::settle::Subject;
-use crate::mirror::effect::{Effect, IndexEdit, Notice};
+use crate::mirror::effect::{Effect, Notice};
 use crate::mirror::places::Places;
 use crate::mirror::tree::{Expected, Outcome};
 use crate::mirror::{Mirror, MirrorError};
@@ -27,16 +26,7 @@ impl Mirror {
             effects.push(Effect::LookAgain(subject.path));
             return Ok(());
         }
-        self.not_missing(document);
-        let gone = IndexEdit::SetBlob(document.clone(), deletion(&record));
-        self.edit_index(gone, effects);
-        self.forget(document)?;
-        self.blobs
-            .deleted
-            .insert(subject.path, (document.clone(), record));
-        self.shown
-            .remove(document, self.entries.get_or_insert_default());
-        Ok(())
+        self.remove_blob(document, subject.path, record, effects)
     }
 
     /// The index does not list the file: `deleted` is what its entry says, if there is one.

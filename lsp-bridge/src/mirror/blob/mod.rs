@@ -15,6 +15,7 @@ mod arrive;
 mod gone;
 mod left;
 pub(super) mod record;
+mod removed;
 pub(super) mod see;
 mod settle;
 mod transfers;

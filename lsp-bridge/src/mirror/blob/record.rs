@@ -14,6 +14,8 @@ use crate::mirror::tree::{Stamp, read_small, write_atomically};
 use crate::mirror::{Mirror, MirrorError, doing};
 
 const SUFFIX: &str = ".blob";
+/// Of one that was put aside.
+pub(in crate::mirror) const ASIDE: &str = ".blob.gone";
 
 /// The content that was last written to the file or read from it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,11 +82,20 @@ impl BlobRecord {
 impl StateStore {
     /// Every file that is no text and is remembered.
     pub(crate) fn blobs(&self) -> io::Result<Vec<(DocumentId, BlobRecord)>> {
+        self.blobs_called(SUFFIX)
+    }
+
+    /// Those that were put aside.
+    pub(super) fn blobs_aside(&self) -> io::Result<Vec<(DocumentId, BlobRecord)>> {
+        self.blobs_called(ASIDE)
+    }
+
+    fn blobs_called(&self, suffix: &str) -> io::Result<Vec<(DocumentId, BlobRecord)>> {
         let mut blobs = Vec::new();
         for name in self.names()? {
-            let document = name.strip_suffix(SUFFIX).and_then(document_of);
+            let document = name.strip_suffix(suffix).and_then(document_of);
             if let Some(document) = document
-                && let Some(record) = self.load_blob(&document)?
+                && let Some(record) = self.load_blob_from(&document, &name)?
             {
                 blobs.push((document, record));
             }
@@ -95,8 +106,11 @@ impl StateStore {
     /// What is remembered of a file. What cannot be read counts as not there: the file is compared
     /// with the project then, as one that was never seen.
     pub(crate) fn load_blob(&self, document: &DocumentId) -> io::Result<Option<BlobRecord>> {
-        let name = stem(document) + SUFFIX;
-        let bytes = match read_small(self.dir(), &name) {
+        self.load_blob_from(document, &blob_name(document))
+    }
+
+    fn load_blob_from(&self, document: &DocumentId, name: &str) -> io::Result<Option<BlobRecord>> {
+        let bytes = match read_small(self.dir(), name) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             read => read?,
         };
@@ -110,16 +124,20 @@ impl StateStore {
 
     fn save_blob(&self, document: &DocumentId, record: &BlobRecord) -> io::Result<()> {
         let bytes = serde_json::to_vec(record).map_err(io::Error::other)?;
-        write_atomically(self.dir(), &(stem(document) + SUFFIX), &bytes, false)
+        write_atomically(self.dir(), &blob_name(document), &bytes, false)
     }
 
     /// Forgets a file.
     pub(crate) fn forget_blob(&self, document: &DocumentId) -> io::Result<()> {
-        match self.dir().remove_file(stem(document) + SUFFIX) {
+        match self.dir().remove_file(blob_name(document)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),
         }
     }
+}
+
+pub(in crate::mirror) fn blob_name(document: &DocumentId) -> String {
+    stem(document) + SUFFIX
 }
 
 impl Mirror {
@@ -134,6 +152,7 @@ impl Mirror {
         }
         let saved = self.store.save_blob(document, &record);
         doing(format!("storing {document} in .tutti/state"), saved)?;
+        self.is_back(document)?;
         self.note_blob(document, record);
         Ok(())
     }

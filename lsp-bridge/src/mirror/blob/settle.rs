@@ -58,6 +58,9 @@ impl Mirror {
             self.refuse(document, path.as_str(), reason);
             return Ok(());
         }
+        if self.remove_blob_again(document, &path, listed, effects)? {
+            return Ok(());
+        }
         let record = self.blob_record(document).cloned();
         // It will be moved away when it is closed, and this one written then.
         if record.is_none()

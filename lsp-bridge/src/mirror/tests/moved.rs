@@ -283,8 +283,6 @@ fn a_deletion_is_whole_whenever_its_bridge_ends() {
     // Whether the index without the files was stored, and whether the server has heard of it.
     for (index_stored, sent) in [(false, false), (false, true), (true, false), (true, true)] {
         let (mut hub, mut ada) = shared();
-        fs::remove_file(ada.path("old/data")).unwrap();
-        ada.sync(&mut hub);
         let old = copy(&hub);
         let mut new = copy(&hub);
         fs::remove_dir_all(ada.path("old")).unwrap();
@@ -344,4 +342,65 @@ fn a_file_that_was_deleted_here_and_is_made_again_is_the_same_document() {
     assert_eq!(ada.read("old/a.txt"), "theirs\ntext 0\nmine\n");
     assert_eq!(hub.text("old/a.txt"), "theirs\ntext 0\nmine\n");
     assert!(ada.told.is_empty(), "{:?}", ada.told);
+}
+
+/// Data is deleted here, the index that says so reaches nobody, and the bridge ends.
+fn data_is_deleted_and_nobody_hears() -> (Hub, Here, Hub) {
+    let (hub, mut ada) = shared();
+    let old = copy(&hub);
+    fs::remove_file(ada.path("old/data")).unwrap();
+    let effects = ada.look_for_gone();
+    let is_edit = |effect: &Effect| matches!(effect, Effect::Index(_));
+    assert!(effects.iter().any(is_edit), "{effects:?}");
+    (hub, ada.restart(|_| ()), old)
+}
+
+#[test]
+fn data_that_was_deleted_here_and_changed_by_others_is_there_again() {
+    let (mut hub, mut ada, old) = data_is_deleted_and_nobody_hears();
+    let id = hub.id("old/data");
+    let theirs = b"\xff\0 theirs".to_vec();
+    let mut bob = Here::new();
+    bob.sync(&mut hub);
+    bob.write("old/data", &theirs);
+    bob.sync(&mut hub);
+    starts(&mut ada, &old, &mut hub);
+    assert_eq!(fs::read(ada.path("old/data")).unwrap(), theirs);
+    assert_eq!(hub.id("old/data"), id);
+    let again = Notice::ChangedMeanwhile {
+        path: "old/data".into(),
+    };
+    assert_eq!(ada.told, [again]);
+}
+
+#[test]
+fn data_that_was_deleted_here_and_is_made_again_is_the_same_file() {
+    for data in [b"\xff\0 data".as_slice(), b"\xff\0 mine", b"text\n"] {
+        let (mut hub, ada, old) = data_is_deleted_and_nobody_hears();
+        let id = hub.id("old/data");
+        let mut ada = ada.restart(|root| {
+            fs::write(root.join("old/data"), data).unwrap();
+            written_before(&root.join("old/data"));
+        });
+        starts(&mut ada, &old, &mut hub);
+        assert_eq!(fs::read(ada.path("old/data")).unwrap(), data);
+        assert_eq!(listed(&hub), names("old"));
+        assert_eq!(hub.id("old/data") == id, data[0] == 0xff);
+        assert_eq!((ada.told.as_slice(), ada.recovered().len()), (&[][..], 0));
+        let records = stored(ada.directory.path()).into_keys();
+        let aside = records.filter(|path| path.extension().is_some_and(|end| end == "gone"));
+        assert_eq!(aside.count(), 0);
+    }
+}
+
+#[test]
+fn data_that_was_deleted_here_is_not_fetched_before_the_index_is_known() {
+    let (mut hub, mut ada, old) = data_is_deleted_and_nobody_hears();
+    let effects = ada.mirror.index_changed(old.entries(), false).unwrap();
+    let fetched = |effect: &Effect| matches!(effect, Effect::Fetch(_) | Effect::Index(_));
+    assert!(!effects.iter().any(fetched), "{effects:?}");
+    ada.sync(&mut hub);
+    assert!(!ada.has("old/data"));
+    let is_there = |entry: &FileEntry| entry.path == "old/data" && entry.is_there();
+    assert!(!hub.entries().values().any(is_there));
 }

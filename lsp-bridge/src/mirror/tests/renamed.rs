@@ -229,13 +229,6 @@ fn a_file_that_is_new_at_a_place_which_the_stored_index_gives_to_another_is_foun
     assert!(ada.has("a") && ada.has("b"));
 }
 
-/// The file was written so long ago that nobody is still at it.
-fn written_before(path: &Path) {
-    let file = fs::File::options().write(true).open(path).unwrap();
-    let then = std::time::SystemTime::now() - Duration::from_secs(60);
-    file.set_modified(then).unwrap();
-}
-
 #[test]
 fn a_file_that_an_editor_has_saved_another_over_is_written_again() {
     let mut hub = Hub::new();
