@@ -3,10 +3,12 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use tempfile::TempDir;
 use tutti_tests::bridge::Bridge;
+use tutti_tests::browser::Browser;
 use tutti_tests::cli::Person;
 use tutti_tests::project;
 use tutti_tests::rest::{Project, Rest};
@@ -15,6 +17,8 @@ use tutti_tests::wait::until;
 
 const FILE: &str = "a.txt";
 const OTHER: &str = "b.txt";
+/// What the page says then.
+const SAYS: &str = "Bob deleted this file while it was changed: it is there again.";
 
 /// Ada types in a file that Bob deletes; each has a bridge.
 struct Scene {
@@ -141,6 +145,38 @@ fn one_that_was_changed_meanwhile_is_there_again_and_both_are_told() -> Result<(
                 && times_told(&scene.types, "was deleted by Bob while it was changed") == round)
         })?;
     }
+    Ok(())
+}
+
+/// The same for a person in a browser.
+#[test]
+fn who_types_in_a_browser_is_told_as_well() -> Result<()> {
+    let mut scene = Scene::new()?;
+    let mut browser = Browser::open(&scene.project.editor_link)?;
+    browser.introduce("Carol")?;
+    browser.open_file(FILE)?;
+    browser.holds("one\n")?;
+    scene.deletes.lose()?;
+    fs::remove_file(scene.bobs.path().join(FILE))?;
+    browser.type_behind("one")?;
+    browser.type_text(" more", Duration::from_millis(20))?;
+    scene.until("the text to arrive", |scene| {
+        Ok(scene.shared()?.as_deref() == Some("one more\n"))
+    })?;
+    ensure!(!browser.page()?.contains(SAYS), "nothing has happened yet");
+    scene.deletes.come_back(&scene.bob)?;
+    scene.until("the file to be back", |scene| {
+        Ok(is_told(&scene.deletes, "is there again"))
+    })?;
+    browser.shows(SAYS)?;
+    browser.holds("one more\n")?;
+    // It is said of that file alone.
+    browser.open_file(OTHER)?;
+    browser.holds("other\n")?;
+    browser.open_file(FILE)?;
+    browser.holds("one more\n")?;
+    let page = browser.page()?;
+    ensure!(!page.contains(SAYS), "{page}");
     Ok(())
 }
 

@@ -2,6 +2,7 @@ import type { HocuspocusProviderWebsocket } from '@hocuspocus/provider';
 import { isDamage } from '../lib/damage';
 import { addFile, BLOBS_ROOT, FILES_ROOT, readEntries, removeFiles, renameFiles, shownFiles, type ShownFile } from '../lib/files';
 import { cleanName, freeColour, type Peer, randomId, readUser, rememberName, samePerson, type User } from '../lib/person';
+import { type Restored, RestoredFiles } from '../lib/restored';
 import { Hearing } from './hearing';
 import type { Keep } from './keep';
 import { Room } from './room';
@@ -43,6 +44,8 @@ export class Session {
   open = $state.raw<OpenFile>();
   /** The file on the page, where it is no text. */
   picked = $state.raw<ShownFile>();
+  /** The file on the page, where somebody's deletion of it came to nothing. */
+  restored = $state.raw<Restored>();
   following = $state.raw<User>();
   user = $state.raw<User>() as User;
   status = $state.raw<Status>({ state: 'offline', text: 'connecting…', unsaved: 0 });
@@ -56,6 +59,7 @@ export class Session {
     edited: (room: Room, update: Uint8Array) => this.keep.hold(room.name, update),
   };
   readonly #hearing = new Hearing();
+  readonly #restored = new RestoredFiles();
   #wasOnline = false;
   #closeReason = '';
   #unsaved = 0;
@@ -104,6 +108,7 @@ export class Session {
     if (this.open?.id === id) return;
     const file = this.files.find((file) => file.id === id);
     if (!file) return;
+    this.restored = undefined;
     if (file.blob) {
       this.closeFile();
       this.picked = file;
@@ -121,6 +126,7 @@ export class Session {
 
   closeFile(): void {
     this.picked = undefined;
+    this.restored = undefined;
     const left = this.open?.room;
     if (!left) return;
     this.open = undefined;
@@ -151,6 +157,7 @@ export class Session {
   /** Puts the entry of the open file back after somebody took it out. */
   restoreOpenFile(): void {
     if (this.open?.gone) {
+      this.#restored.putBack(this.open.id);
       addFile(this.#index.doc, this.open.id, this.open.path, this.user.name, Date.now());
     }
   }
@@ -299,6 +306,10 @@ export class Session {
 
   #presence(room: Room): void {
     if (room !== this.#index) return;
+    const shown = this.open?.id ?? this.picked?.id;
+    const states = new Map(room.awareness.getStates());
+    states.delete(room.doc.clientID);
+    this.restored = this.#restored.news(states).findLast(({ id }) => id === shown) ?? this.restored;
     const peers: Peer[] = [];
     for (const [clientId, state] of room.awareness.getStates()) {
       const you = clientId === room.doc.clientID;
