@@ -23,7 +23,8 @@ impl Mirror {
             .is_ok_and(|missing| missing >= GONE)
     }
 
-    /// The files that were seen to be missing before and still are, but for these.
+    /// The files that were seen to be missing before and still are, but for these and for what an editor has
+    /// opened since.
     pub(super) fn missing_before(&self, but: &[DocumentId]) -> Vec<DocumentId> {
         let but: HashSet<_> = but.iter().collect();
         let is_missing = |document: &&DocumentId| {
@@ -31,7 +32,9 @@ impl Mirror {
             let file = known.and_then(|known| known.file.as_ref());
             file.is_some_and(|file| matches!(self.tree.look(&file.path), Ok(None)))
         };
-        let others = self.missing.keys().filter(|one| !but.contains(one));
+        let is_open = |one: &DocumentId| self.open.contains(one) || self.held_open.has(one);
+        let others = self.missing.keys();
+        let others = others.filter(|one| !but.contains(one) && !is_open(one));
         others.filter(is_missing).cloned().collect()
     }
 
