@@ -195,7 +195,7 @@ pub const CATALOG: &[Figure] = &[
     ),
     counter(
         "tutti_fanout_gaps_total",
-        "Messages that never came, as their numbers show",
+        "Messages that never came, as their numbers show, and some whenever a node starts",
     ),
     counter(
         "tutti_fanout_exchanges_total",

@@ -50,7 +50,7 @@ pub enum MigrateError {
     },
     /// The source is itself a copy that was not finished.
     #[error(
-        "{place} is a copy from {from} that was not finished: finish that one first, with `tutti-server migrate --from {from} --to {place}`"
+        "{place} is a copy from {from} that was not finished: finish that one first, by a `tutti-server migrate` whose --from names {from} and whose --to names {place}"
     )]
     HalfCopied {
         /// Where it came from.

@@ -25,7 +25,7 @@ use super::newcomers::Share;
 use super::socket::{Reader, Shared, Writer, raw_outbox};
 use super::upgrade::{Upgrade, WebSocket};
 use super::yjs::sync_for_room;
-use super::{Denied, Endpoints};
+use super::{Denied, Endpoints, Waiting};
 use crate::limits::Limits;
 use crate::room::{
     ClientMessage, Closing, Command, Framing, MemberId, NewMember, Outbox, RoomHandle,
@@ -458,6 +458,7 @@ async fn join(
     token: &str,
     outbox: Arc<Outbox>,
 ) -> Result<RoomHandle, Failure> {
+    let _waiting = Waiting::new();
     let name: RoomName = name
         .parse()
         .map_err(|error: tutti_protocol::ids::IdError| Failure::Refused(error.to_string()))?;

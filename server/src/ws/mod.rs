@@ -79,11 +79,24 @@ impl Endpoints {
     /// Asks what a token allows, when it is its turn: thousands who come at once, because another
     /// node has died, leave the database time for what people here write.
     async fn authorize(&self, project: &ProjectId, token: Option<&str>) -> Result<Grant, Denied> {
-        let waiting = metrics::gauge!("tutti_newcomers_waiting");
-        waiting.increment(1.0);
         // It is never closed; an error would only mean that nobody has to wait.
         let _turn = self.turns.acquire().await;
-        waiting.decrement(1.0);
         self.authorize.authorize(project, token).await
+    }
+}
+
+/// Somebody who waits to be let in, for the figure of that name, until it is dropped.
+struct Waiting;
+
+impl Waiting {
+    fn new() -> Self {
+        metrics::gauge!("tutti_newcomers_waiting").increment(1.0);
+        Self
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        metrics::gauge!("tutti_newcomers_waiting").decrement(1.0);
     }
 }

@@ -14,11 +14,11 @@ use tutti_protocol::ids::RoomName;
 use tutti_protocol::sync::SyncMessage;
 use tutti_protocol::yws::Message;
 
-use super::Endpoints;
 use super::address::ClientAddress;
 use super::frames::Allowance;
 use super::socket::{Reader, Shared, Writer};
 use super::upgrade::{Upgrade, WebSocket};
+use super::{Endpoints, Waiting};
 use crate::room::{
     ClientMessage, Closing, Command, Framing, MemberId, NewMember, Outbox, RoomHandle,
 };
@@ -101,6 +101,7 @@ async fn join(
     token: Option<&str>,
     outbox: &Arc<Outbox>,
 ) -> Result<RoomHandle, Closing> {
+    let _waiting = Waiting::new();
     let name: RoomName = name
         .parse()
         .map_err(|error: tutti_protocol::ids::IdError| {
