@@ -105,7 +105,6 @@ impl Document {
                 self.user(&typed, effects);
             }
             Explanation::Stale { typed, fallen } => {
-                let typed = diff(&self.shown, &typed);
                 self.user(&typed, effects);
                 self.take_in_flight(&fallen);
                 let typed = diff(&self.shown, next);

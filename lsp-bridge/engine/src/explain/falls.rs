@@ -9,6 +9,8 @@ use std::collections::BTreeSet;
 
 use ropey::Rope;
 
+use super::distances::{Distances, Made};
+use super::search::{self, Place};
 use super::{Cost, Expected, deleted_of, landed};
 use crate::diff::{common_ends, diff};
 use crate::patch::{Patch, Splice};
@@ -23,47 +25,43 @@ const MOST_MOVES: usize = 4_096;
 #[derive(Debug)]
 pub(super) struct Fall {
     pub(super) cost: Cost,
-    /// The text that they had typed before.
-    pub(super) typed: Rope,
-    /// The edit as it fell, a patch of `typed`.
+    /// What they did, but to what the edit had brought: a patch of the shown text.
+    pub(super) typed: Patch,
+    /// The edit as it fell, a patch of the text behind `typed`.
     pub(super) fallen: Patch,
 }
 
-/// The way in which an edit that fell on moved places needs the fewest characters of the person's.
+/// The way in which an edit that fell on moved places needs the fewest characters of the person's; more
+/// than `most` are of no interest.
 pub(super) fn fall(
     shown: &Rope,
     next: &Rope,
     expected: &Expected,
     encoding: Encoding,
+    most: usize,
 ) -> Option<Fall> {
     // Whoever lets edits fall is asked for one at a time.
     let [edit] = &*expected.raw else {
         return None;
     };
     let window = Window::around(shown, next, edit, encoding);
+    if expected.certain
+        && let Some(falls) = window.shortest(expected, most)
+    {
+        let best = falls.into_iter().min_by_key(|fall| fall.cost);
+        return best.map(|fall| window.in_whole(fall));
+    }
     let mut best: Option<Fall> = None;
     let changed = diff(&window.shown, &window.next);
-    let aims = |places: Vec<usize>| -> Vec<Aim> {
-        let places = places.into_iter();
-        places
-            .flat_map(|at| window.aims_at(at, &changed, expected.certain))
-            .collect()
-    };
-    for aim in &aims(window.places(&changed)) {
+    let places = window.places(&changed).into_iter();
+    for aim in &places.flat_map(|at| window.aims_at(at)).collect::<Vec<_>>() {
         if let Some(fall) = window.fall(aim, expected)
             && best.as_ref().is_none_or(|best| fall.cost < best.cost)
         {
             best = Some(fall);
         }
     }
-    if expected.certain {
-        let places = window.all_places(&changed);
-        let within = places.iter().flat_map(|at| window.aims_within(*at));
-        let within: Vec<Aim> = within.collect();
-        let aims: Vec<Aim> = aims(places).into_iter().chain(within).collect();
-        best = window.fall_whole(&aims, expected, best);
-    }
-    best.map(|fall| window.in_whole(fall, shown))
+    best.map(|fall| window.in_whole(fall))
 }
 
 /// A request's edits as a patch of `text`, in which they may name places that are none: those become
@@ -92,44 +90,32 @@ fn normalised(text: &str) -> String {
 pub(super) struct Window {
     pub(super) shown: Rope,
     pub(super) next: Rope,
-    /// Where it begins and ends in the whole text that was shown.
+    /// Where it begins in the whole text that was shown.
     pub(super) begin: usize,
-    pub(super) end: usize,
     /// What the request names, counted from the window's first line.
     pub(super) from: Position,
     pub(super) to: Position,
     pub(super) inserted: String,
     pub(super) encoding: Encoding,
+    /// Whether the text ends with it.
+    pub(super) is_last: bool,
 }
 
 /// How an edit may have fallen.
-pub(super) struct Aim {
+struct Aim {
     /// In front of this character of the shown text.
-    pub(super) at: usize,
+    at: usize,
     /// The place that it named lay so many units within that character.
-    pub(super) within: u32,
+    within: u32,
     /// So many characters of the shown text went.
-    pub(super) delete: usize,
-    /// So many of the person's went that we have never seen.
-    pub(super) unseen: usize,
-    /// What it named ends so many units within the character behind, which stays.
-    pub(super) rest: u32,
-    /// Of these, so many are line ends, and stood behind so many of the characters that went.
-    pub(super) line_ends: usize,
-    pub(super) behind: usize,
-}
-
-impl Aim {
-    /// What went, as far as it is known.
-    pub(super) fn gone(&self, shown: &Rope) -> String {
-        let mut gone = Rope::from(shown.slice(self.at..self.at + self.delete));
-        gone.insert(self.behind, &"\n".repeat(self.line_ends));
-        gone.to_string()
-    }
+    delete: usize,
+    /// Or so many of the person's, which we have never seen; so many of them were line ends.
+    unseen: usize,
+    line_ends: usize,
 }
 
 impl Window {
-    fn around(shown: &Rope, next: &Rope, edit: &TextEdit, encoding: Encoding) -> Self {
+    pub(super) fn around(shown: &Rope, next: &Rope, edit: &TextEdit, encoding: Encoding) -> Self {
         let inserted = normalised(&edit.new_text);
         let start = locate(shown, edit.range.start, encoding).at;
         let end = locate(shown, edit.range.end, encoding).at.max(start);
@@ -152,11 +138,80 @@ impl Window {
             shown: shown.slice(begin..end).into(),
             next: next.slice(begin..next.len_chars() - behind).into(),
             begin,
-            end,
             from: counted(edit.range.start),
             to: counted(edit.range.end),
             inserted,
             encoding,
+            is_last: behind == 0,
+        }
+    }
+
+    /// The shortest of all ways, each with how unlikely it is, the nearest to the place that was meant
+    /// first; `None` if the texts are too long to look for them.
+    pub(super) fn shortest(&self, expected: &Expected, most: usize) -> Option<Vec<Fall>> {
+        let letters = |text: &Rope| text.chars().collect::<Vec<char>>();
+        let (shown, next) = (letters(&self.shown), letters(&self.next));
+        let inserted: Vec<char> = self.inserted.chars().collect();
+        let lines = self.to.line - self.from.line;
+        let made = Made {
+            inserted: &inserted,
+            lines,
+            units: match lines {
+                0 => self.to.character - self.from.character,
+                _ => self.to.character,
+            },
+        };
+        let units = shown.iter().map(|letter| self.units_of(Some(*letter)));
+        let units: Vec<u32> = units.collect();
+        let distances = Distances::between(&shown, &next, &units, &made)?;
+        let meant = locate(&self.shown, self.from, self.encoding).at;
+        let mut places = search::shortest(self, &shown, &next, &distances, most)?;
+        // What the person typed where the edit fell stands behind what it took, as they type on.
+        places.sort_by_key(|place| (place.at.abs_diff(meant), place.start));
+        let falls = places.iter().map(|place| self.fall_at(place, expected));
+        Some(falls.collect())
+    }
+
+    fn fall_at(&self, place: &Place, expected: &Expected) -> Fall {
+        let part = |text: &Rope, from: usize, to: usize| Rope::from(text.slice(from..to));
+        let (old, new) = (self.shown.len_chars(), self.next.len_chars());
+        let Place { at, end, start, .. } = *place;
+        let before = diff(&part(&self.shown, 0, at), &part(&self.next, 0, start));
+        let behind = diff(
+            &part(&self.shown, end, old),
+            &part(&self.next, place.stop, new),
+        );
+        let inserted = self.inserted.chars().count();
+        let (mut typed, mut done) = (before.clone(), before);
+        for &at in &place.gone {
+            typed.push(Splice {
+                at,
+                delete: 1,
+                insert: String::new(),
+            });
+        }
+        for splice in behind.splices() {
+            typed.push(Splice {
+                at: end + splice.at,
+                ..splice.clone()
+            });
+            done.push(Splice {
+                at: at + inserted + splice.at,
+                ..splice.clone()
+            });
+        }
+        let edit = Patch::single(at, end - at, self.inserted.as_str());
+        let delete = end - at - place.gone.len();
+        // Nor is it likely that they have torn what it brought.
+        let stands = part(&self.next, start, place.stop);
+        let torn = diff(&Rope::from_str(&self.inserted), &stands).cost();
+        Fall {
+            cost: (
+                place.cost,
+                expected.retyped(&self.shown, &edit, &done) + torn,
+            ),
+            typed,
+            fallen: Patch::single(start, delete, self.inserted.as_str()),
         }
     }
 
@@ -177,17 +232,14 @@ impl Window {
         places
     }
 
-    /// How the edit may have fallen at `at`. If it is not even certain that it has, one that took
-    /// some of what the person had typed and some of what is shown is too far-fetched.
-    fn aims_at(&self, at: usize, changed: &Patch, is_certain: bool) -> Vec<Aim> {
+    /// How the edit may have fallen at `at`: on what is shown there, or on what the person had typed there.
+    fn aims_at(&self, at: usize) -> Vec<Aim> {
         let aim = |within, delete| Aim {
             at,
             within,
             delete,
             unseen: 0,
-            rest: 0,
             line_ends: 0,
-            behind: 0,
         };
         let lines = self.to.line - self.from.line;
         if self.from == self.to {
@@ -195,58 +247,16 @@ impl Window {
         }
         let units = self.units_of(self.shown.get_char(at));
         let aims = (0..units).map(|within| aim(within, self.deleted_at(at, within, lines)));
-        let mut aims: Vec<Aim> = aims.collect();
-        if !is_certain {
-            aims.extend(self.aim_with_unseen(at, at));
-            return aims;
-        }
-        // The person had broken lines where it begins.
-        aims.extend((1..lines).map(|fewer| Aim {
-            unseen: (lines - fewer) as usize,
-            line_ends: (lines - fewer) as usize,
-            ..aim(0, self.deleted_at(at, 0, fewer))
-        }));
-        // It deleted what the person had typed and we have never seen: nothing else, or beside what
-        // is gone.
-        let ends = changed.splices().iter().map(Splice::end);
-        let ends = [at].into_iter().chain(ends.filter(|end| *end > at));
-        aims.extend(ends.filter_map(|end| self.aim_with_unseen(at, end)));
-        aims
-    }
-
-    /// How the edit may have fallen on what is shown from `at` to `end`, and on what the person had
-    /// put into it.
-    fn aim_with_unseen(&self, at: usize, end: usize) -> Option<Aim> {
-        let shown = self.shown.slice(at..end);
-        let lines = (self.to.line - self.from.line) as usize;
         let named = match lines {
             0 => self.to.character - self.from.character,
             _ => self.to.character,
         };
-        let line_ends = lines.checked_sub(shown.len_lines() - 1)?;
-        if lines > 0 && line_ends == 0 {
-            return None;
-        }
-        // Behind the last line end, as much of it as is named there.
-        let (mut behind, mut units) = (shown.len_chars(), 0);
-        for letter in shown.chars_at(shown.len_chars()).reversed() {
-            let with = units + self.units_of(Some(letter));
-            if with > named || letter == '\n' {
-                break;
-            }
-            (behind, units) = (behind - 1, with);
-        }
-        let unseen = (named - units) as usize + line_ends;
-        let is_whole = lines > 0 || behind == 0;
-        (is_whole && unseen > 0).then_some(Aim {
-            at,
-            within: 0,
-            delete: end - at,
-            unseen,
-            rest: 0,
-            line_ends,
-            behind,
-        })
+        let unseen = Aim {
+            unseen: (named + lines) as usize,
+            line_ends: lines as usize,
+            ..aim(0, 0)
+        };
+        aims.chain([unseen]).collect()
     }
 
     /// How many characters of `shown` the edit deletes if it falls so far within the one at `at`, and
@@ -280,28 +290,31 @@ impl Window {
             return None;
         }
         let sides = Sides::of(&done, at, self.inserted.chars().count());
-        let gone = aim.gone(&self.shown);
+        let gone = self.shown.slice(at..at + delete).to_string();
         let mut typed = self.next.clone();
         typed.remove(sides.start..sides.end);
         typed.insert(sides.start, &gone);
-        if !self.can_be_meant(&sides.before, aim, &typed, sides.start) {
+        let unseen = "\n".repeat(aim.line_ends);
+        let follows = unseen.chars().next().or(typed.get_char(sides.start));
+        let is_last = follows.is_none();
+        if !self.can_be_meant(&sides.before, aim, follows, is_last) {
             return None;
         }
         Some(Fall {
             cost: expected.cost(&self.shown, &edit, &done, aim.unseen),
-            typed,
-            fallen: Patch::single(sides.start, delete + aim.line_ends, self.inserted.as_str()),
+            typed: diff(&self.shown, &typed),
+            fallen: Patch::single(sides.start, delete, self.inserted.as_str()),
         })
     }
 
-    /// Whether the edit can have come there, where the person has changed `before` by then or later.
-    /// `typed` is the text with all that they have done, where the place is `left`.
-    pub(super) fn can_be_meant(
+    /// Whether the edit can have come there, where the person has changed `before` by then or later, and
+    /// `there` follows in the text with all that they have done.
+    fn can_be_meant(
         &self,
         before: &[Splice],
         aim: &Aim,
-        typed: &Rope,
-        left: usize,
+        there: Option<char>,
+        is_last: bool,
     ) -> bool {
         let mut moves = Moves {
             reached: BTreeSet::from([(0, 0)]),
@@ -320,38 +333,36 @@ impl Window {
             }
         }
         moves.go_on(&self.shown.slice(from..aim.at).to_string(), false);
-        let there = typed.get_char(left);
         let ends_line = matches!(there, None | Some('\n'));
         let places = match self.from == self.to {
             true => self.units_of(there),
             false => 1,
         };
-        let ends = left == typed.len_chars();
         moves.reached.iter().any(|&(line, column)| {
             let named = column + aim.within..column + aim.within + places;
             let is_there = line == moves.meant.0 && named.contains(&moves.meant.1);
             // A place that there is not is the nearest.
             let is_nearest = ends_line && line == moves.meant.0 && column < moves.meant.1
-                || ends && line < moves.meant.0;
+                || is_last && line < moves.meant.0;
             is_there || is_nearest
         })
     }
 
     /// The same in the coordinates of the whole text.
-    fn in_whole(&self, fall: Fall, shown: &Rope) -> Fall {
-        let mut typed = shown.clone();
-        typed.remove(self.begin..self.end);
-        typed.insert(self.begin, &fall.typed.to_string());
-        let mut fallen = Patch::default();
-        for splice in fall.fallen.splices() {
-            fallen.push(Splice {
-                at: self.begin + splice.at,
-                ..splice.clone()
-            });
-        }
+    pub(super) fn in_whole(&self, fall: Fall) -> Fall {
+        let moved = |patch: &Patch| {
+            let mut moved = Patch::default();
+            for splice in patch.splices() {
+                moved.push(Splice {
+                    at: self.begin + splice.at,
+                    ..splice.clone()
+                });
+            }
+            moved
+        };
         Fall {
-            typed,
-            fallen,
+            typed: moved(&fall.typed),
+            fallen: moved(&fall.fallen),
             ..fall
         }
     }

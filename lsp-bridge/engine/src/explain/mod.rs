@@ -5,11 +5,11 @@
 //! text to come out as it did. The one that needs the fewest characters is believed; where two
 //! need the same, the person typed it, since text is rather doubled than lost.
 
+mod distances;
 mod falls;
 mod kept;
-mod splits;
+mod search;
 
-use std::collections::BTreeSet;
 use std::ops::Range;
 
 use falls::Fall;
@@ -53,12 +53,11 @@ pub(crate) enum Explanation {
         /// What the person did, as a patch of the text behind it.
         typed: Patch,
     },
-    /// The person's change led to `typed`; then our edit fell on moved places; then the person may
-    /// have gone on.
+    /// The person did `typed`; then our edit fell on moved places; then the person may have gone on.
     Stale {
-        /// The text before our edit fell in.
-        typed: Rope,
-        /// The edit as it fell, a patch of `typed`.
+        /// What the person did, but to what our edit had brought: a patch of the text shown before.
+        typed: Patch,
+        /// The edit as it fell, a patch of the text behind `typed`.
         fallen: Patch,
     },
 }
@@ -81,13 +80,8 @@ pub(crate) fn explain(
     if !(expected.may_merge || was_carried_over) {
         return Explanation::User;
     }
-    let mut best: Option<(Cost, Explanation)> = None;
-    let mut consider = |cost: Cost, explanation: Explanation| {
-        if best.as_ref().is_none_or(|(least, _)| cost < *least) {
-            best = Some((cost, explanation));
-        }
-    };
     // In this order: an earlier one wins a tie.
+    let mut stories: Vec<(Cost, Explanation)> = Vec::new();
     if !expected.certain {
         let typed = diff(shown, next);
         let mut cost = typed.cost();
@@ -96,7 +90,7 @@ pub(crate) fn explain(
             let ours = &expected.edit[0];
             cost += 4 * (typed_there(ours, &typed) + gone_with(ours, &typed));
         }
-        consider((cost, 0), Explanation::User);
+        stories.push(((cost, 0), Explanation::User));
     }
     for (edit, whole) in std::iter::zip(&expected.edit, &wholes) {
         let mut typed = diff(whole, next);
@@ -109,18 +103,24 @@ pub(crate) fn explain(
         if expected.certain || is_whole {
             let cost = expected.cost(shown, edit, &typed, 0);
             let edit = edit.clone();
-            consider(cost, Explanation::Ours { edit, typed });
+            stories.push((cost, Explanation::Ours { edit, typed }));
         }
     }
+    let most = stories
+        .iter()
+        .map(|(cost, _)| cost.0)
+        .min()
+        .unwrap_or(usize::MAX);
     if expected.may_fall
         && let Some(Fall {
             cost,
             typed,
             fallen,
-        }) = falls::fall(shown, next, expected, encoding)
+        }) = falls::fall(shown, next, expected, encoding, most)
     {
-        consider(cost, Explanation::Stale { typed, fallen });
+        stories.push((cost, Explanation::Stale { typed, fallen }));
     }
+    let best = stories.into_iter().min_by_key(|(cost, _)| *cost);
     best.map_or(Explanation::User, |(_, explanation)| explanation)
 }
 
@@ -129,39 +129,29 @@ pub(crate) fn explain(
 type Cost = (usize, usize);
 
 impl Expected {
-    /// What it costs if the person has done `typed` and so much `more`, where `edit` took place. Nor
-    /// is it likely that they typed anew just what an edit of ours took away. But if it is certain that
-    /// it has taken something away, it did so somewhere, and letters that stand about there are typed
-    /// all the time: then that decides only between stories of one length.
+    /// What it costs if the person has done `typed` and so much `more`, where `edit` took place.
+    ///
+    /// Nor is it likely that they typed anew just what an edit of ours took away. But if it is certain
+    /// that it took place, then no story is worth more of the person's keys, and that decides only
+    /// between stories of one length.
     fn cost(&self, shown: &Rope, edit: &Patch, typed: &Patch, more: usize) -> Cost {
-        let taken = edit.splices().iter();
-        let (common, rare): (Vec<&Splice>, Vec<&Splice>) =
-            taken.partition(|splice| self.certain && stands_about(shown, splice));
-        let retyped = |taken: Vec<&Splice>| {
-            let again = |taken: &Splice| {
-                let text = shown.slice(taken.at..taken.end()).to_string();
-                let at = moved(edit, taken);
-                likeness(
-                    text,
-                    &near(typed, at..at + taken.insert.chars().count(), taken.delete),
-                )
-            };
-            taken.into_iter().map(again).sum()
-        };
-        (typed.cost() + more + 4 * retyped(rare), retyped(common))
+        let retyped = self.retyped(shown, edit, typed);
+        match self.certain {
+            true => (typed.cost() + more, retyped),
+            false => (typed.cost() + more + 4 * retyped, 0),
+        }
     }
-}
 
-/// So many characters on either side of a place stand about it.
-const ABOUT: usize = 256;
-
-/// Whether each character that `splice` takes away stands about there once more.
-fn stands_about(shown: &Rope, splice: &Splice) -> bool {
-    let before = shown.slice(splice.at.saturating_sub(ABOUT)..splice.at);
-    let behind = shown.slice(splice.end()..(splice.end() + ABOUT).min(shown.len_chars()));
-    let about: BTreeSet<char> = before.chars().chain(behind.chars()).collect();
-    let mut taken = shown.slice(splice.at..splice.end()).chars();
-    taken.all(|letter| about.contains(&letter))
+    /// How much of what `edit` took away the person has typed anew there.
+    fn retyped(&self, shown: &Rope, edit: &Patch, typed: &Patch) -> usize {
+        let again = |taken: &Splice| {
+            let text = shown.slice(taken.at..taken.end()).to_string();
+            let at = moved(edit, taken);
+            let there = at..at + taken.insert.chars().count();
+            likeness(text, &near(typed, there, taken.delete))
+        };
+        edit.splices().iter().map(again).sum()
+    }
 }
 
 fn landed(text: &Rope, patch: &Patch) -> Rope {
@@ -259,5 +249,7 @@ fn deleted_of(ours: &Patch, typed: &Patch, whole: &Rope) -> usize {
     deleted
 }
 
+#[cfg(test)]
+mod search_tests;
 #[cfg(test)]
 mod tests;

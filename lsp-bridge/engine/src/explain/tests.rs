@@ -37,7 +37,7 @@ fn explained(marked: &str, new: &str, next: &str) -> String {
             format!("ours, then from {:?}", landed(&shown, &edit).to_string())
         }
         Explanation::Stale { typed, .. } => {
-            format!("typed {:?}, then stale", typed.to_string())
+            format!("typed {:?}, then stale", landed(&shown, &typed).to_string())
         }
     }
 }
@@ -158,11 +158,8 @@ fn an_edit_falls_only_where_it_can_have_been_led() {
     (expected.accepted, expected.certain) = (true, true);
     let explained = |next: &str| explain(&shown, &Rope::from_str(next), &expected, Encoding::Utf8);
     assert_eq!(
-        explained("abefghj"),
-        Explanation::Stale {
-            typed: Rope::from_str("abefghij"),
-            fallen: Patch::single(6, 1, ""),
-        }
+        fell(explained("abefghj"), &shown),
+        ("abefghij".into(), Patch::single(6, 1, ""))
     );
     // Nothing leads it to the `j`: that is the person's, and `g` was taken where it stood.
     let Explanation::Ours { edit, .. } = explained("abcdefhi") else {
@@ -181,11 +178,8 @@ fn an_edit_that_falls_within_a_letter_takes_it() {
     expected.raw[0].range.end.character = 6;
     let explained = explain(&shown, &Rope::from_str("éxy"), &expected, Encoding::Utf8);
     assert_eq!(
-        explained,
-        Explanation::Stale {
-            typed: Rope::from_str("é𠠀xy"),
-            fallen: Patch::single(1, 1, ""),
-        }
+        fell(explained, &shown),
+        ("é𠠀xy".into(), Patch::single(1, 1, ""))
     );
 }
 
@@ -201,11 +195,8 @@ fn an_edit_behind_the_end_of_its_line_falls_on_it() {
         Encoding::Utf16,
     );
     assert_eq!(
-        explained,
-        Explanation::Stale {
-            typed: Rope::from_str("ag\nxy"),
-            fallen: Patch::single(2, 0, "!"),
-        }
+        fell(explained, &shown),
+        ("ag\nxy".into(), Patch::single(2, 0, "!"))
     );
 }
 
@@ -248,10 +239,22 @@ fn a_word_that_stands_there_still_was_not_taken_away() {
     assert_eq!(explained, Explanation::User);
 }
 
+/// The text that the person had made of `shown`, and how the edit fell in it.
+fn fell(explanation: Explanation, shown: &Rope) -> (String, Patch) {
+    match explanation {
+        Explanation::Stale { typed, fallen } => (landed(shown, &typed).to_string(), fallen),
+        other => panic!("{other:?}"),
+    }
+}
+
 fn in_kakoune(marked: &str, new: &str, next: &str) -> Explanation {
     let (shown, mut expected) = expected(marked, new);
     (expected.accepted, expected.certain) = (true, true);
     explain(&shown, &Rope::from_str(next), &expected, Encoding::Utf16)
+}
+
+fn fell_in_kakoune(marked: &str, new: &str, next: &str) -> (String, Patch) {
+    fell(in_kakoune(marked, new, next), &expected(marked, new).0)
 }
 
 /// Two empty lines are to go, and the person has just broken the line before them: the first place
@@ -259,11 +262,8 @@ fn in_kakoune(marked: &str, new: &str, next: &str) -> Explanation {
 #[test]
 fn a_deletion_of_lines_falls_on_a_line_that_was_just_split() {
     assert_eq!(
-        in_kakoune("abcd«\n\n»\n", "", "ab\n\n"),
-        Explanation::Stale {
-            typed: Rope::from_str("ab\ncd\n\n\n"),
-            fallen: Patch::single(2, 4, ""),
-        }
+        fell_in_kakoune("abcd«\n\n»\n", "", "ab\n\n"),
+        ("abcd\n\n\n".into(), Patch::single(2, 3, ""))
     );
 }
 
@@ -272,11 +272,8 @@ fn a_deletion_of_lines_falls_on_a_line_that_was_just_split() {
 #[test]
 fn an_edit_that_leaves_no_trace_fell_where_it_was_led() {
     assert_eq!(
-        in_kakoune("abcdefghij1«2»", "1", "aXbcdefghij12"),
-        Explanation::Stale {
-            typed: Rope::from_str("aXbcdefghij12"),
-            fallen: Patch::single(11, 1, "1"),
-        }
+        fell_in_kakoune("abcdefghij1«2»", "1", "aXbcdefghij12"),
+        ("aXbcdefghij12".into(), Patch::single(11, 1, "1"))
     );
 }
 
@@ -285,11 +282,8 @@ fn an_edit_that_leaves_no_trace_fell_where_it_was_led() {
 #[test]
 fn an_edit_among_letters_like_its_own_is_where_it_was_led() {
     assert_eq!(
-        in_kakoune("st«»art", "f", "afffgstart"),
-        Explanation::Stale {
-            typed: Rope::from_str("affgstart"),
-            fallen: Patch::single(2, 0, "f"),
-        }
+        fell_in_kakoune("st«»art", "f", "afffgstart"),
+        ("affgstart".into(), Patch::single(2, 0, "f"))
     );
 }
 
@@ -298,11 +292,8 @@ fn an_edit_among_letters_like_its_own_is_where_it_was_led() {
 #[test]
 fn a_deletion_takes_letters_that_nobody_has_seen() {
     assert_eq!(
-        in_kakoune("ab«cdef»gh", "", "abefgh"),
-        Explanation::Stale {
-            typed: Rope::from_str("abcdefgh"),
-            fallen: Patch::single(2, 2, ""),
-        }
+        fell_in_kakoune("ab«cdef»gh", "", "abefgh"),
+        ("abcdefgh".into(), Patch::single(2, 2, ""))
     );
 }
 
@@ -310,11 +301,8 @@ fn a_deletion_takes_letters_that_nobody_has_seen() {
 #[test]
 fn a_deletion_that_ends_within_a_letter_that_nobody_has_seen_leaves_it() {
     assert_eq!(
-        in_kakoune("a«bc»d", "", "a𠠀cd"),
-        Explanation::Stale {
-            typed: Rope::from_str("ab𠠀cd"),
-            fallen: Patch::single(1, 1, ""),
-        }
+        fell_in_kakoune("a«bc»d", "", "a𠠀cd"),
+        ("ab𠠀cd".into(), Patch::single(1, 1, ""))
     );
 }
 
@@ -322,11 +310,8 @@ fn a_deletion_that_ends_within_a_letter_that_nobody_has_seen_leaves_it() {
 #[test]
 fn an_insertion_falls_within_a_letter_that_nobody_has_seen() {
     assert_eq!(
-        in_kakoune("x«»mark", "  ", "  𠠀xmark"),
-        Explanation::Stale {
-            typed: Rope::from_str("𠠀xmark"),
-            fallen: Patch::single(0, 0, "  "),
-        }
+        fell_in_kakoune("x«»mark", "  ", "  𠠀xmark"),
+        ("𠠀xmark".into(), Patch::single(0, 0, "  "))
     );
 }
 
@@ -334,11 +319,8 @@ fn an_insertion_falls_within_a_letter_that_nobody_has_seen() {
 #[test]
 fn an_edit_falls_on_the_end_of_a_line_that_was_just_split() {
     assert_eq!(
-        in_kakoune("ab cd«»ef", "!", "ab!\n cdef"),
-        Explanation::Stale {
-            typed: Rope::from_str("ab\n cdef"),
-            fallen: Patch::single(2, 0, "!"),
-        }
+        fell_in_kakoune("ab cd«»ef", "!", "ab!\n cdef"),
+        ("ab\n cdef".into(), Patch::single(2, 0, "!"))
     );
 }
 
