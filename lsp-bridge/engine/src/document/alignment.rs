@@ -342,10 +342,17 @@ fn places(characters: &[Character]) -> Vec<usize> {
 }
 
 /// The gap of the replica, of so many characters, for a text put before character `at` of what is
-/// shown: behind the nearest character on its left that the replica has. What follows there and is
-/// not shown has fallen to an edit of ours: the person's caret stood behind it.
+/// shown: behind the nearest character on its left that the replica has, and that stays where it is. One
+/// that stands wrong will be moved, and the person's caret is not. What follows there and is not shown
+/// has fallen to an edit of ours: the person's caret stood behind it.
 fn gap(characters: &[Character], at: usize, len: usize) -> usize {
-    let left = characters[..at].iter().rev().find_map(|c| c.place);
+    let left = match kept(characters) {
+        Some(kept) => {
+            let before = kept.partition_point(|(shown, _)| *shown < at);
+            kept[..before].last().map(|(_, place)| *place)
+        }
+        None => characters[..at].iter().rev().find_map(|c| c.place),
+    };
     let behind = left.map_or(0, |place| place + 1);
     let shown = places(characters);
     let is_shown = |place: &usize| shown.binary_search(place).is_ok();
@@ -433,6 +440,39 @@ mod tests {
         let (shown, replica) = (Rope::from_str("a2X"), Rope::from_str("a12X"));
         let after = alignment.typed(&typing, &written, &shown, &replica);
         assert_eq!(after.repair(&shown, &replica), Patch::single(1, 0, "1"));
+    }
+
+    /// The editor shows "aTXb", the shared text has "aXTb", and the person types behind the `T`, which
+    /// stands wrong. It is the `T` that moves, and not what they type.
+    #[test]
+    fn what_is_typed_behind_a_letter_that_stands_wrong_stays_at_the_caret() {
+        let ours = Character {
+            place: Some(2),
+            is_ours: true,
+        };
+        let characters = [
+            character(0, false),
+            ours,
+            character(1, false),
+            character(3, false),
+        ];
+        let alignment = Alignment::Mapped(characters.to_vec());
+        let typing = Splice {
+            at: 2,
+            delete: 0,
+            insert: "12".into(),
+        };
+        let written = alignment.carry(&typing, &Rope::from_str("aXTb"));
+        assert_eq!(written, Patch::single(1, 0, "12"));
+        let (shown, replica) = (Rope::from_str("aT12Xb"), Rope::from_str("a12XTb"));
+        let after = alignment.typed(&typing, &written, &shown, &replica);
+        let mut move_t = Patch::single(1, 1, "");
+        move_t.push(Splice {
+            at: 5,
+            delete: 0,
+            insert: "T".into(),
+        });
+        assert_eq!(after.repair(&shown, &replica), move_t);
     }
 
     /// Who deletes the newline that the editor has put there, once it is everyone's, deletes it.
