@@ -47,14 +47,19 @@ impl Story {
         !(self.gone.is_empty() && self.new.is_empty())
     }
 
-    /// The engine says that the person took out `gone` and put in `new`; `shared` was the text that it
-    /// knew. `None` if that is just what happened, or cannot have happened, or is the longer story.
-    pub(crate) fn or_else(&self, gone: &str, new: &str, shared: &str) -> Option<Verdict> {
+    /// The engine says that the person took out `gone` and put in `new`; `shared` were the text that it
+    /// knew and everyone's. `None` if that is just what happened, or cannot have happened, or is the longer story.
+    pub(crate) fn or_else(&self, gone: &str, new: &str, shared: [&str; 2]) -> Option<Verdict> {
         let (true_gone, true_new) = (counts(&self.gone), counts(&self.new));
         let (gone, new) = (counts(gone), counts(new));
         // Who takes out what others have taken out already has nothing to tell, and may have done so
         // in the engine's story or not.
-        let shared = counts(shared);
+        let [known, everyones] = shared.map(counts);
+        let everyones = |letter| everyones.get(letter).copied().unwrap_or_default();
+        let both = known
+            .iter()
+            .map(|(letter, count)| (*letter, (*count).min(everyones(letter))));
+        let shared: Difference = both.collect();
         let mut all_gone = gone.clone();
         for (letter, count) in &true_gone {
             let left = shared.get(letter).copied().unwrap_or_default();

@@ -120,6 +120,11 @@ impl Witness {
         self.balance.keys().copied()
     }
 
+    /// The text.
+    pub(crate) fn text(&self) -> String {
+        String::from_utf16_lossy(&self.units)
+    }
+
     /// The text, and who wrote each letter of it.
     pub(crate) fn authors(&self) -> Vec<(Author, char)> {
         let txn = self.doc.transact();

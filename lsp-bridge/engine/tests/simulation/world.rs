@@ -12,6 +12,7 @@ use crate::ledger::Ledger;
 use crate::oracle;
 use crate::person::{Act, Letters, Person};
 use crate::planted::Bug;
+use crate::story::Story;
 use crate::user::User;
 use crate::witness::Witness;
 
@@ -341,16 +342,32 @@ impl World {
             let version = document.version();
             let told = user.stories.extract_if(.., |(of, _)| *of <= version);
             let told: Vec<_> = told.collect();
+            // What others have taken out, wherever they are, cannot be taken out once more.
+            let everyones = self.witness.text();
             let (gone, new) = self.witnessed(number, &effects);
+            self.note_story(number, &told, &gone, &new);
             if let [(_, story)] = &*told
                 && story.is_mixed()
-                && let Some(verdict) = story.or_else(&gone, &new, &shared)
+                && let Some(verdict) = story.or_else(&gone, &new, [&shared, &everyones])
             {
                 self.ledger.believes(number, &verdict);
             }
             self.perform(number, effects);
         } else if let (Some(closed), Event::Answered { edit, answer }) = (&mut user.closed, event) {
             closed.answered(edit, &answer);
+        }
+    }
+
+    /// Where an engine's story differs from the true one, the trace tells both.
+    fn note_story(&mut self, number: usize, told: &[(i32, Story)], gone: &str, new: &str) {
+        let true_gone: String = told.iter().map(|(_, story)| story.gone.as_str()).collect();
+        let true_new: String = told.iter().map(|(_, story)| story.new.as_str()).collect();
+        if self.is_traced && (gone, new) != (&true_gone, &true_new) {
+            self.trace.push_back(format!(
+                "{:>6} {number} its person took out {true_gone:?} and put in {true_new:?}, its engine says \
+                 {gone:?} and {new:?}",
+                self.now
+            ));
         }
     }
 
