@@ -32,6 +32,8 @@ struct Entry {
     missing: usize,
     /// Nobody can know whether it was taken out and put in again.
     is_doubtful: bool,
+    /// Who typed it just where an edit brought the same one: nobody can know which is whose.
+    mistaken: BTreeSet<usize>,
 }
 
 impl Counts {
@@ -114,6 +116,17 @@ impl Ledger {
         }
     }
 
+    /// `who` has typed these in the report in which an edit brought the same ones. Who types `ab` before
+    /// an edit's `a` leaves the same text, and the same answer, as one who types `ba` behind it: which `a`
+    /// is theirs, and so whether theirs came before the `b`, nobody can know. How many there were.
+    pub(crate) fn may_be_mistaken(&mut self, who: usize, letters: &BTreeSet<char>) -> u64 {
+        let entries = letters.iter().filter_map(|letter| {
+            let entry = self.letters.get_mut(letter)?;
+            entry.mistaken.insert(who).then_some(())
+        });
+        entries.count() as u64
+    }
+
     /// Both.
     pub(crate) fn cannot_be_known(&mut self, letters: impl IntoIterator<Item = char> + Clone) {
         self.may_be_doubled(letters.clone());
@@ -124,7 +137,8 @@ impl Ledger {
     pub(crate) fn is_plain(&self, who: Author, letter: char) -> bool {
         self.letters.get(&letter).is_some_and(|entry| {
             let touched = entry.taken.all() + entry.extra + entry.spare + entry.missing;
-            entry.put.of(who) == 1 && touched == 0 && !entry.is_doubtful
+            let is_mistaken = who.is_some_and(|who| entry.mistaken.contains(&who));
+            entry.put.of(who) == 1 && touched == 0 && !entry.is_doubtful && !is_mistaken
         })
     }
 

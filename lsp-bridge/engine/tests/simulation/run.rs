@@ -34,6 +34,7 @@ fn number(variable: &str) -> Option<u64> {
 #[derive(Default)]
 struct Part {
     steps: u64,
+    mistaken: u64,
     failed: BTreeMap<u64, Vec<String>>,
     delays: Vec<(&'static str, u64)>,
 }
@@ -111,6 +112,7 @@ fn run_plans(name: &str, count: u64, most_faulty: u64, with_returns: bool, kind:
             };
             let outcome = simulate(&plan, kind, false);
             part.steps += outcome.world.steps;
+            part.mistaken += outcome.world.mistaken;
             part.delays.extend(outcome.world.delays);
             if !outcome.faults.is_empty() {
                 part.failed.insert(seed, outcome.faults);
@@ -119,6 +121,7 @@ fn run_plans(name: &str, count: u64, most_faulty: u64, with_returns: bool, kind:
     };
     let Part {
         steps,
+        mistaken,
         failed,
         delays,
     } = std::thread::scope(|scope| {
@@ -127,6 +130,7 @@ fn run_plans(name: &str, count: u64, most_faulty: u64, with_returns: bool, kind:
         parts.fold(Part::default(), |mut whole, part| {
             let part = part.expect("what panics is caught");
             whole.steps += part.steps;
+            whole.mistaken += part.mistaken;
             whole.failed.extend(part.failed);
             whole.delays.extend(part.delays);
             whole
@@ -135,6 +139,9 @@ fn run_plans(name: &str, count: u64, most_faulty: u64, with_returns: bool, kind:
     println!(
         "{name}: {count} seeds, {steps} steps, {} failed",
         failed.len()
+    );
+    println!(
+        "  {mistaken} letters were typed where an edit brought the same: their order was not looked at"
     );
     tell_delays(delays);
     for (seed, faults) in &failed {

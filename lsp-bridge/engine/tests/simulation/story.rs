@@ -6,7 +6,7 @@
 //! the true one if it leads to the same report and needs no more of the person. A longer one than the
 //! truth does not count, nor one that takes away more than the edit can have taken away.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What happened.
 #[derive(Debug, Clone, Default)]
@@ -45,6 +45,14 @@ impl Story {
     /// Whether the report that tells it leaves something open.
     pub(crate) fn is_mixed(&self) -> bool {
         !(self.gone.is_empty() && self.new.is_empty())
+    }
+
+    /// What both the person and an edit have put in.
+    pub(crate) fn typed_alike(&self) -> BTreeSet<char> {
+        let inserted = self.edits.iter().flat_map(|edit| edit.inserts.chars());
+        let inserted: BTreeSet<char> = inserted.collect();
+        let typed: BTreeSet<char> = self.new.chars().collect();
+        &inserted & &typed
     }
 
     /// The engine says that the person took out `gone` and put in `new`; `shared` were the text that it

@@ -95,6 +95,8 @@ pub(crate) struct World {
     pub(crate) letters: Letters,
     /// After how many milliseconds a letter stood on someone else's screen, by the kind of editor.
     pub(crate) delays: Vec<(&'static str, u64)>,
+    /// How many letters people have typed of which nobody can know whether they were theirs.
+    pub(crate) mistaken: u64,
     pub(crate) done: Vec<(usize, u32, u64, Act)>,
     pub(crate) trace: VecDeque<String>,
     pub(crate) is_traced: bool,
@@ -133,6 +135,7 @@ impl World {
             witness: Witness::new(&server.state()),
             letters: Letters::of(plan_seed),
             delays: Vec::new(),
+            mistaken: 0,
             done: Vec::new(),
             trace: VecDeque::new(),
             is_traced: false,
@@ -346,6 +349,10 @@ impl World {
             let everyones = self.witness.text();
             let (gone, new) = self.witnessed(number, &effects);
             self.note_story(number, &told, &gone, &new);
+            for (_, story) in &told {
+                let alike = story.typed_alike();
+                self.mistaken += self.ledger.may_be_mistaken(number, &alike);
+            }
             if let [(_, story)] = &*told
                 && story.is_mixed()
                 && let Some(verdict) = story.or_else(&gone, &new, [&shared, &everyones])
