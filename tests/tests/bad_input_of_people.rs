@@ -240,6 +240,33 @@ fn joining_where_nothing_can_be_written() -> Result<()> {
     scene.witness.notices_nothing()
 }
 
+/// In a clone of the project's repository the link is for that, not for a directory within it.
+#[test]
+fn joining_without_a_name_in_a_directory_of_that_name() -> Result<()> {
+    let scene = scene()?;
+    let link = scene.project.editor_link.as_str();
+    let clone = scene.person.home().join("calm");
+    fs::create_dir(&clone)?;
+    fs::write(clone.join("own.txt"), "own\n")?;
+    let refused = scene.person.tutti(&clone, &["join", link])?;
+    let said = &refused.stderr;
+    let is_clear = said.contains("own.txt") && said.contains("--merge");
+    ensure!(refused.code == Some(1) && is_clear, "{refused:?}");
+    let joined = scene.person.tutti(&clone, &["join", "--merge", link])?;
+    joined.success()?;
+    ensure!(
+        clone.join(".tutti/project.toml").exists(),
+        "it is not the clone"
+    );
+    ensure!(!clone.join("calm").exists(), "another one was made within");
+    let elsewhere = scene
+        .person
+        .tutti(scene.person.home(), &["join", link, "calm/../other"])?;
+    let said = elsewhere.success()?.stdout;
+    ensure!(!said.contains(".."), "{said}");
+    Ok(())
+}
+
 #[test]
 fn a_server_that_has_moved() -> Result<()> {
     let mut server = Server::start()?;

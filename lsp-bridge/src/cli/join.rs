@@ -28,7 +28,7 @@ pub(super) struct Args {
     /// The link that you were given
     link: String,
     /// A new or empty directory [default: the project's name, in the current directory; or, in a
-    /// directory of this project, that one]
+    /// directory of this project or of that name, that one]
     dir: Option<PathBuf>,
     /// Join a directory that holds files. Where one differs from the project's, your text is kept
     /// in .tutti/recovered; files that only you have are added to the project
@@ -62,7 +62,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         None => match Project::find(&current_dir()?) {
             // Called where it is followed already: the access is to be renewed.
             Ok(here) if here.id == link.project => here.root,
-            _ => current_dir()?.join(directory_name(&name)),
+            _ => by_name(&current_dir()?, &name),
         },
     };
     // Its parent must be there; the directory itself need not.
@@ -170,8 +170,25 @@ fn explain(error: ApiError) -> anyhow::Error {
 
 fn absolute(dir: &Path) -> anyhow::Result<PathBuf> {
     match dir.canonicalize() {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(std::path::absolute(dir)?),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let dir = std::path::absolute(dir)?;
+            let parent = dir.parent().and_then(|parent| parent.canonicalize().ok());
+            Ok(match (parent, dir.file_name()) {
+                (Some(parent), Some(name)) => parent.join(name),
+                _ => dir,
+            })
+        }
         found => found.with_context(|| format!("{} cannot be joined", dir.display())),
+    }
+}
+
+/// The directory of a project in `current`: that itself where it has the project's name, as a clone
+/// by git has.
+fn by_name(current: &Path, name: &str) -> PathBuf {
+    let name = directory_name(name);
+    match current.file_name() == Some(name.as_ref()) {
+        true => current.to_owned(),
+        false => current.join(name),
     }
 }
 
