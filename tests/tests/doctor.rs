@@ -94,7 +94,7 @@ fn the_lines_it_prints_set_each_editor_up() -> Result<()> {
         "✓ Access       you may edit",
         "✓ State",
         "· Bridge       not running",
-        "✓ Files        2 files shared",
+        "✓ Files        2 files in step",
         "✓ Neovim       0.10.4, set up in ~/config/nvim/init.lua",
     ] {
         ensure!(all.stdout.contains(part), "no {part}: {all:#?}");

@@ -131,7 +131,11 @@ pub(super) fn directory(project: &Project, report: &mut Report) {
         true => report.good("Bridge", "at work in this directory"),
         false => report.note("Bridge", "not running: it starts with your editor"),
     };
-    let shared = format!("{} shared", output::files(survey.followed));
+    let mut shared = format!("{} in step", output::files(survey.followed));
+    let others = survey.differing() + survey.waiting.len() + survey.unheard.len();
+    if others > 0 {
+        shared += &format!(", {others} not yet: `tutti status` names them");
+    }
     if survey.left_alone.is_empty() {
         report.good("Files", shared);
         return;
