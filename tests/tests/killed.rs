@@ -73,7 +73,7 @@ fn restart(scene: &Scene, kind: Kind) -> Result<()> {
 fn status_names_it(scene: &Scene) -> Result<bool> {
     let dir = scene.editor.file().parent().context("a directory")?;
     let status = scene.editor.person().tutti(dir, &["status"])?.success()?;
-    Ok(status.stdout.contains("has stopped to tell"))
+    Ok(status.stdout.contains("no longer tells"))
 }
 
 fn is_killed_again_and_again(kind: Kind) -> Result<()> {
@@ -181,6 +181,50 @@ fn neovim_goes_deaf_and_saves() -> Result<()> {
     scene.other.holds(&expected)?;
     scene.server_holds(&expected)?;
     ensure!(!status_names_it(&scene)?, "it hears again");
+    scene.editor.quit()
+}
+
+/// A window that the new bridge does not know, for nothing told it, is written over what others have typed since.
+#[test]
+fn neovim_writes_a_window_that_nobody_follows() -> Result<()> {
+    let mut scene = Scene::open(Kind::Neovim, TEXT, None)?;
+    let terminal = scene.editor.terminal();
+    let ex = |command: &str| -> Result<()> {
+        terminal.text(command)?;
+        terminal.keys(&["Enter"])
+    };
+    scene.editor.type_behind("# two")?;
+    scene.editor.type_text("abc", PACE)?;
+    scene.editor.escape()?;
+    scene.other.holds("# one\n# twoabc\n# three\n")?;
+    let dir = scene.editor.file().parent().context("a directory")?;
+    fs::write(dir.join("other.py"), "# other\n")?;
+    ex(":vsplit other.py")?;
+    terminal.shows("# other")?;
+    kill(&scene)?;
+    terminal.shows("Client tutti quit")?;
+    ex(":e")?;
+    until("another bridge", || {
+        bridges(dir).ok().filter(|all| !all.is_empty())
+    })?;
+    scene.other.insert(0, "OTHERS ")?;
+    until("the file to follow", || {
+        let text = fs::read_to_string(scene.editor.file()).ok()?;
+        (text == "OTHERS # one\n# twoabc\n# three\n").then_some(())
+    })?;
+    ex(":wincmd w")?;
+    scene.editor.type_behind("# three")?;
+    scene.editor.type_text("ghi", PACE)?;
+    scene.editor.escape()?;
+    ex(":w!")?;
+    let expected = "OTHERS # one\n# twoabc\n# threeghi\n";
+    scene.other.holds(expected)?;
+    scene.server_holds(expected)?;
+    until("the file to have both", || {
+        let text = fs::read_to_string(scene.editor.file()).ok()?;
+        (text == expected).then_some(())
+    })?;
+    ex(":bwipeout! other.py")?;
     scene.editor.quit()
 }
 

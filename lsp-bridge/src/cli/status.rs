@@ -96,7 +96,7 @@ fn lines(survey: &Survey, role: Option<Role>) -> Vec<String> {
         list(changed, &survey.changed);
     }
     list(
-        "Open in an editor that has stopped to tell what changes there (save it, close it for good and open it again)",
+        "Open in an editor that no longer tells what changes there (save it, close it for good and open it again)",
         &survey.unheard,
     );
     let waiting = match survey.bridge_runs && role.is_some() {

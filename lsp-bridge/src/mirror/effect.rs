@@ -125,6 +125,14 @@ pub enum Notice {
         /// Why: a subordinate clause such as `it was deleted by someone else`.
         reason: &'static str,
     },
+    /// A program has written a file that lacks what others had written since an earlier text of it. The
+    /// text before was kept.
+    Before {
+        /// The file.
+        path: String,
+        /// Where it lies now, relative to the project's directory.
+        kept_at: String,
+    },
     /// A file that is no text, and that the project has another content for, was kept.
     Kept {
         /// The file.
@@ -163,6 +171,11 @@ impl std::fmt::Display for Notice {
             } => write!(
                 f,
                 "Your text of {path} was kept in {kept_at}, because {reason}."
+            ),
+            Self::Before { path, kept_at } => write!(
+                f,
+                "What was written into {path} lacks what others had written there: if that was not \
+                 meant, the text before is in {kept_at}."
             ),
             Self::Kept {
                 path,

@@ -116,6 +116,19 @@ impl Journals {
         Ok(found)
     }
 
+    /// The same of bridges that have ended: of windows that may be open still.
+    pub(super) fn of_ended(&self, document: &DocumentId) -> io::Result<Vec<Left>> {
+        let mut found = Vec::new();
+        for entry in self.all.entries()? {
+            if let Ok(dir) = self.all.open_dir_nofollow(entry?.file_name())
+                && let Ok(true) = Claim::is_left(&dir)
+            {
+                found.extend(read(&dir, document));
+            }
+        }
+        Ok(found)
+    }
+
     /// What this bridge's own journal of a document ends with, if there is one.
     pub(super) fn left(&self, document: &DocumentId) -> Option<Left> {
         read(&self.dir, document)

@@ -1,13 +1,17 @@
 //! What the text of a file was made out of, when an editor of this directory may have written it.
 
+use std::time::SystemTime;
+
 use ropey::Rope;
-use tutti_engine::Left;
+use tutti_engine::{Left, Replica};
 use tutti_protocol::ids::DocumentId;
 
-use super::effect::Settled;
+use super::effect::{Effect, Notice, Settled};
 use super::nearest::nearest;
+use super::recent::leads_over;
 use super::settle::Subject;
 use super::state::{Base, hash};
+use super::text::render;
 use super::tree::RawFile;
 use super::{Mirror, MirrorError, doing};
 
@@ -29,9 +33,72 @@ impl Mirror {
         Ok(saved)
     }
 
+    /// The state that a text was made out of which was written at this time.
+    pub(super) fn made_of(
+        &mut self,
+        subject: &mut Subject<'_>,
+        base: &Base,
+        text: &str,
+        written: Option<SystemTime>,
+        settled: &mut Settled,
+    ) -> Result<Vec<u8>, MirrorError> {
+        let known = self.replica(subject.document, &base.state)?;
+        let rope = Rope::from(text);
+        let read = self
+            .recent
+            .read_by(subject.document, &known, &rope, written);
+        if let Some(read) = read.as_ref().filter(|read| read.is_recent) {
+            return Ok(read.state.clone());
+        }
+        // A window that has outlived its bridge knows nothing of what came since.
+        let left = match &self.journals {
+            Some(journals) => doing(
+                "reading .tutti/journals",
+                journals.of_ended(subject.document),
+            )?,
+            None => Vec::new(),
+        };
+        for one in &left {
+            for shown in &one.shown {
+                let showed = self.replica(subject.document, shown)?;
+                if leads_over(known.rope(), showed.rope(), &rope) {
+                    self.take_in_state(subject, &one.state, settled)?;
+                    return Ok(shown.clone());
+                }
+            }
+        }
+        match read {
+            Some(read) if !left.is_empty() => return Ok(read.state),
+            Some(_) => self.keep_before(subject, base, &known, settled)?,
+            None => {}
+        }
+        self.nearest_to(subject, base, text, settled)
+    }
+
+    /// What others had written since an earlier text of the file goes with what was written here. It may
+    /// have been meant.
+    fn keep_before(
+        &self,
+        subject: &Subject<'_>,
+        base: &Base,
+        known: &Replica,
+        settled: &mut Settled,
+    ) -> Result<(), MirrorError> {
+        let bytes = render(&known.text(), base.file.eol);
+        let kept_at = self.private.recover(&subject.path, &bytes);
+        let kept_at = kept_at.map_err(|why| MirrorError::Io {
+            doing: format!("keeping a copy of {}", subject.path),
+            source: std::io::Error::other(why),
+        })?;
+        let path = subject.path.to_string();
+        let before = Notice::Before { path, kept_at };
+        settled.effects.push(Effect::Tell(before));
+        Ok(())
+    }
+
     /// The state that a text was made out of: that of the file, or, if it is nearer, what an editor
     /// showed. Its bridge may have ended before it heard that the editor had written the file.
-    pub(super) fn made_of(
+    fn nearest_to(
         &self,
         subject: &mut Subject<'_>,
         base: &Base,

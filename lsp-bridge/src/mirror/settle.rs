@@ -23,7 +23,7 @@ const BEING_WRITTEN: Duration = Duration::from_millis(200);
 /// One document on its way to its file.
 pub(super) struct Subject<'a> {
     pub(super) document: &'a DocumentId,
-    path: ProjectPath,
+    pub(super) path: ProjectPath,
     entry: FileEntry,
     pub(super) main: Replica,
     pub(super) unsaved: bool,
@@ -308,14 +308,7 @@ impl Mirror {
             let edit = IndexEdit::SetEol(subject.document.clone(), local.eol);
             self.edit_index(edit, &mut settled.effects);
         }
-        let known = self.replica(subject.document, &base.state)?;
-        let read = self
-            .recent
-            .read_by(subject.document, &known, &local.text, written);
-        let read = match read {
-            Some(state) => state,
-            None => self.made_of(subject, &base, &local.text, settled)?,
-        };
+        let read = self.made_of(subject, &base, &local.text, written, settled)?;
         let merged = merge::merge_disk(&read, &subject.main.state(), &local.text);
         let merged = merged.map_err(|source| MirrorError::BadState {
             document: subject.document.clone(),

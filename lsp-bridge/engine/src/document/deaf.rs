@@ -47,7 +47,7 @@ impl Document {
         self.drop_question();
         if !std::mem::replace(&mut self.is_deaf, true) {
             effects.push(Effect::Tell {
-                message: "This editor has stopped to tell what changes in this file, so others do \
+                message: "This editor no longer tells what changes in this file, so others do \
                           not see what you type, nor you what they do: save it, close it for good \
                           (in Neovim: `:bwipeout`) and open it again."
                     .into(),

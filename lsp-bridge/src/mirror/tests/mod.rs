@@ -4,6 +4,7 @@ mod blobs;
 mod hostile;
 mod kept;
 mod let_go;
+mod long_ago;
 mod many;
 #[cfg(unix)]
 mod modes;
