@@ -211,7 +211,7 @@ fn all_well_is_calm_and_aligned() {
         "✓ Access       you may edit “Song”\n",
         "✓ State        .tutti/state can be written\n",
         "· Bridge       not running: it starts with your editor\n",
-        "✓ Files        0 files shared\n",
+        "✓ Files        0 files in step\n",
         "✓ Neovim       0.10.4, set up in ~/.config/nvim/init.lua\n",
     ] {
         assert!(said.contains(part), "{part:?} is not in:\n{said}");
