@@ -28,7 +28,7 @@ pub struct Scene {
     project: Project,
     document: String,
     _dir: tempfile::TempDir,
-    _server: Server,
+    server: Server,
 }
 
 impl Scene {
@@ -78,8 +78,22 @@ impl Scene {
             project,
             document,
             _dir: dir,
-            _server: server,
+            server,
         })
+    }
+
+    /// Somebody else in the file, who calls themselves by this number.
+    ///
+    /// # Errors
+    /// When they are not let in.
+    pub fn join(&self, client_id: u64) -> Result<Member> {
+        let to = Target {
+            server: &self.server.ws_url(),
+            project: &self.project.id,
+            document: &self.document,
+            token: self.project.editor_token(),
+        };
+        Member::join(to, client_id)
     }
 
     /// The text on the server.

@@ -184,7 +184,8 @@ fn neovim_goes_deaf_and_saves() -> Result<()> {
     scene.editor.quit()
 }
 
-/// A window that the new bridge does not know, for nothing told it, is written over what others have typed since.
+/// A window that the new bridge does not know, for nothing told it, is written over what two others have typed since,
+/// again and again, and once more when that bridge has been killed as well.
 #[test]
 fn neovim_writes_a_window_that_nobody_follows() -> Result<()> {
     let mut scene = Scene::open(Kind::Neovim, TEXT, None)?;
@@ -196,34 +197,50 @@ fn neovim_writes_a_window_that_nobody_follows() -> Result<()> {
     scene.editor.type_behind("# two")?;
     scene.editor.type_text("abc", PACE)?;
     scene.editor.escape()?;
-    scene.other.holds("# one\n# twoabc\n# three\n")?;
+    let mut expected = TEXT.replace("two", "twoabc");
+    scene.other.holds(&expected)?;
     let dir = scene.editor.file().parent().context("a directory")?;
+    let holds = |expected: &str| {
+        until("the file to follow", || {
+            let text = fs::read_to_string(scene.editor.file()).ok()?;
+            (text == expected).then_some(())
+        })
+    };
     fs::write(dir.join("other.py"), "# other\n")?;
     ex(":vsplit other.py")?;
     terminal.shows("# other")?;
-    kill(&scene)?;
-    terminal.shows("Client tutti quit")?;
-    ex(":e")?;
-    until("another bridge", || {
-        bridges(dir).ok().filter(|all| !all.is_empty())
-    })?;
-    scene.other.insert(0, "OTHERS ")?;
-    until("the file to follow", || {
-        let text = fs::read_to_string(scene.editor.file()).ok()?;
-        (text == "OTHERS # one\n# twoabc\n# three\n").then_some(())
-    })?;
-    ex(":wincmd w")?;
-    scene.editor.type_behind("# three")?;
-    scene.editor.type_text("ghi", PACE)?;
-    scene.editor.escape()?;
-    ex(":w!")?;
-    let expected = "OTHERS # one\n# twoabc\n# threeghi\n";
-    scene.other.holds(expected)?;
-    scene.server_holds(expected)?;
-    until("the file to have both", || {
-        let text = fs::read_to_string(scene.editor.file()).ok()?;
-        (text == expected).then_some(())
-    })?;
+    let mut third = scene.join(78)?;
+    let mut before = "# three".to_owned();
+    for round in ["one", "two", "three", "four"] {
+        if matches!(round, "one" | "four") {
+            kill(&scene)?;
+            terminal.shows("Client tutti quit")?;
+            ex(":1wincmd w")?;
+            ex(":e!")?;
+            until("another bridge", || {
+                bridges(dir).ok().filter(|all| !all.is_empty())
+            })?;
+            ex(":2wincmd w")?;
+        }
+        let others = format!("# {round} of others ");
+        scene.other.insert(0, &others)?;
+        expected = others + &expected;
+        third.holds(&expected)?;
+        let more = format!("# the third has {round}\n");
+        third.append(&more)?;
+        expected += &more;
+        holds(&expected)?;
+        scene.editor.type_behind(&before)?;
+        scene.editor.type_text(round, PACE)?;
+        scene.editor.escape()?;
+        ex(":w!")?;
+        let after = before.clone() + round;
+        expected = expected.replacen(&before, &after, 1);
+        before = after;
+        scene.other.holds(&expected)?;
+        holds(&expected)?;
+    }
+    scene.server_holds(&expected)?;
     ex(":bwipeout! other.py")?;
     scene.editor.quit()
 }

@@ -12,23 +12,28 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs::File;
 use std::io::{self, Write};
+use std::os::unix::process::parent_id;
 use std::time::{Duration, Instant, SystemTime};
 
 use cap_fs_ext::{DirExt, FollowSymlinks, OpenOptionsFollowExt};
 use cap_std::fs::{Dir, OpenOptions};
 use ropey::Rope;
-use tutti_engine::Left;
+use rustix::io::Errno;
+use rustix::process::{Pid, test_kill_process};
+use tutti_engine::{Left, Replica};
 use tutti_protocol::ids::DocumentId;
 use tutti_protocol::path::ProjectPath;
 
 use super::claim::Claim;
-use super::merge::new_client_id;
+use super::merge::{new_client_id, shown_of};
 use super::nearest::nearest;
 use super::state::{document_of, hash, stem};
 use super::tree::{Private, read_small, write_atomically};
 
 const JOURNALS: &str = "journals";
 const SUFFIX: &str = ".journal";
+/// Beside them: the process that started the bridge, by its number.
+const EDITOR: &str = "editor";
 const MAGIC: &[u8] = b"tutti journal 2\n";
 /// Of an entry: its length, and as many bytes of its hash.
 const LENGTH_BYTES: usize = 4;
@@ -58,6 +63,14 @@ pub struct Journal {
     bytes: usize,
 }
 
+/// A window that has outlived its bridge.
+#[derive(Debug)]
+pub(super) struct Window {
+    dir: Dir,
+    /// What it showed.
+    pub(super) left: Left,
+}
+
 /// The journals of bridges that have ended, by document.
 #[derive(Debug, Default)]
 pub(super) struct LeftBehind {
@@ -79,6 +92,7 @@ impl Journals {
         let all = private.subdirectory(JOURNALS)?;
         let left = LeftBehind::read(&all)?;
         let (dir, _claim) = Claim::new_in(&all)?;
+        dir.write(EDITOR, parent_id().to_string())?;
         Ok((Self { all, dir, _claim }, left))
     }
 
@@ -90,8 +104,7 @@ impl Journals {
         start: &[u8],
     ) -> io::Result<Journal> {
         let name = journal_name(document);
-        let path = path.as_str().as_bytes();
-        let bytes = [MAGIC, &encode(path), &encode(start)].concat();
+        let bytes = begun(path, start);
         write_atomically(&self.dir, &name, &bytes, false)?;
         let mut options = OpenOptions::new();
         options.append(true).follow(FollowSymlinks::No);
@@ -116,14 +129,16 @@ impl Journals {
         Ok(found)
     }
 
-    /// The same of bridges that have ended: of windows that may be open still.
-    pub(super) fn of_ended(&self, document: &DocumentId) -> io::Result<Vec<Left>> {
+    /// The windows of bridges that have ended which showed a document, where their editors live on.
+    pub(super) fn of_ended(&self, document: &DocumentId) -> io::Result<Vec<Window>> {
         let mut found = Vec::new();
         for entry in self.all.entries()? {
             if let Ok(dir) = self.all.open_dir_nofollow(entry?.file_name())
-                && let Ok(true) = Claim::is_left(&dir)
+                && let Some(left) = read(&dir, document)
+                && editor_lives(&dir)
+                && Claim::is_left(&dir)?
             {
-                found.extend(read(&dir, document));
+                found.push(Window { dir, left });
             }
         }
         Ok(found)
@@ -137,6 +152,27 @@ impl Journals {
     /// The same, if the document was shown under this path.
     pub(super) fn left_at(&self, document: &DocumentId, at: &ProjectPath) -> Option<Left> {
         read_at(&self.dir, document, at)
+    }
+}
+
+impl Window {
+    /// It has written this text into its file, and so shows it: `main` without what it does not know of.
+    /// What it writes next is made of that.
+    pub(super) fn shows(
+        &self,
+        document: &DocumentId,
+        main: &Replica,
+        text: &str,
+    ) -> io::Result<()> {
+        let (Some(at), Some(shown)) = (
+            path(&self.dir, document),
+            shown_of(main, &Rope::from_str(text)),
+        ) else {
+            return Ok(());
+        };
+        let start = Left::begin_journal(main.fork(new_client_id()), &shown);
+        let bytes = begun(&at, &start);
+        write_atomically(&self.dir, &journal_name(document), &bytes, false)
     }
 }
 
@@ -268,8 +304,22 @@ fn contents(dir: &Dir) -> io::Result<(Vec<DocumentId>, bool)> {
     Ok((documents, age.is_ok_and(|age| age > KEPT)))
 }
 
+/// Whether the process that started the bridge of this directory is there still.
+fn editor_lives(dir: &Dir) -> bool {
+    let number = read_small(dir, EDITOR).ok();
+    let number = number.and_then(|bytes| String::from_utf8(bytes).ok()?.parse().ok());
+    // Whoever has lost theirs is a child of the first process.
+    let pid = number.and_then(Pid::from_raw).filter(|pid| !pid.is_init());
+    pid.is_some_and(|pid| !matches!(test_kill_process(pid), Err(Errno::SRCH)))
+}
+
 fn journal_name(document: &DocumentId) -> String {
     stem(document) + SUFFIX
+}
+
+/// A journal that was just begun.
+fn begun(path: &ProjectPath, start: &[u8]) -> Vec<u8> {
+    [MAGIC, &encode(path.as_str().as_bytes()), &encode(start)].concat()
 }
 
 fn encode(entry: &[u8]) -> Vec<u8> {

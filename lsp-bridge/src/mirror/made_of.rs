@@ -3,17 +3,37 @@
 use std::time::SystemTime;
 
 use ropey::Rope;
-use tutti_engine::{Left, Replica};
+use tutti_engine::Left;
 use tutti_protocol::ids::DocumentId;
 
-use super::effect::{Effect, Notice, Settled};
+use super::effect::{Effect, Settled};
+use super::journals::Window;
 use super::nearest::nearest;
-use super::recent::leads_over;
+use super::recent::Way;
 use super::settle::Subject;
 use super::state::{Base, hash};
 use super::text::render;
 use super::tree::RawFile;
 use super::{Mirror, MirrorError, doing};
+
+/// What a text was made out of.
+pub(super) struct MadeOf {
+    /// A state, which holds that.
+    pub(super) state: Vec<u8>,
+    /// The window that has written it, where that has outlived its bridge.
+    pub(super) window: Option<Window>,
+}
+
+/// Who has written a text that lacks what stands in the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Reader {
+    /// A program that had read the file a moment before.
+    Program,
+    /// The window of this number.
+    Window(usize),
+    /// Somebody who had read it long before, or has seen what was there.
+    Anybody,
+}
 
 impl Mirror {
     /// Where a guest's editor has written what the file holds, it is known what it was made of.
@@ -33,67 +53,79 @@ impl Mirror {
         Ok(saved)
     }
 
-    /// The state that a text was made out of which was written at this time.
+    /// What a text was made out of that was written at this time: what the file holds as far as is known;
+    /// what a program had read a moment before; or what an editor showed whose bridge has ended, if that is
+    /// nearer.
     pub(super) fn made_of(
-        &mut self,
+        &self,
         subject: &mut Subject<'_>,
         base: &Base,
         text: &str,
         written: Option<SystemTime>,
         settled: &mut Settled,
-    ) -> Result<Vec<u8>, MirrorError> {
-        let known = self.replica(subject.document, &base.state)?;
-        let rope = Rope::from(text);
-        let read = self
-            .recent
-            .read_by(subject.document, &known, &rope, written);
-        if let Some(read) = read.as_ref().filter(|read| read.is_recent) {
-            return Ok(read.state.clone());
-        }
-        // A window that has outlived its bridge knows nothing of what came since.
-        let left = match &self.journals {
-            Some(journals) => doing(
-                "reading .tutti/journals",
-                journals.of_ended(subject.document),
-            )?,
+    ) -> Result<MadeOf, MirrorError> {
+        let document = subject.document;
+        let known = self.replica(document, &base.state)?;
+        let text = Rope::from(text);
+        let mut windows = match &self.journals {
+            Some(journals) => doing("reading .tutti/journals", journals.of_ended(document))?,
             None => Vec::new(),
         };
-        for one in &left {
-            for shown in &one.shown {
-                let showed = self.replica(subject.document, shown)?;
-                if leads_over(known.rope(), showed.rope(), &rope) {
-                    self.take_in_state(subject, &one.state, settled)?;
-                    return Ok(shown.clone());
-                }
+        let way = |state: &[u8]| -> Result<Option<Way>, MirrorError> {
+            let older = self.replica(document, state)?;
+            Ok(Way::over(known.rope(), older.rope(), &text))
+        };
+        // What it may have been made of, and what it took from there.
+        let mut sources = Vec::new();
+        for (at, window) in windows.iter().enumerate() {
+            for shown in &window.left.shown {
+                let way = way(shown)?.filter(Way::goes_back);
+                sources.extend(way.map(|way| (way.forth, Reader::Window(at), shown.clone())));
             }
         }
-        match read {
-            Some(read) if !left.is_empty() => return Ok(read.state),
-            Some(_) => self.keep_before(subject, base, &known, settled)?,
-            None => {}
+        for state in self.recent.just_before(document, written) {
+            let way = way(state)?.filter(Way::is_straight);
+            sources.extend(way.map(|way| (way.forth, Reader::Program, state.to_vec())));
         }
-        self.nearest_to(subject, base, text, settled)
-    }
-
-    /// What others had written since an earlier text of the file goes with what was written here. It may
-    /// have been meant.
-    fn keep_before(
-        &self,
-        subject: &Subject<'_>,
-        base: &Base,
-        known: &Replica,
-        settled: &mut Settled,
-    ) -> Result<(), MirrorError> {
-        let bytes = render(&known.text(), base.file.eol);
-        let kept_at = self.private.recover(&subject.path, &bytes);
-        let kept_at = kept_at.map_err(|why| MirrorError::Io {
-            doing: format!("keeping a copy of {}", subject.path),
-            source: std::io::Error::other(why),
-        })?;
-        let path = subject.path.to_string();
-        let before = Notice::Before { path, kept_at };
-        settled.effects.push(Effect::Tell(before));
-        Ok(())
+        for state in self.recent.long_before(document, written) {
+            // Whoever goes back to what stood there has meant that.
+            let way = way(state)?.filter(|way| way.goes_back() && way.forth > 0);
+            sources.extend(way.map(|way| (way.forth, Reader::Anybody, state.to_vec())));
+        }
+        sources.sort_by_key(|(forth, reader, _)| (*forth, *reader));
+        let is_doubtful = match sources.first() {
+            Some((_, reader, _)) => *reader == Reader::Anybody && windows.is_empty(),
+            None => {
+                let left: Vec<Left> = windows.iter().map(|window| window.left.clone()).collect();
+                let near = nearest(Some(&base.state), &left, |_| text.clone());
+                near.is_some_and(|near| near.left.is_some())
+            }
+        };
+        if is_doubtful {
+            // What others have written goes, and nobody can tell who means that from who has read the file
+            // before they wrote.
+            let bytes = render(&known.text(), base.file.eol);
+            let before = self.keep_before(&subject.path, &bytes)?;
+            settled.effects.push(Effect::Tell(before));
+        }
+        // A window that nobody follows may have read the file anew since.
+        let is_sure = |reader: Reader| reader != Reader::Anybody || !windows.is_empty();
+        let source = sources.into_iter().find(|(_, reader, _)| is_sure(*reader));
+        let Some((_, reader, state)) = source else {
+            let state = self.nearest_to(subject, base, &text, settled)?;
+            return Ok(MadeOf {
+                state,
+                window: None,
+            });
+        };
+        let window = match reader {
+            Reader::Window(at) => Some(windows.swap_remove(at)),
+            Reader::Program | Reader::Anybody => None,
+        };
+        if let Some(window) = &window {
+            self.take_in_state(subject, &window.left.state, settled)?;
+        }
+        Ok(MadeOf { state, window })
     }
 
     /// The state that a text was made out of: that of the file, or, if it is nearer, what an editor
@@ -102,13 +134,12 @@ impl Mirror {
         &self,
         subject: &mut Subject<'_>,
         base: &Base,
-        text: &str,
+        text: &Rope,
         settled: &mut Settled,
     ) -> Result<Vec<u8>, MirrorError> {
         let document = subject.document;
         let mut left = self.left_behind.beside_file(document);
         left.extend(self.left_since(document, base)?);
-        let text = Rope::from(text);
         let Some(near) = nearest(Some(&base.state), &left, |_| text.clone()) else {
             return Ok(base.state.clone());
         };

@@ -34,6 +34,7 @@
 
 mod alike;
 mod arrivals;
+mod aside;
 mod beneath;
 mod beside;
 mod blob;

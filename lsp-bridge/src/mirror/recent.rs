@@ -6,13 +6,12 @@
 //!
 //! A program thinks for a moment. What is written later looks the same where somebody has deleted what
 //! others wrote and something else was written in the same place, as git does that goes to another
-//! branch: what that is taken for is decided elsewhere.
+//! branch: what that is taken for is decided in `made_of.rs`.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, SystemTime};
 
 use ropey::Rope;
-use tutti_engine::Replica;
 use tutti_engine::diff::diff_lines;
 use tutti_protocol::ids::DocumentId;
 
@@ -29,6 +28,9 @@ const MOST_BYTES: usize = 16 << 20;
 #[derive(Debug, Default)]
 pub(super) struct Recent {
     before: HashMap<DocumentId, VecDeque<Before>>,
+    /// Of which files something was overwritten, in order, and when: some of that may have gone by now.
+    order: VecDeque<(SystemTime, DocumentId)>,
+    bytes: usize,
 }
 
 #[derive(Debug)]
@@ -41,88 +43,116 @@ struct Before {
     state: Vec<u8>,
 }
 
-/// What a program has read.
-pub(super) struct Read {
-    pub(super) state: Vec<u8>,
-    /// It was overwritten only just before the program wrote.
-    pub(super) is_recent: bool,
-}
-
 impl Recent {
     /// The mirror writes into a file that holds the text of `base`.
     pub(super) fn overwritten(&mut self, document: &DocumentId, base: &[u8]) {
         let now = SystemTime::now();
-        self.before.retain(|_, all| {
-            all.retain(|before| is_within(before.at, now, LONG));
-            !all.is_empty()
-        });
         let all = self.before.entry(document.clone()).or_default();
         let last = all.back().map(|before| before.at);
         let stood = last.map_or(Duration::MAX, |at| {
             now.duration_since(at).unwrap_or_default()
         });
+        let state = base.to_vec();
+        self.bytes += state.len();
         all.push_back(Before {
             at: now,
             stood,
-            state: base.to_vec(),
+            state,
         });
         if all.len() > MOST {
             // Of the last moment any may have been read.
-            let is_old = |before: &Before| !is_within(before.at, now, THINKING);
+            let is_old = |at: &usize| !is_within(all[*at].at, now, THINKING);
             let shortest = (0..all.len())
-                .filter(|at| is_old(&all[*at]))
+                .filter(is_old)
                 .min_by_key(|at| all[*at].stood);
-            all.remove(shortest.unwrap_or(0));
+            let gone = all.remove(shortest.unwrap_or(0));
+            self.bytes -= gone.map_or(0, |before| before.state.len());
         }
-        self.prune();
+        self.order.push_back((now, document.clone()));
+        self.prune(now);
     }
 
-    fn prune(&mut self) {
-        let bytes = |all: &VecDeque<Before>| all.iter().map(|one| one.state.len()).sum::<usize>();
-        let mut total: usize = self.before.values().map(bytes).sum();
-        while total > MOST_BYTES {
-            let first = self.before.values_mut();
-            let first = first.filter(|all| !all.is_empty());
-            let Some(oldest) = first.min_by_key(|all| all[0].at) else {
-                return;
-            };
-            total -= oldest.pop_front().map_or(0, |before| before.state.len());
+    fn prune(&mut self, now: SystemTime) {
+        while let Some((at, document)) = self.order.front()
+            && (!is_within(*at, now, LONG) || self.bytes > MOST_BYTES)
+        {
+            if let Some(all) = self.before.get_mut(document) {
+                while let Some(gone) = all.pop_front_if(|before| before.at <= *at) {
+                    self.bytes -= gone.state.len();
+                }
+                if all.is_empty() {
+                    self.before.remove(document);
+                }
+            }
+            self.order.pop_front();
         }
     }
 
-    /// What the program has read that has written `text` at this time, if that was older than `base`.
-    pub(super) fn read_by(
+    /// What a program may have read that has written the file at this time.
+    pub(super) fn just_before(
         &self,
         document: &DocumentId,
-        base: &Replica,
-        text: &Rope,
         written: Option<SystemTime>,
-    ) -> Option<Read> {
-        let (all, written) = (self.before.get(document)?, written?);
-        let read = |before: &Before, is_recent: bool| {
-            let older = super::merge::replica(&before.state).ok()?;
-            // Whoever goes back to what stood there long ago has meant that.
-            let may_be = is_recent || older.rope() != text;
-            (may_be && leads_over(base.rope(), older.rope(), text)).then(|| Read {
-                state: before.state.clone(),
-                is_recent,
-            })
-        };
-        let recent = |before: &&Before| is_within(before.at, written, THINKING);
-        let mut now = all.iter().filter(recent).filter_map(|one| read(one, true));
-        now.next().or_else(|| {
-            let is_old = |one: &&Before| !recent(one) && is_within(one.at, written, LONG);
-            let mut long_ago = all.iter().filter(is_old);
-            long_ago.find_map(|one| read(one, false))
-        })
+    ) -> impl Iterator<Item = &[u8]> {
+        let written = written.into_iter();
+        written.flat_map(|written| self.within(document, written, THINKING))
+    }
+
+    /// What somebody may have read who has written the file at this time, however long ago.
+    pub(super) fn long_before(
+        &self,
+        document: &DocumentId,
+        written: Option<SystemTime>,
+    ) -> impl Iterator<Item = &[u8]> {
+        let written = written.into_iter();
+        written.flat_map(|written| self.within(document, written, LONG))
+    }
+
+    fn within(
+        &self,
+        document: &DocumentId,
+        now: SystemTime,
+        time: Duration,
+    ) -> impl Iterator<Item = &[u8]> {
+        let all = self.before.get(document).into_iter().flatten();
+        let all = all.filter(move |before| is_within(before.at, now, time));
+        all.map(|before| before.state.as_slice())
     }
 }
 
-/// Whether to go from one text to another is to go to the one between, and on from there.
-pub(super) fn leads_over(from: &Rope, between: &Rope, to: &Rope) -> bool {
-    let cost = |from: &Rope, to: &Rope| diff_lines(from, to).cost();
-    let back = cost(from, between);
-    back > 0 && back + cost(between, to) == cost(from, to)
+/// The way from one text to another over a third.
+pub(super) struct Way {
+    /// What it takes to the third, in characters that come or go.
+    back: usize,
+    /// And from there on.
+    pub(super) forth: usize,
+    /// What of that is a detour.
+    again: usize,
+}
+
+impl Way {
+    /// `None` if the first and the third are one.
+    pub(super) fn over(from: &Rope, between: &Rope, to: &Rope) -> Option<Self> {
+        let cost = |from: &Rope, to: &Rope| diff_lines(from, to).cost();
+        let back = cost(from, between);
+        if back == 0 {
+            return None;
+        }
+        let forth = cost(between, to);
+        let again = (back + forth).saturating_sub(cost(from, to));
+        Some(Self { back, forth, again })
+    }
+
+    /// Whether it is the shortest: nothing of what goes on the way back comes again.
+    pub(super) fn is_straight(&self) -> bool {
+        self.again == 0
+    }
+
+    /// Whether little of what goes on the way back comes again: else somebody has changed that, who has
+    /// seen it, as a formatter does. Some does where people write much the same in one place.
+    pub(super) fn goes_back(&self) -> bool {
+        self.again <= self.back
+    }
 }
 
 fn is_within(at: SystemTime, now: SystemTime, time: Duration) -> bool {

@@ -308,13 +308,17 @@ impl Mirror {
             let edit = IndexEdit::SetEol(subject.document.clone(), local.eol);
             self.edit_index(edit, &mut settled.effects);
         }
-        let read = self.made_of(subject, &base, &local.text, written, settled)?;
-        let merged = merge::merge_disk(&read, &subject.main.state(), &local.text);
+        let made_of = self.made_of(subject, &base, &local.text, written, settled)?;
+        let merged = merge::merge_disk(&made_of.state, &subject.main.state(), &local.text);
         let merged = merged.map_err(|source| MirrorError::BadState {
             document: subject.document.clone(),
             source,
         })?;
         subject.main = merged.main;
+        if let Some(window) = made_of.window {
+            let noted = window.shows(subject.document, &subject.main, &local.text);
+            doing("writing to .tutti/journals", noted)?;
+        }
         if let Some(update) = merged.update {
             subject.unsaved = true;
             // Before anything else: an edit that is in the document twice would come of a crash
@@ -438,38 +442,6 @@ impl Mirror {
         self.save(subject.document, &record, subject.unsaved && !in_file)?;
         subject.stored = Some(record);
         Ok(())
-    }
-
-    /// Keeps a text aside and tells the person.
-    fn recover(
-        &mut self,
-        path: &ProjectPath,
-        bytes: &[u8],
-        reason: &'static str,
-        settled: &mut Settled,
-    ) -> Result<(), MirrorError> {
-        let notice = self.keep_aside(path, bytes, reason)?;
-        settled.effects.push(Effect::Tell(notice));
-        Ok(())
-    }
-
-    /// Keeps a text in `.tutti/recovered`.
-    pub(super) fn keep_aside(
-        &self,
-        path: &ProjectPath,
-        bytes: &[u8],
-        reason: &'static str,
-    ) -> Result<Notice, MirrorError> {
-        let kept = self.private.recover(path, bytes);
-        let kept_at = kept.map_err(|why| MirrorError::Io {
-            doing: format!("keeping a copy of {path}"),
-            source: std::io::Error::other(why),
-        })?;
-        Ok(Notice::Recovered {
-            path: path.to_string(),
-            kept_at,
-            reason,
-        })
     }
 }
 

@@ -77,6 +77,17 @@ impl Document {
 }
 
 impl Left {
+    /// The first entry of a journal, as of [`Document::begin_journal`], of an editor that shows `shown`:
+    /// `main` without some of its characters.
+    pub fn begin_journal(mut main: Replica, shown: &Replica) -> Vec<u8> {
+        main.begin_showing(Some(shown));
+        let mut bytes = Vec::new();
+        bytes.write_buf(main.begin_journal());
+        bytes.write_u8(FLIGHT_AS_BEFORE);
+        bytes.write_u8(0);
+        bytes
+    }
+
     /// Reads a journal: its entries in order, the first of which is that of
     /// [`Document::begin_journal`]. `client_id` is one that no replica writes as.
     ///

@@ -1,10 +1,12 @@
 //! Files that are written by what has read them long before.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::time::{Duration, SystemTime};
 
+use tutti_engine::Left;
+
 use super::{Here, Hub};
-use crate::mirror::Notice;
+use crate::mirror::{Journals, Notice};
 
 impl Here {
     /// A program writes this, so long from now as its file's time tells.
@@ -17,6 +19,19 @@ impl Here {
         file.set_modified(SystemTime::now() + later).unwrap();
         self.look_again(hub);
         self.sync(hub);
+    }
+}
+
+impl Here {
+    /// A window shows what the document holds, its bridge has ended, and the next one does not know it.
+    fn outlives_its_bridge(&mut self, hub: &mut Hub) {
+        self.mirror.keep_journals().unwrap();
+        let id = hub.id("a.txt");
+        let main = hub.document(&id).fork(4);
+        let (bridge, _) = Journals::open(&self.mirror.private).unwrap();
+        let start = Left::begin_journal(main.fork(5), &main);
+        let at = "a.txt".parse().unwrap();
+        bridge.begin(&id, &at, &start).unwrap();
     }
 }
 
@@ -66,4 +81,76 @@ fn after_an_hour_nobody_is_told() {
     ada.written_later(&mut hub, "1\n2\n3 mine\n", Duration::from_secs(3_700));
     assert_eq!(hub.text("a.txt"), "1\n2\n3 mine\n");
     assert!(ada.told.is_empty(), "{:?}", ada.told);
+}
+
+/// A window that has outlived its bridge, and that the next one does not know, is written again and again, each time
+/// without what others have written since, beside what was typed there as well.
+#[test]
+fn a_window_that_outlived_its_bridge_is_written_again_and_again() {
+    let words = |who: &str| ["one", "two", "three"].map(|word| format!("{who} has written {word}"));
+    let (own, others) = (words("Ada"), words("Bob, beside her,"));
+    let mut hub = Hub::new();
+    let mut ada = Here::with(&[("a.txt", b"1\n2\n3\n")]);
+    ada.sync(&mut hub);
+    ada.outlives_its_bridge(&mut hub);
+    let mut shown = "1\n2\n3\n".to_owned();
+    for (own, others) in own.iter().zip(&others) {
+        // At the start, and where the window is written in.
+        let text = format!("{others}\n{}{others}\n", hub.text("a.txt"));
+        hub.edit("a.txt", &text);
+        ada.sync(&mut hub);
+        // More often than is remembered.
+        for n in 0..20 {
+            hub.edit("a.txt", &format!("{n}\n{text}"));
+            ada.sync(&mut hub);
+        }
+        hub.edit("a.txt", &text);
+        ada.sync(&mut hub);
+        shown = shown.replace("2\n", &format!("2\n{own}\n")) + own + "\n";
+        ada.written_later(&mut hub, &shown, Duration::from_secs(60));
+        let both = hub.text("a.txt");
+        let count = |of: &str, line: &str| of.lines().filter(|other| *other == line).count();
+        for line in text.lines() {
+            let expected = count(&text, line);
+            assert_eq!(count(&both, line), expected, "{line:?} in {both}");
+        }
+        assert_eq!(count(&both, own), 2, "{both}");
+        assert_eq!(both.lines().count(), text.lines().count() + 2, "{both}");
+        assert_eq!(ada.read("a.txt"), both);
+        assert!(ada.told.is_empty(), "{:?}", ada.told);
+    }
+}
+
+/// As a formatter does.
+#[test]
+fn who_changes_what_others_wrote_has_seen_it() {
+    let (mut hub, mut ada) = others_wrote();
+    let text = "1\n  others\n2\n3\n";
+    ada.written_later(&mut hub, text, Duration::from_secs(60));
+    assert_eq!(hub.text("a.txt"), text);
+    assert!(ada.told.is_empty(), "{:?}", ada.told);
+}
+
+/// A branch may be another by then.
+#[test]
+fn a_window_whose_editor_has_ended_writes_nothing() {
+    let mut hub = Hub::new();
+    let mut ada = Here::with(&[("a.txt", b"1\n2\n3\n")]);
+    ada.sync(&mut hub);
+    ada.outlives_its_bridge(&mut hub);
+    let mut ended = std::process::Command::new("true").spawn().unwrap();
+    ended.wait().unwrap();
+    for bridge in fs::read_dir(ada.path(".tutti/journals")).unwrap() {
+        let editor = bridge.unwrap().path().join("editor");
+        fs::write(editor, ended.id().to_string()).unwrap();
+    }
+    hub.edit("a.txt", "1\nothers\n2\n3\n");
+    ada.sync(&mut hub);
+    ada.written_later(&mut hub, "1\n2\n3 mine\n", Duration::from_secs(60));
+    assert_eq!(hub.text("a.txt"), "1\n2\n3 mine\n");
+    assert!(
+        matches!(ada.told[..], [Notice::Before { .. }]),
+        "{:?}",
+        ada.told
+    );
 }

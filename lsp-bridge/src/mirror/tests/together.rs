@@ -95,8 +95,7 @@ fn saves(guest: &mut Mirror, hub: &mut Hub, path: &str, text: &str) -> (Document
     (id, state)
 }
 
-#[test]
-fn what_a_guest_has_saved_is_no_change_that_nobody_has() {
+fn two_files_as_surveys_know_them() -> (Hub, Here) {
     let mut hub = Hub::new();
     let mut ada = Here::with(&[("a.txt", b"1\n"), ("b.txt", b"1\n")]);
     ada.sync(&mut hub);
@@ -104,6 +103,12 @@ fn what_a_guest_has_saved_is_no_change_that_nobody_has() {
     ada.mirror
         .persist(&DocumentId::index(), &index, false)
         .unwrap();
+    (hub, ada)
+}
+
+#[test]
+fn what_a_guest_has_saved_is_no_change_that_nobody_has() {
+    let (mut hub, ada) = two_files_as_surveys_know_them();
     let seen = |ada: &Here| survey(ada.directory.path()).unwrap();
     let mut guest = Mirror::open(ada.directory.path(), "Ada").unwrap();
     let (id, state) = saves(&mut guest, &mut hub, "a.txt", "1\n2\n");
@@ -131,13 +136,7 @@ fn what_a_guest_has_saved_is_no_change_that_nobody_has() {
 
 #[test]
 fn a_file_of_an_editor_that_reports_nothing_is_not_in_step() {
-    let mut hub = Hub::new();
-    let mut ada = Here::with(&[("a.txt", b"1\n"), ("b.txt", b"1\n")]);
-    ada.sync(&mut hub);
-    let index = hub.index.state();
-    ada.mirror
-        .persist(&DocumentId::index(), &index, false)
-        .unwrap();
+    let (hub, mut ada) = two_files_as_surveys_know_them();
     let (a, b) = (hub.id("a.txt"), hub.id("b.txt"));
     let mut guest = Mirror::open(ada.directory.path(), "Ada").unwrap();
     for (mirror, document, name) in [(&mut ada.mirror, a, "a.txt"), (&mut guest, b, "b.txt")] {
