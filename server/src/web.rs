@@ -4,7 +4,7 @@
 
 use axum::Router;
 use axum::extract::Request;
-use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use axum::http::header::{ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -19,6 +19,9 @@ use crate::api;
 struct Files;
 
 const PAGE: &str = "index.html";
+
+/// Where programs ask.
+const API: &str = "/api/";
 
 /// Vite puts a hash of its content into the name of each file in this folder.
 const HASHED: &str = "assets/";
@@ -35,13 +38,29 @@ pub fn router() -> Router {
 async fn asset(request: Request) -> Response {
     let path = request.uri().path().trim_start_matches('/');
     if Files::get(path).is_none() {
-        return api::no_such_route().await.into_response();
+        // The page tells a person what to do; a program is told what is wrong.
+        return match is_visit(&request) {
+            true => (StatusCode::NOT_FOUND, file(PAGE, &HeaderMap::new())).into_response(),
+            false => api::no_such_route().await.into_response(),
+        };
     }
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         let error = api::no_such_method().await;
         return ([(ALLOW, "GET,HEAD")], error).into_response();
     }
     file(path, request.headers())
+}
+
+/// Whether somebody has typed this address into a browser, or has followed a link to it.
+fn is_visit(request: &Request) -> bool {
+    let accepted = request.headers().get_all(ACCEPT);
+    let wants_page = |accepted: &HeaderValue| {
+        let accepted = accepted.to_str().unwrap_or_default();
+        accepted.contains("text/html")
+    };
+    *request.method() == Method::GET
+        && !request.uri().path().starts_with(API)
+        && accepted.iter().any(wants_page)
 }
 
 fn file(path: &str, headers: &HeaderMap) -> Response {

@@ -26,7 +26,7 @@ const MIB: usize = 1024 * 1024;
 )]
 pub struct Settings {
     /// Address to serve on; port 0 picks a free one [default: 127.0.0.1:4400]
-    #[arg(long, value_name = "ADDRESS:PORT")]
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = address_and_port)]
     pub listen: SocketAddr,
 
     /// Directory of the embedded store and the admin token [default: the user's data directory]
@@ -174,6 +174,14 @@ impl FromStr for PublicUrl {
         }
         Ok(PublicUrl(url))
     }
+}
+
+fn address_and_port(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| {
+        "it must be an IP address and a port, such as 127.0.0.1:4400 for this machine alone, \
+         or 0.0.0.0:4400 for every machine that reaches it"
+            .to_owned()
+    })
 }
 
 fn at_least_one(text: &str) -> Result<usize, String> {

@@ -156,7 +156,9 @@ fn unknown_keys_are_all_named() {
 
 #[test]
 fn what_is_wrong_is_said_with_its_place() {
-    assert!(refusal(&["--listen", "nowhere"], &[]).contains("'nowhere' for '--listen"));
+    let nowhere = refusal(&["--listen", "nowhere"], &[]);
+    assert!(nowhere.contains("'nowhere' for '--listen"), "{nowhere}");
+    assert!(nowhere.contains("such as 127.0.0.1:4400"), "{nowhere}");
     assert!(refusal(&["--wat"], &[]).contains("--wat"));
     assert!(refusal(&["--max-unsaved-mb", "8"], &[]).contains("less than --max-message-mb, 16"));
     assert!(refusal(&["stray"], &[]).contains("stray"));

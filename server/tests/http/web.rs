@@ -40,6 +40,23 @@ fn the_page_and_its_files() {
 }
 
 #[test]
+fn who_visits_an_address_that_is_none_gets_the_page() {
+    let server = Server::start();
+    let visit = |path: &str| {
+        let request = ureq::http::Request::get(format!("{}{path}", server.base))
+            .header("accept", "text/html,application/xhtml+xml,*/*;q=0.8");
+        server.send(request.body(String::new()).unwrap())
+    };
+    let page = visit("/nope/where");
+    assert_eq!(page.status, 404);
+    assert_eq!(page.body, server.get("/", "").body);
+    for problem in [visit("/api/nope"), server.get("/nope", "")] {
+        assert_eq!(problem.status, 404);
+        assert_eq!(problem.header("content-type"), "application/problem+json");
+    }
+}
+
+#[test]
 fn every_answer_is_guarded() {
     let server = Server::start();
     for path in ["/", "/api/projects", "/api/docs", "/healthz", "/nope"] {
