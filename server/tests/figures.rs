@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use tutti_server::metrics::catalog::{CATALOG, Kind};
+use tutti_server::metrics::catalog::{CATALOG, Kind, Labels};
 
 fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -68,6 +68,22 @@ fn the_catalog_has_what_is_measured() {
         .collect();
     assert_eq!(measured, named());
     assert_eq!(named().len(), CATALOG.len(), "a name stands twice");
+}
+
+#[test]
+fn the_catalog_has_the_values_of_labels() {
+    let mut text = String::new();
+    sources(&repository().join("server/src"), &mut text);
+    for figure in CATALOG {
+        let Labels::Of(label, values) = figure.labels else {
+            continue;
+        };
+        let start = format!("\"{}\", \"{label}\" => \"", figure.name);
+        let measured = text.split(&start).skip(1);
+        let measured: BTreeSet<&str> = measured.filter_map(|rest| rest.split('"').next()).collect();
+        let values: BTreeSet<&str> = values.iter().copied().collect();
+        assert_eq!(measured, values, "{}", figure.name);
+    }
 }
 
 #[test]

@@ -12,6 +12,17 @@ pub enum Kind {
     Histogram,
 }
 
+/// Of what there is a figure for each value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Labels {
+    /// There is one figure.
+    None,
+    /// Of this, which has these values.
+    Of(&'static str, &'static [&'static str]),
+    /// Of something whose values only show in time.
+    Open,
+}
+
 /// A figure.
 #[derive(Debug, Clone, Copy)]
 pub struct Figure {
@@ -20,7 +31,7 @@ pub struct Figure {
     /// How it behaves.
     pub kind: Kind,
     /// Whether there is one of it for each value of something.
-    pub has_labels: bool,
+    pub labels: Labels,
     /// What it means, in one sentence without a full stop.
     pub meaning: &'static str,
 }
@@ -30,7 +41,7 @@ const fn counter(name: &'static str, meaning: &'static str) -> Figure {
     Figure {
         name,
         kind,
-        has_labels: false,
+        labels: Labels::None,
         meaning,
     }
 }
@@ -38,7 +49,20 @@ const fn counter(name: &'static str, meaning: &'static str) -> Figure {
 /// One for each value of something, which the meaning names.
 const fn counters(name: &'static str, meaning: &'static str) -> Figure {
     Figure {
-        has_labels: true,
+        labels: Labels::Open,
+        ..counter(name, meaning)
+    }
+}
+
+/// One for each of these values of a label.
+const fn counters_by(
+    name: &'static str,
+    label: &'static str,
+    values: &'static [&'static str],
+    meaning: &'static str,
+) -> Figure {
+    Figure {
+        labels: Labels::Of(label, values),
         ..counter(name, meaning)
     }
 }
@@ -48,7 +72,7 @@ const fn gauge(name: &'static str, meaning: &'static str) -> Figure {
     Figure {
         name,
         kind,
-        has_labels: false,
+        labels: Labels::None,
         meaning,
     }
 }
@@ -58,7 +82,7 @@ const fn histogram(name: &'static str, meaning: &'static str) -> Figure {
     Figure {
         name,
         kind,
-        has_labels: false,
+        labels: Labels::None,
         meaning,
     }
 }
@@ -119,8 +143,10 @@ pub const CATALOG: &[Figure] = &[
         "tutti_resident_bytes",
         "Memory of the documents of all resident rooms, about",
     ),
-    counters(
+    counters_by(
         "tutti_room_opens_total",
+        "from",
+        &["memory", "store"],
         "Rooms that were entered, from memory or from the store: the former are the cache's hits",
     ),
     counter(
@@ -189,8 +215,10 @@ pub const CATALOG: &[Figure] = &[
         "tutti_fanout_received_total",
         "Messages heard from other nodes",
     ),
-    counters(
+    counters_by(
         "tutti_fanout_dropped_total",
+        "why",
+        &["slow room", "slow Redis", "not valid", "Redis is away"],
         "Messages that were not told or not taken in, by why; an exchange makes up for them",
     ),
     counter(
@@ -238,10 +266,15 @@ pub(super) fn describe() {
         match figure.kind {
             Kind::Counter => {
                 metrics::describe_counter!(figure.name, figure.meaning);
-                // One that begins with its first event has not increased by it, for Prometheus. Those with labels
-                // cannot be there before.
-                if !figure.has_labels {
-                    metrics::counter!(figure.name).absolute(0);
+                // One that begins with its first event has not increased by it, for Prometheus.
+                match figure.labels {
+                    Labels::None => metrics::counter!(figure.name).absolute(0),
+                    Labels::Of(label, values) => {
+                        for value in values {
+                            metrics::counter!(figure.name, label => *value).absolute(0);
+                        }
+                    }
+                    Labels::Open => {}
                 }
             }
             Kind::Gauge => metrics::describe_gauge!(figure.name, figure.meaning),
