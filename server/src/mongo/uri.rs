@@ -8,6 +8,11 @@ use mongodb::options::{ConnectionString, HostInfo};
 /// The database that holds everything, unless the URI names another.
 const DATABASE: &str = "tutti";
 
+/// What no name of a database may hold, wherever the server runs, and how many bytes it may have
+/// (MongoDB's manual, "MongoDB Limits and Thresholds").
+const NOT_IN_A_NAME: &str = "/\\. \"$*<>:|?\0";
+const MOST_BYTES_OF_A_NAME: usize = 63;
+
 /// A URI such as `mongodb://HOST:27017/tutti`. It may hold a password, so it shows itself without.
 #[derive(Clone, PartialEq, Eq)]
 pub struct MongoUri {
@@ -37,6 +42,16 @@ impl FromStr for MongoUri {
             return Err(FORM.to_owned());
         }
         let parsed = ConnectionString::parse(text).map_err(|_| FORM.to_owned())?;
+        let database = parsed.default_database.unwrap_or(DATABASE.to_owned());
+        let is_name = |name: &str| {
+            name.len() <= MOST_BYTES_OF_A_NAME && !name.contains(|c| NOT_IN_A_NAME.contains(c))
+        };
+        if !is_name(&database) {
+            return Err(format!(
+                "{database:?} cannot be a database's name: it may have {MOST_BYTES_OF_A_NAME} bytes, \
+                 without dots, spaces, slashes and the like"
+            ));
+        }
         let hosts = match &parsed.host_info {
             HostInfo::HostIdentifiers(hosts) => hosts
                 .iter()
@@ -49,7 +64,7 @@ impl FromStr for MongoUri {
         Ok(Self {
             text: text.to_owned(),
             hosts,
-            database: parsed.default_database.unwrap_or(DATABASE.to_owned()),
+            database,
         })
     }
 }
@@ -92,6 +107,16 @@ mod tests {
             "mongodb://u:secret@h/?w=secret&readConcernLevel",
         ] {
             let refusal = bad.parse::<MongoUri>().expect_err(bad);
+            assert!(!refusal.contains("secret"), "{refusal}");
+        }
+    }
+
+    #[test]
+    fn a_database_needs_a_name_that_it_can_have() {
+        for bad in ["a.b", "a%3Fb", &"n".repeat(64)] {
+            let text = format!("mongodb://u:secret@h/{bad}");
+            let refusal = text.parse::<MongoUri>().expect_err(bad);
+            assert!(refusal.contains("cannot be a database's name"), "{refusal}");
             assert!(!refusal.contains("secret"), "{refusal}");
         }
     }
