@@ -161,6 +161,153 @@ pub struct Joined {
     pub role: Role,
 }
 
+/// Why a version of a project was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum VersionReason {
+    /// Somebody asked for it.
+    Named,
+    /// Nobody had edited for a while.
+    Quiet,
+    /// An earlier version was about to be restored.
+    BeforeRestore,
+}
+
+impl VersionReason {
+    /// As JSON has it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            VersionReason::Named => "named",
+            VersionReason::Quiet => "quiet",
+            VersionReason::BeforeRestore => "before_restore",
+        }
+    }
+}
+
+impl std::str::FromStr for VersionReason {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        [Self::Named, Self::Quiet, Self::BeforeRestore]
+            .into_iter()
+            .find(|reason| reason.as_str() == text)
+            .ok_or_else(|| "a version is made named, quiet or before_restore".to_owned())
+    }
+}
+
+/// `POST /api/projects/{project}/versions`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct NewVersion {
+    /// What people will know it by: 1 to 200 characters.
+    pub name: String,
+}
+
+/// A version in `GET /api/projects/{project}/versions`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Version {
+    /// Its number: the project's first is 1.
+    pub version: u32,
+    /// What somebody has called it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// When it was made, in milliseconds since 1970 (UTC).
+    pub made_at: i64,
+    /// Why it was made.
+    pub reason: VersionReason,
+    /// The names of those who were in the project while it grew.
+    pub people: Vec<String>,
+    /// How many files it has.
+    pub files: u32,
+}
+
+/// `GET /api/projects/{project}/versions/{version}`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct VersionContents {
+    /// The version.
+    pub version: Version,
+    /// Its files, in the order of their paths.
+    pub files: Vec<VersionFile>,
+}
+
+/// A file of a version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct VersionFile {
+    /// The document's id.
+    pub id: String,
+    /// The path under which it was shown.
+    pub path: String,
+    /// What it is.
+    pub kind: FileKind,
+    /// Its length. A text's line ends count as one byte.
+    pub bytes: u64,
+    /// The SHA-256 of its content.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub sha256: BlobHash,
+}
+
+/// What became of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum FileChange {
+    /// It was not there before.
+    Added,
+    /// It is not there any more.
+    Deleted,
+    /// It is another one, or elsewhere.
+    Changed,
+}
+
+/// A file that differs, in `GET /api/projects/{project}/versions/{version}/diff`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct FileDiff {
+    /// Its path, or the last that it had.
+    pub path: String,
+    /// The path that it had before, where that is another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub was: Option<String>,
+    /// What it is.
+    pub kind: FileKind,
+    /// What became of it.
+    pub change: FileChange,
+    /// The lines that differ, as a unified diff. Absent where no line differs, and for files that
+    /// are no texts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub diff: Option<String>,
+    /// Why the lines that differ are not shown, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left_out: Option<String>,
+}
+
+/// `POST /api/projects/{project}/versions/{version}/restore`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct RestoreVersion {
+    /// The file to restore, or the directory; everything if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+}
+
+/// The answer to a restore.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct RestoredVersion {
+    /// The version of what was there before: to restore it takes this back.
+    pub before: u32,
+    /// Files that got another text, content, path or mode.
+    pub changed: u32,
+    /// Files that came back.
+    pub returned: u32,
+    /// Files that were deleted.
+    pub deleted: u32,
+}
+
 /// The `type` of a [`Problem`]: what the server has stored of this is damaged. To ask again is of no
 /// use before its administrator has put that right.
 pub const DAMAGED: &str = "urn:tutti:damaged";

@@ -18,6 +18,7 @@ use tokio::task::{AbortHandle, JoinHandle};
 pub use start::{StartError, start};
 
 use crate::collect::Collector;
+use crate::history::Watcher;
 use crate::rooms::{NotSaved, Rooms};
 use data_dir::DataDir;
 use serve::Serving;
@@ -38,9 +39,16 @@ pub struct Running {
     rooms: Rooms,
     stop: watch::Sender<bool>,
     serving: JoinHandle<()>,
-    upkeep: [AbortHandle; 2],
+    upkeep: Vec<AbortHandle>,
     // Unlocks the data directory when all the rest is gone.
     _data_dir: DataDir,
+}
+
+/// What goes on beside the serving.
+struct Upkeep {
+    collector: Collector,
+    /// Where versions are made of projects that fall quiet.
+    watcher: Option<Watcher>,
 }
 
 impl Running {
@@ -50,7 +58,7 @@ impl Running {
         routes: Router,
         rooms: Rooms,
         admin_token: crate::auth::admin::AdminToken,
-        collector: Collector,
+        upkeep: Upkeep,
         data_dir: DataDir,
     ) -> Running {
         let (stop, stopping) = watch::channel(false);
@@ -68,7 +76,13 @@ impl Running {
             rooms,
             stop,
             serving: tokio::spawn(serve::serve(listener, serving)),
-            upkeep: [crate::metrics::start().abort_handle(), collector.start()],
+            upkeep: [
+                crate::metrics::start().abort_handle(),
+                upkeep.collector.start(),
+            ]
+            .into_iter()
+            .chain(upkeep.watcher.map(Watcher::start))
+            .collect(),
             _data_dir: data_dir,
         }
     }

@@ -1,4 +1,5 @@
-//! Takes away contents that no file has any more, and parts of uploads that never ended.
+//! Takes away contents that no file and no version has any more, and parts of uploads that never
+//! ended.
 //!
 //! A content is named by an entry of the project's index, and is sent before that entry is
 //! written. So one that nobody names stays for as long as a client may need to name it: it was
@@ -13,9 +14,11 @@ use tokio::task::AbortHandle;
 use tutti_protocol::blob::BlobHash;
 use tutti_protocol::ids::{DocumentId, ProjectId, RoomName};
 use tutti_protocol::index;
+use tutti_protocol::rest::FileKind;
 use yrs::Transact;
 
 use crate::auth::{Access, DirectoryError};
+use crate::history::History;
 use crate::rooms::{RoomError, Rooms};
 use crate::store::{BlobStore, StoreError};
 
@@ -46,6 +49,8 @@ pub(crate) struct Collector {
     pub(crate) rooms: Rooms,
     /// Their contents.
     pub(crate) blobs: Arc<dyn BlobStore>,
+    /// Their versions.
+    pub(crate) history: History,
 }
 
 impl Collector {
@@ -75,16 +80,19 @@ impl Collector {
         let mut gone = 0;
         for project in self.access.directory().projects().await? {
             let project = project.id;
+            gone += self.history.collect(&project).await?;
             let all = self.blobs.blobs(&project).await?;
             if all.iter().all(|blob| blob.used_at >= unused_since) {
                 continue;
             }
             // Looked up after the contents: what was used since is not deleted in any case.
-            let named = self.named(&project).await?;
+            let mut named = self.named(&project).await?;
+            named.extend(self.history.named(&project, FileKind::Binary).await?);
             let collected = self.blobs.collect(&project, unused_since, &named);
             gone += collected.await?;
         }
         self.blobs.sweep(SystemTime::now() - LEFT_BEHIND).await?;
+        self.history.sweep().await?;
         Ok(gone)
     }
 
@@ -103,20 +111,22 @@ impl Collector {
 mod tests {
     use bytes::Bytes;
     use tutti_protocol::index::{Blob, Eol, FileEntry, Roots, insert, new_doc};
+    use tutti_protocol::rest::VersionReason;
     use yrs::{ReadTxn, StateVector};
 
     use super::*;
     use crate::auth::admin::AdminKey;
     use crate::auth::{Directory, Project, SqliteDirectory, Token};
     use crate::fanout::LocalFanOut;
+    use crate::history::{About, ListedFile};
     use crate::limits::Limits;
-    use crate::store::{SqliteStore, WriteId};
+    use crate::store::{SqliteContents, SqliteStore, WriteId};
 
     fn hash(of: u8) -> BlobHash {
         BlobHash([of; 32])
     }
 
-    async fn put(store: &SqliteStore, project: &ProjectId, of: u8) {
+    async fn put(store: &SqliteContents, project: &ProjectId, of: u8) {
         let upload = WriteId::next();
         let bytes = Bytes::from(vec![of; 10]);
         store.put_part(project, upload, 0, bytes).await.unwrap();
@@ -127,6 +137,8 @@ mod tests {
     async fn what_an_index_names_stays_and_so_does_what_was_used_lately() {
         let dir = tempfile::tempdir().unwrap();
         let store = Arc::new(SqliteStore::open(&dir.path().join("d")).unwrap());
+        let blobs = Arc::new(store.blobs());
+        let history = History::new(Arc::new(store.versions()), Arc::new(store.texts()));
         let directory = SqliteDirectory::open(&dir.path().join("p")).unwrap();
         let project: ProjectId = "p".parse().unwrap();
         let record = Project {
@@ -144,11 +156,32 @@ mod tests {
         let collector = Collector {
             access: Access::new(directory, AdminKey::of(&Token::generate().unwrap())),
             rooms: rooms.clone(),
-            blobs: store.clone(),
+            blobs: blobs.clone(),
+            history: history.clone(),
         };
-        for of in [1, 2, 3] {
-            put(&store, &project, of).await;
+        for of in [1, 2, 3, 4] {
+            put(&blobs, &project, of).await;
         }
+        // A version has the fourth.
+        let mut draft = history.draft(&project).await.unwrap();
+        draft.add_blob(ListedFile {
+            id: "b".parse().unwrap(),
+            path: "b.png".to_owned(),
+            kind: FileKind::Binary,
+            sha256: hash(4),
+            bytes: 10,
+            eol: Eol::Lf,
+            executable: false,
+            created_at: 0,
+            created_by: String::new(),
+        });
+        let about = About {
+            name: None,
+            because: VersionReason::Quiet,
+            people: Vec::new(),
+            made_at_ms: 0,
+        };
+        draft.end(about).await.unwrap();
         // Named in memory alone so far is named as well.
         let doc = new_doc(1);
         let roots = Roots::of(&doc);
@@ -179,11 +212,11 @@ mod tests {
         tokio::time::sleep(Duration::from_millis(5)).await;
         let since = SystemTime::now();
         tokio::time::sleep(Duration::from_millis(5)).await;
-        let there = store.touch(&project, &[hash(3), hash(9)]).await.unwrap();
+        let there = blobs.touch(&project, &[hash(3), hash(9)]).await.unwrap();
         assert_eq!(there, HashSet::from([hash(3)]));
         assert_eq!(collector.round(since).await.unwrap(), 1);
-        let left = store.blobs(&project).await.unwrap();
+        let left = blobs.blobs(&project).await.unwrap();
         let left: Vec<BlobHash> = left.into_iter().map(|blob| blob.hash).collect();
-        assert_eq!(left, [hash(1), hash(3)]);
+        assert_eq!(left, [hash(1), hash(3), hash(4)]);
     }
 }

@@ -4,8 +4,8 @@
 //! each, [`rooms`] opens and closes rooms, [`store`] makes documents durable and [`fanout`] links
 //! nodes. [`update`] reads Yjs updates before yrs does, and [`document`] is one document in
 //! memory. Beside them, [`auth`] knows
-//! projects and links, [`api`] is the REST interface, `collect` deletes what no file has any more,
-//! and [`web`] serves the web client.
+//! projects and links, [`api`] is the REST interface, `history` keeps versions, `collect` deletes what
+//! no file has any more, and [`web`] serves the web client.
 
 pub mod api;
 pub mod app;
@@ -16,6 +16,7 @@ pub mod document;
 pub mod fanout;
 mod headers;
 pub mod health;
+mod history;
 pub mod limits;
 pub mod metrics;
 pub mod migrate;

@@ -13,6 +13,8 @@ pub struct Limits {
     pub blob_bytes: u64,
     /// How long a content that no file has stays after it was last used.
     pub blob_grace: Duration,
+    /// Versions of a project that nobody has named which are kept.
+    pub kept_versions: usize,
     /// What one socket may send in a second on average; it is read more slowly beyond.
     pub bytes_per_second: u32,
     /// What one socket may send at once before it is slowed down.
@@ -81,6 +83,7 @@ impl Default for Limits {
             document_bytes: 32 * MIB,
             blob_bytes: tutti_protocol::blob::DEFAULT_MAX_BYTES,
             blob_grace: Duration::from_secs(7 * 24 * 3600),
+            kept_versions: 200,
             bytes_per_second: 8 * MIB as u32,
             burst_bytes: 64 * MIB as u32,
             messages_per_second: 2_000,

@@ -1,12 +1,14 @@
 //! The registry: the one place that opens rooms, keeps them warm and lets them go.
 
 mod bulk;
+mod edited;
 mod hints;
 mod others;
 mod registry;
 mod sockets;
 #[cfg(test)]
 mod tests;
+mod versions;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +26,7 @@ use crate::room::{Closing, Command, JoinError, NewMember, RoomHandle, SocketQueu
 use crate::store::{DocumentSize, DocumentStore, StoreError};
 
 pub use bulk::Have;
+pub(crate) use bulk::off_the_loop;
 pub use others::Standing;
 pub(crate) use registry::Registry;
 pub use sockets::SocketGuard;

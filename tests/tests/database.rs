@@ -302,7 +302,7 @@ fn a_server_moves_into_the_database_and_back() -> Result<()> {
     ensure!(
         moved.0
             && moved.1.contains(
-                "copied 2 projects with 4 links, 0 tokens, 2 documents and 20 binary files from"
+                "copied 2 projects with 4 links, 0 tokens, 2 documents, 20 binary files and 0 versions from"
             )
             && moved.1.contains("the admin token stays the same"),
         "{moved:?}"

@@ -169,7 +169,7 @@ pub(super) struct BlobPath {
     sha256: String,
 }
 
-fn editors_only(member: &Member) -> ApiResult<()> {
+pub(super) fn editors_only(member: &Member) -> ApiResult<()> {
     match member.identity.role() {
         Role::Editor => Ok(()),
         Role::Viewer => Err(ApiError::forbidden(

@@ -12,6 +12,7 @@ mod extract;
 mod files;
 mod links;
 mod projects;
+mod versions;
 
 use std::sync::Arc;
 
@@ -30,12 +31,14 @@ pub(crate) use extract::bearer;
 pub use blobs::BegunUploads;
 
 use crate::auth::Access;
+use crate::history::Keeper;
 use crate::rooms::Rooms;
 use crate::store::BlobStore;
 
 const PROJECTS: &str = "projects";
 const FILES: &str = "files";
 const LINKS: &str = "links";
+const VERSIONS: &str = "versions";
 
 /// No request of this interface needs more.
 const MAX_BODY_BYTES: usize = 64 * 1024;
@@ -51,6 +54,8 @@ pub struct ApiState {
     pub blobs: Arc<dyn BlobStore>,
     /// Those of them that were cut off on their way in.
     pub begun_uploads: BegunUploads,
+    /// The versions.
+    pub(crate) keeper: Keeper,
     /// The base address of links, where the request's own is not to be used.
     pub public_url: Option<Url>,
 }
@@ -68,6 +73,7 @@ pub struct ApiState {
         (name = PROJECTS, description = "Made and deleted by the administrator."),
         (name = FILES, description = "As they are at this moment; to write, join over WebSocket."),
         (name = LINKS, description = "Who may come in, and as what."),
+        (name = VERSIONS, description = "What the project was, to look at and to come back to."),
     ),
     security(("token" = [])),
     modifiers(&BearerToken),
@@ -91,8 +97,8 @@ impl Modify for BearerToken {
 pub struct Routes {
     /// Those that are answered soon.
     pub brief: Router,
-    /// Those that carry whole files, which takes as long as the line needs, and which are
-    /// compressed already where it is worth it.
+    /// Those that carry whole files, or go through whole projects: that takes as long as it needs.
+    /// They are not compressed; files are already where it is worth it.
     pub files: Router,
 }
 
@@ -104,7 +110,12 @@ pub fn routes(state: ApiState) -> Routes {
     let (files, of_files) = OpenApiRouter::new()
         .nest(
             "/api",
-            OpenApiRouter::new().routes(routes!(blobs::put, blobs::get)),
+            OpenApiRouter::new()
+                .routes(routes!(versions::create))
+                .routes(routes!(versions::diff))
+                .routes(routes!(versions::restore))
+                .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+                .routes(routes!(blobs::put, blobs::get)),
         )
         .split_for_parts();
     description.merge(of_files);
@@ -137,6 +148,9 @@ fn handlers() -> OpenApiRouter<ApiState> {
         .routes(routes!(links::create, links::list))
         .routes(routes!(links::delete))
         .routes(routes!(links::join))
+        .routes(routes!(versions::list))
+        .routes(routes!(versions::show))
+        .routes(routes!(versions::text))
 }
 
 /// The answer to a path that leads nowhere.

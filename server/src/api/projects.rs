@@ -113,7 +113,7 @@ pub(super) async fn show(State(state): State<ApiState>, member: Member) -> axum:
 
 /// Delete a project
 ///
-/// Needs the administrator's token. Deletes its files and its links for good, and closes the
+/// Needs the administrator's token. Deletes its files, its versions and its links for good, and closes the
 /// connections of everyone in it.
 #[utoipa::path(
     delete, path = "/projects/{project}", tag = PROJECTS, operation_id = "deleteProject",
@@ -138,6 +138,7 @@ pub(super) async fn delete(
     }
     state.rooms.delete_project(&project.id).await?;
     state.blobs.delete_blobs(&project.id).await?;
+    state.keeper.history.delete_project(&project.id).await?;
     directory.delete_project(&project.id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

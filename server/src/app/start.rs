@@ -4,23 +4,25 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::{Router, middleware};
 use tokio::net::TcpListener;
 use tower_http::compression::CompressionLayer;
 
-use super::Running;
 use super::data_dir::DataDir;
 use super::serve::in_time;
 use super::storage::Storage;
+use super::{Running, Upkeep};
 use crate::auth::admin::AdminTokenError;
 use crate::auth::{Access, DirectoryError};
 use crate::collect::Collector;
 use crate::config::Settings;
 use crate::fanout::{FanOut, LocalFanOut, RedisFanOut, SilentFanOut};
+use crate::history::{History, Keeper, Watcher};
 use crate::mongo::ConnectError;
 use crate::rooms::Rooms;
-use crate::store::{BlobStore, StoreError};
+use crate::store::StoreError;
 use crate::ws::{self, WsState};
 use crate::{api, headers, health, metrics, web};
 
@@ -111,19 +113,37 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let access = Access::new(storage.directory, admin_token.key.clone());
     let rooms = Rooms::new(storage.documents, fanout(&settings)?, settings.limits());
     rooms.follow_others(Arc::new(access.clone()));
+    let history = History::new(storage.versions, storage.texts);
     let collector = Collector {
         access: access.clone(),
         rooms: rooms.clone(),
         blobs: storage.blobs.clone(),
+        history: history.clone(),
     };
-    let routes = routes(&settings, access, rooms.clone(), storage.blobs);
+    let keeper = Keeper::new(
+        access.clone(),
+        rooms.clone(),
+        storage.blobs.clone(),
+        history,
+    );
+    let quiet = Duration::from_secs(settings.version_quiet_s);
+    let watcher = (!quiet.is_zero()).then(|| Watcher::new(keeper.clone(), quiet));
+    let api = api::ApiState {
+        access: access.clone(),
+        rooms: rooms.clone(),
+        blobs: storage.blobs,
+        keeper,
+        begun_uploads: api::BegunUploads::default(),
+        public_url: settings.public_url.as_ref().map(|url| url.as_url().clone()),
+    };
+    let routes = routes(&settings, access, rooms.clone(), api);
     Ok(Running::new(
         listener,
         addr,
         routes,
         rooms,
         admin_token,
-        collector,
+        Upkeep { collector, watcher },
         data_dir,
     ))
 }
@@ -138,18 +158,12 @@ fn fanout(settings: &Settings) -> Result<Arc<dyn FanOut>, StartError> {
     })
 }
 
-fn routes(settings: &Settings, access: Access, rooms: Rooms, blobs: Arc<dyn BlobStore>) -> Router {
+fn routes(settings: &Settings, access: Access, rooms: Rooms, api: api::ApiState) -> Router {
     let sockets = ws::router(WsState {
         rooms: rooms.clone(),
         authorize: Arc::new(access.clone()),
     });
-    let api = api::routes(api::ApiState {
-        access: access.clone(),
-        rooms: rooms.clone(),
-        blobs,
-        begun_uploads: api::BegunUploads::default(),
-        public_url: settings.public_url.as_ref().map(|url| url.as_url().clone()),
-    });
+    let api = api::routes(api);
     let readers = metrics::Readers {
         access: access.clone(),
         behind_proxy: settings.public_url.is_some() || settings.client_address_header.is_some(),

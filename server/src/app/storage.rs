@@ -10,7 +10,7 @@ use crate::auth::{Directory, MongoDirectory, SqliteDirectory};
 use crate::config::Settings;
 use crate::migrate::mark::Mark;
 use crate::mongo::Mongo;
-use crate::store::{BlobStore, DocumentStore, MongoStore, SqliteStore};
+use crate::store::{BlobStore, DocumentStore, MongoStore, SqliteStore, VersionStore};
 
 /// The embedded store's file of documents.
 pub(crate) const DOCUMENTS: &str = "documents.db";
@@ -21,6 +21,9 @@ pub(crate) const DIRECTORY: &str = "directory.db";
 pub(super) struct Storage {
     pub(super) documents: Arc<dyn DocumentStore>,
     pub(super) blobs: Arc<dyn BlobStore>,
+    /// What versions consist of.
+    pub(super) texts: Arc<dyn BlobStore>,
+    pub(super) versions: Arc<dyn VersionStore>,
     pub(super) directory: Arc<dyn Directory>,
     pub(super) admin_token: AdminToken,
     /// Where it all is, for people.
@@ -45,7 +48,9 @@ impl Storage {
         refuse_half_a_copy(&Mark::Database(mongo.clone()), &uri.to_string()).await?;
         let documents = Arc::new(MongoStore::new(&mongo));
         Ok(Storage {
-            blobs: documents.clone(),
+            blobs: Arc::new(documents.blobs()),
+            texts: Arc::new(documents.texts()),
+            versions: Arc::new(documents.versions()),
             documents,
             admin_token: admin::shared::load_or_create(data_dir.path(), &mongo).await?,
             directory: Arc::new(MongoDirectory::new(mongo)),
@@ -62,7 +67,9 @@ impl Storage {
         let documents = Arc::new(documents);
         let directory = SqliteDirectory::open(&data_dir.private_file(DIRECTORY)?)?;
         Ok(Storage {
-            blobs: documents.clone(),
+            blobs: Arc::new(documents.blobs()),
+            texts: Arc::new(documents.texts()),
+            versions: Arc::new(documents.versions()),
             documents,
             directory: Arc::new(directory),
             admin_token: admin::load_or_create(data_dir.path())?,

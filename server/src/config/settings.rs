@@ -69,6 +69,14 @@ pub struct Settings {
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub max_connections_per_address: usize,
 
+    /// Seconds without an edit after which a version of a project is made; 0 makes none [default: 300]
+    #[arg(long, value_name = "N")]
+    pub version_quiet_s: u64,
+
+    /// Versions of a project that are kept beside those that somebody has named; at least 10 [default: 200]
+    #[arg(long, value_name = "N", value_parser = at_least_ten)]
+    pub keep_versions: usize,
+
     /// Address that people open, where a proxy stands between them and this server
     #[arg(long, value_name = "https://HOST")]
     pub public_url: Option<PublicUrl>,
@@ -105,6 +113,8 @@ impl Default for Settings {
             max_message_mb: limits.message_bytes / MIB,
             max_rooms_per_project: limits.rooms_per_project,
             max_connections_per_address: limits.connections_per_address,
+            version_quiet_s: 300,
+            keep_versions: limits.kept_versions,
             public_url: None,
             client_address_header: None,
             log: LogFormat::Text,
@@ -132,6 +142,7 @@ impl Settings {
             message_bytes: self.max_message_mb.saturating_mul(MIB),
             rooms_per_project: self.max_rooms_per_project,
             connections_per_address: self.max_connections_per_address,
+            kept_versions: self.keep_versions,
             ..Limits::default()
         }
     }
@@ -188,6 +199,14 @@ fn at_least_one(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(0) => Err("it must be 1 or more".to_owned()),
         Ok(number) => Ok(number),
+        Err(err) => Err(err.to_string()),
+    }
+}
+
+fn at_least_ten(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(number @ 10..) => Ok(number),
+        Ok(_) => Err("it must be 10 or more".to_owned()),
         Err(err) => Err(err.to_string()),
     }
 }

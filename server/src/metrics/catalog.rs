@@ -161,6 +161,15 @@ pub const CATALOG: &[Figure] = &[
         "tutti_documents_rebuilt_total",
         "Documents that were read again because an update had spoilt them in memory",
     ),
+    // Versions.
+    counters(
+        "tutti_versions_made_total",
+        "Versions of projects that were made, by reason",
+    ),
+    counter(
+        "tutti_version_failures_total",
+        "Times that no version could be made of a project that had fallen quiet; it is tried again",
+    ),
     // People.
     gauge("tutti_sockets", "WebSocket connections"),
     gauge("tutti_members", "Memberships of sockets in rooms"),

@@ -7,7 +7,7 @@ use tutti_protocol::ids::{DocumentId, ProjectId, RoomName};
 use super::contents;
 use super::digest::{ContentHash, content_hash};
 use super::place::{Admin, Opened};
-use super::{MigrateError, Report, count, resume};
+use super::{MigrateError, Report, count, history, resume};
 use crate::auth::ProjectRecord;
 use crate::auth::admin::{AdminKey, shared};
 use crate::store::compaction::compact;
@@ -41,9 +41,11 @@ pub(super) async fn everything(
         };
         let documents = copy_documents(source, target, id, &mut report).await?;
         let files = contents::copy(source, target, id, &mut report).await?;
+        let versions = history::copy(source, target, id).await?;
         let name = &record.project.name;
         let (documents, files) = (count(documents, "document"), count(files, "binary file"));
-        progress(&format!("{name}: {documents}, {files}"));
+        let versions = count(versions, "version");
+        progress(&format!("{name}: {documents}, {files}, {versions}"));
         // The project last, so that no link leads to a project without documents.
         if target.directory.project_record(id).await?.is_none() {
             target.directory.restore_project(record).await?;
@@ -86,7 +88,8 @@ async fn begin(
     }
     for id in ids {
         let has_documents = !target.documents.documents(id).await?.is_empty();
-        if has_documents || !target.blobs.blobs(id).await?.is_empty() {
+        let has_versions = !target.versions.list(id, None, 1).await?.is_empty();
+        if has_documents || has_versions || !target.blobs.blobs(id).await?.is_empty() {
             return not_empty();
         }
     }
@@ -186,6 +189,7 @@ async fn compare(
         report.tokens += ours.passes.len();
         report.documents += compare_documents(source, target, id).await?;
         report.files += contents::compare(source, target, id).await?;
+        report.versions += history::compare(source, target, id).await?;
     }
     Ok(())
 }

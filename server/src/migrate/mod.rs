@@ -2,12 +2,13 @@
 //!
 //! A mark in the target says that a copy is under way. With it a second run goes on where the
 //! first was interrupted, and no server serves half of the data. It goes when every document,
-//! project, link and token in the target has been compared with the source.
+//! version, project, link and token in the target has been compared with the source.
 
 mod arguments;
 mod contents;
 mod copy;
 mod digest;
+mod history;
 pub(crate) mod mark;
 mod place;
 mod resume;
@@ -107,6 +108,8 @@ pub struct Report {
     pub documents: usize,
     /// Contents of files that are no texts.
     pub files: usize,
+    /// Versions of these projects.
+    pub versions: usize,
     /// Documents and contents that an earlier, interrupted run had copied.
     pub already_there: usize,
     /// What becomes of the administrator's token.
@@ -117,12 +120,13 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} with {}, {}, {} and {}",
+            "{} with {}, {}, {}, {} and {}",
             count(self.projects, "project"),
             count(self.links, "link"),
             count(self.tokens, "token"),
             count(self.documents, "document"),
             count(self.files, "binary file"),
+            count(self.versions, "version"),
         )?;
         if self.already_there > 0 {
             write!(f, " ({} from an earlier run)", self.already_there)?;

@@ -12,7 +12,7 @@ use crate::app::storage::{DIRECTORY, DOCUMENTS};
 use crate::auth::admin::{self, AdminKey};
 use crate::auth::{Directory, MongoDirectory, SqliteDirectory};
 use crate::mongo::{Mongo, MongoUri};
-use crate::store::{BlobStore, DocumentStore, MongoStore, SqliteStore};
+use crate::store::{BlobStore, DocumentStore, MongoStore, SqliteStore, VersionStore};
 
 /// A place where everything of one installation lies.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,6 +63,9 @@ pub(super) struct Opened {
     pub(super) name: String,
     pub(super) documents: Arc<dyn DocumentStore>,
     pub(super) blobs: Arc<dyn BlobStore>,
+    /// What versions consist of.
+    pub(super) texts: Arc<dyn BlobStore>,
+    pub(super) versions: Arc<dyn VersionStore>,
     pub(super) directory: Arc<dyn Directory>,
     pub(super) mark: Mark,
     pub(super) admin: Admin,
@@ -107,7 +110,9 @@ impl Place {
                 let documents = Arc::new(SqliteStore::open(&dir.private_file(DOCUMENTS)?)?);
                 Ok(Opened {
                     name,
-                    blobs: documents.clone(),
+                    blobs: Arc::new(documents.blobs()),
+                    texts: Arc::new(documents.texts()),
+                    versions: Arc::new(documents.versions()),
                     documents,
                     directory: Arc::new(SqliteDirectory::open(&dir.private_file(DIRECTORY)?)?),
                     mark: Mark::file_in(dir.path()),
@@ -119,7 +124,9 @@ impl Place {
                 let documents = Arc::new(MongoStore::new(&mongo));
                 Ok(Opened {
                     name,
-                    blobs: documents.clone(),
+                    blobs: Arc::new(documents.blobs()),
+                    texts: Arc::new(documents.texts()),
+                    versions: Arc::new(documents.versions()),
                     documents,
                     directory: Arc::new(MongoDirectory::new(mongo.clone())),
                     mark: Mark::Database(mongo.clone()),

@@ -10,9 +10,9 @@ use std::time::{Duration, SystemTime};
 
 use tutti_protocol::ids::ProjectId;
 
-use super::MigrateError;
 use super::copy::{equal, names};
 use super::place::Opened;
+use super::{MigrateError, history};
 
 /// Later than any use of a content in the target.
 const LATER: Duration = Duration::from_secs(24 * 3600);
@@ -28,6 +28,8 @@ pub(super) async fn drop_what_has_gone(
             target.directory.delete_project(&id).await?;
             target.documents.delete_project(&id).await?;
             target.blobs.delete_blobs(&id).await?;
+            target.versions.remove_all(&id).await?;
+            target.texts.delete_blobs(&id).await?;
         }
     }
     for id in ids {
@@ -48,6 +50,7 @@ pub(super) async fn drop_what_has_gone(
         let contents: HashSet<_> = contents.iter().map(|blob| blob.hash).collect();
         let later = SystemTime::now() + LATER;
         target.blobs.collect(id, later, &contents).await?;
+        history::drop_what_has_gone(source, target, id).await?;
     }
     Ok(())
 }

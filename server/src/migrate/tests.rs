@@ -2,7 +2,8 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use tutti_protocol::blob::BlobHash;
 use tutti_protocol::ids::{DocumentId, ProjectId, RoomName};
-use tutti_protocol::index::new_doc;
+use tutti_protocol::index::{Eol, new_doc};
+use tutti_protocol::rest::{FileKind, VersionReason};
 use tutti_protocol::role::Role;
 use yrs::{GetString, Map, Text, Transact};
 
@@ -10,6 +11,7 @@ use super::place::Opened;
 use super::*;
 use crate::auth::{Link, Pass, Project, ProjectRecord, Token};
 use crate::document::Document;
+use crate::history::{About, History, ListedFile, Outcome};
 use crate::mongo::Mongo;
 use crate::mongo::test_server::TestServer;
 use crate::store::blobs::PART_BYTES;
@@ -93,6 +95,11 @@ async fn fill(place: &Place, seed: u64) {
         for bytes in [0, 10, PART_BYTES + 3] {
             send(&place, &id, &mut rng, bytes).await;
         }
+        for round in 0..3 {
+            keep_version(&place, &id, &mut rng, round).await;
+        }
+        // A gap in their numbers, as thinning out leaves it.
+        place.versions.remove(&id, 2).await.unwrap();
     }
 }
 
@@ -108,6 +115,48 @@ async fn send(place: &Opened, project: &ProjectId, rng: &mut fastrand::Rng, byte
     let hash = BlobHash(Sha256::digest(&content).into());
     let finish = place.blobs.finish(project, upload, hash, bytes as u64);
     finish.await.unwrap();
+}
+
+/// A version, of which the second has a text that takes more than one part.
+async fn keep_version(place: &Opened, project: &ProjectId, rng: &mut fastrand::Rng, round: usize) {
+    let history = versions_of(place);
+    let mut draft = history.draft(project).await.unwrap();
+    let large: String = (0..2 * PART_BYTES * round.min(1))
+        .map(|_| rng.alphanumeric())
+        .collect();
+    for (n, text) in [format!("{round} ♪"), "same".to_owned(), large]
+        .into_iter()
+        .enumerate()
+    {
+        let file = |sha256, bytes| ListedFile {
+            id: format!("f{n}").parse().unwrap(),
+            path: format!("{n}.txt"),
+            kind: FileKind::Text,
+            sha256,
+            bytes,
+            eol: Eol::Lf,
+            executable: false,
+            created_at: 3,
+            created_by: "Ada".to_owned(),
+        };
+        draft.add_text(text, file).await.unwrap();
+    }
+    let about = About {
+        name: (round == 0).then(|| "first".to_owned()),
+        because: if round == 0 {
+            VersionReason::Named
+        } else {
+            VersionReason::Quiet
+        },
+        people: vec!["Ada".to_owned(), "Bob".to_owned()],
+        made_at_ms: 7,
+    };
+    let ended = draft.end(about).await.unwrap();
+    assert!(matches!(ended, Outcome::Made(_)));
+}
+
+fn versions_of(place: &Opened) -> History {
+    History::new(place.versions.clone(), place.texts.clone())
 }
 
 /// Two people write text and a map; a part of it is compacted, and one update lacks another.
@@ -184,6 +233,7 @@ async fn everything_goes_there_and_back() {
         tokens: 2,
         documents: 8,
         files: 6,
+        versions: 4,
         already_there: 0,
         admin_token: "the admin token stays the same".to_owned(),
     };
@@ -191,13 +241,13 @@ async fn everything_goes_there_and_back() {
     assert_eq!(
         lines,
         [
-            "alpha ♪: 4 documents, 3 binary files",
-            "beta ♪: 4 documents, 3 binary files",
+            "alpha ♪: 4 documents, 3 binary files, 2 versions",
+            "beta ♪: 4 documents, 3 binary files, 2 versions",
             "comparing"
         ]
     );
     let back = quietly(&middle, &end).await.unwrap();
-    assert_eq!((back.documents, back.files), (8, 6));
+    assert_eq!((back.documents, back.files, back.versions), (8, 6, 4));
     assert!(back.admin_token.contains("makes a new admin token"));
 
     let (start, end) = (
@@ -215,6 +265,22 @@ async fn everything_goes_there_and_back() {
         }
     }
     assert_eq!(waiting, 2, "seed {seed}");
+    for project in PROJECTS {
+        let id: ProjectId = project.parse().unwrap();
+        let (before, after) = (versions_of(&start), versions_of(&end));
+        let versions = before.all(&id).await.unwrap();
+        let numbers: Vec<u32> = versions.iter().map(|version| version.number).collect();
+        assert_eq!(numbers, [3, 1]);
+        assert_eq!(after.all(&id).await.unwrap(), versions);
+        for version in &versions {
+            let files = before.files(&id, version).await.unwrap();
+            assert_eq!(after.files(&id, version).await.unwrap(), files);
+            for file in files {
+                let text = before.text(&id, file.sha256).await.unwrap();
+                assert!(after.text(&id, file.sha256).await.unwrap() == text);
+            }
+        }
+    }
 }
 
 #[allow(clippy::print_stderr, reason = "a failed run must be repeatable")]
@@ -243,7 +309,7 @@ async fn an_interrupted_copy_goes_on_and_is_served_by_nobody_meanwhile() {
         });
         assert_eq!(
             tell.recv().await.unwrap(),
-            "alpha ♪: 4 documents, 3 binary files"
+            "alpha ♪: 4 documents, 3 binary files, 2 versions"
         );
         copying.abort();
         drop(abort);
@@ -320,19 +386,23 @@ async fn what_the_source_has_lost_since_an_interrupted_copy_goes_from_the_copy()
         let updates = updates.chain(kept.log.into_iter().map(|entry| entry.update));
         let batch = updates.map(|update| Append::new(room("alpha", "one"), update));
         source.documents.append(batch.collect()).await.unwrap();
+        source.versions.remove(&alpha, 1).await.unwrap();
         let beta: ProjectId = "beta".parse().unwrap();
         source.directory.delete_project(&beta).await.unwrap();
         source.documents.delete_project(&beta).await.unwrap();
         source.blobs.delete_blobs(&beta).await.unwrap();
+        versions_of(&source).delete_project(&beta).await.unwrap();
         drop(source);
 
         let report = quietly(&from, &to).await.unwrap();
         let counts = (report.projects, report.links, report.tokens);
         assert_eq!(counts, (1, 0, 0));
-        assert_eq!((report.documents, report.files), (1, 0));
+        assert_eq!((report.documents, report.files, report.versions), (1, 0, 1));
         let target = to.open_source().await.unwrap();
         assert!(target.documents.documents(&beta).await.unwrap().is_empty());
         assert!(target.blobs.blobs(&beta).await.unwrap().is_empty());
+        assert!(target.texts.blobs(&beta).await.unwrap().is_empty());
+        assert!(versions_of(&target).all(&beta).await.unwrap().is_empty());
         assert!(target.mark.source().await.unwrap().is_none());
     }
 }
@@ -401,4 +471,29 @@ async fn a_copy_that_differs_is_never_called_done() {
             .unwrap()
             .is_some()
     );
+}
+
+/// A text that a version names is compared by its hash, not by its name.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_whose_text_differs_is_never_called_copied() {
+    let places = Places::new();
+    for (from, to) in [
+        (places.sqlite("one"), places.mongo("two")),
+        (places.mongo("three"), places.sqlite("four")),
+    ] {
+        fill(&from, 1).await;
+        let source = from.open_target().await.unwrap();
+        let beta: ProjectId = "beta".parse().unwrap();
+        let texts = source.texts.blobs(&beta).await.unwrap();
+        source.texts.delete_blobs(&beta).await.unwrap();
+        // Under each name there is now what was packed from another text.
+        let packed = zstd::bulk::compress(b"another text", 3).unwrap();
+        let all = texts
+            .iter()
+            .map(|text| (text.hash, Bytes::from(packed.clone())));
+        source.texts.put_small(&beta, all.collect()).await.unwrap();
+        drop(source);
+        let refusal = quietly(&from, &to).await.unwrap_err().to_string();
+        assert!(refusal.contains("history of beta"), "{refusal}");
+    }
 }

@@ -9,9 +9,10 @@
 //! | `blobs` | a content of a file that is no text: when it was used, and which upload it was | `_id`, project and hash; its upload |
 //! | `blob_parts` | a part of an upload | `_id`, the upload and a place; project |
 //! | `uploads` | a note of parts that are no content | `_id`, the upload |
+//! | `versions` | a version of a project: who, when, why, and the hash of its list of files | `_id`, project and number |
+//! | `texts` | as `blobs`: a text of a version, packed, or such a list | as `blobs` |
+//! | `text_parts`, `text_uploads` | as `blob_parts` and `uploads` | as these |
 //! | `projects` | a project with its links and passes | `_id`; a link's id; a pass's id |
-//!
-//! Versions of documents will lie beside these, as `versions` and `texts`.
 
 use mongodb::IndexModel;
 use mongodb::bson::{Bson, Document, doc};
@@ -26,6 +27,10 @@ pub(crate) const CHUNKS: &str = "chunks";
 pub(crate) const BLOBS: &str = "blobs";
 pub(crate) const BLOB_PARTS: &str = "blob_parts";
 pub(crate) const UPLOADS: &str = "uploads";
+pub(crate) const VERSIONS: &str = "versions";
+pub(crate) const TEXTS: &str = "texts";
+pub(crate) const TEXT_PARTS: &str = "text_parts";
+pub(crate) const TEXT_UPLOADS: &str = "text_uploads";
 pub(crate) const PROJECTS: &str = "projects";
 
 /// The schema this program writes; a database of a later one is left alone.
@@ -52,6 +57,8 @@ pub(super) async fn prepare(mongo: &Mongo) -> Result<(), Unusable> {
         (CHUNKS, "room", doc! { "room": 1, "_id": 1 }),
         (BLOBS, "upload", doc! { "upload": 1 }),
         (BLOB_PARTS, "project", doc! { "project": 1 }),
+        (TEXTS, "upload", doc! { "upload": 1 }),
+        (TEXT_PARTS, "project", doc! { "project": 1 }),
         (PROJECTS, "links", doc! { "links.id": 1 }),
         (PROJECTS, "passes", doc! { "passes.id": 1 }),
     ] {
@@ -72,7 +79,18 @@ async fn claim(mongo: &Mongo) -> Result<(), Unusable> {
     }
     let names = measured("listCollections", mongo.database.list_collection_names()).await?;
     let ours = [
-        META, DOCUMENTS, UPDATES, CHUNKS, BLOBS, BLOB_PARTS, UPLOADS, PROJECTS,
+        META,
+        DOCUMENTS,
+        UPDATES,
+        CHUNKS,
+        BLOBS,
+        BLOB_PARTS,
+        UPLOADS,
+        VERSIONS,
+        TEXTS,
+        TEXT_PARTS,
+        TEXT_UPLOADS,
+        PROJECTS,
     ];
     let taken = names.iter().find(|name| ours.contains(&name.as_str()));
     if let Some(taken) = taken {

@@ -232,6 +232,9 @@ impl Room {
                 let grants = self.members.values().map(|member| &member.grant.grant_id);
                 let _ = answer.send(grants.cloned().collect());
             }
+            Command::People(answer) => {
+                let _ = answer.send(self.presence.names());
+            }
             Command::Unload => self.unload_at = Some(tokio::time::Instant::now()),
             Command::End { closing, delete } => self.end(&closing, delete),
         }

@@ -16,6 +16,7 @@ mod saver;
 mod socket_queue;
 mod sync;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
@@ -117,6 +118,8 @@ pub enum Command {
     Revoke(GrantId),
     /// By which grants its members came in.
     Grants(oneshot::Sender<Vec<GrantId>>),
+    /// The names that those in this index show.
+    People(oneshot::Sender<BTreeSet<String>>),
     /// Leaves memory, unless somebody is in it or something is not saved.
     Unload,
     /// Everybody has to go, and the room too; what is not saved is dropped where `delete` is set.

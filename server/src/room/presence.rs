@@ -18,7 +18,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
 use tutti_protocol::awareness::AwarenessEntry;
@@ -39,6 +39,19 @@ const DOUBT: Duration = Duration::from_secs(6);
 /// A state of another node that was told this lately is not told again unchanged: it is said anew
 /// to every node that asks who is there. Clients take who is not renewed for 30 s for gone.
 const TOLD_LATELY: Duration = Duration::from_secs(5);
+
+/// Names that are told of at once, and characters of each.
+const MOST_NAMES: usize = 100;
+const NAME_CHARS: usize = 100;
+
+/// The name that somebody shows.
+fn name_in(state: &str) -> Option<String> {
+    let state: serde_json::Value = serde_json::from_str(state).ok()?;
+    let name = state.get("user")?.get("name")?.as_str()?;
+    let plain = name.chars().filter(|c| !c.is_control()).take(NAME_CHARS);
+    let name = plain.collect::<String>().trim().to_owned();
+    (!name.is_empty()).then_some(name)
+}
 
 /// The states of a room.
 #[derive(Default)]
@@ -66,6 +79,12 @@ pub(super) struct Heard {
 }
 
 impl Presence {
+    /// The names that people show, as many and as long as are of use to anybody.
+    pub(super) fn names(&self) -> BTreeSet<String> {
+        let states = self.shown.values().map(|shown| shown.state.as_str());
+        states.filter_map(name_in).take(MOST_NAMES).collect()
+    }
+
     /// Takes in what a member says; `joined` is when it came.
     pub(super) fn hear(
         &mut self,

@@ -138,7 +138,7 @@ fn bad(error: crate::document::ApplyError) -> RoomError {
 }
 
 /// Building documents takes longer than a task may hold its thread.
-async fn off_the_loop<T: Send + 'static>(
+pub(crate) async fn off_the_loop<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, RoomError> + Send + 'static,
 ) -> Result<T, RoomError> {
     let done = tokio::task::spawn_blocking(work).await;

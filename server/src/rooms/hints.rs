@@ -66,6 +66,7 @@ impl Hints {
 impl Registry {
     /// Notes that a member of this node has changed a document.
     pub(crate) fn document_changed(self: &Arc<Self>, room: &RoomName) {
+        self.edited.here(&room.project);
         if !room.document.is_index() {
             self.collect(&room.project, |changed| {
                 changed.here.insert(room.document.clone());
@@ -75,6 +76,7 @@ impl Registry {
 
     /// Notes that a change of another node has arrived.
     pub(crate) fn changed_by_others(self: &Arc<Self>, room: &RoomName) {
+        self.edited.elsewhere(&room.project);
         if !room.document.is_index() {
             self.collect(&room.project, |changed| {
                 changed.elsewhere.insert(room.document.clone());
@@ -85,6 +87,7 @@ impl Registry {
     /// Takes note of what another node says about this index.
     pub(crate) fn changed_elsewhere(self: &Arc<Self>, index: &RoomName, documents: &[DocumentId]) {
         if index.document.is_index() {
+            self.edited.elsewhere(&index.project);
             self.collect(&index.project, |changed| {
                 changed.elsewhere.extend(documents.iter().cloned());
             });

@@ -15,6 +15,7 @@ use tokio::sync::{Semaphore, oneshot};
 use tutti_protocol::close;
 use tutti_protocol::ids::{DocumentId, ProjectId, RoomName};
 
+use super::edited::Edited;
 use super::hints::Hints;
 use super::sockets::Sockets;
 use super::{Health, RoomError};
@@ -44,6 +45,7 @@ pub(crate) struct Registry {
     pub(crate) started: Instant,
     pub(super) sockets: Sockets,
     pub(super) hints: Hints,
+    pub(super) edited: Edited,
     slots: Mutex<Slots>,
     failing: Mutex<HashMap<RoomName, String>>,
     damaged: Mutex<HashSet<RoomName>>,
@@ -120,6 +122,7 @@ impl Registry {
             started: Instant::now(),
             sockets: Sockets::default(),
             hints: Hints::default(),
+            edited: Edited::default(),
             slots: Mutex::new(Slots {
                 rooms: HashMap::new(),
                 idle: LruCache::unbounded(),

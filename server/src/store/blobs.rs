@@ -1,4 +1,4 @@
-//! Contents of files that are no texts: whole under their hash, or not there.
+//! Contents, whole under their hash or not there: of files that are no texts, and of versions.
 
 use std::collections::HashSet;
 use std::time::SystemTime;
@@ -39,6 +39,14 @@ pub trait BlobStore: Send + Sync + 'static {
         upload: WriteId,
         hash: BlobHash,
         bytes: u64,
+    ) -> BoxFuture<'a, Result<(), StoreError>>;
+
+    /// Puts contents that are one part at most, as all the steps above would, in few round trips
+    /// however many they are. Together they are a message to the store, so not over a few MiB.
+    fn put_small<'a>(
+        &'a self,
+        project: &'a ProjectId,
+        contents: Vec<(BlobHash, Bytes)>,
     ) -> BoxFuture<'a, Result<(), StoreError>>;
 
     /// Deletes the parts of an upload that will not be finished.

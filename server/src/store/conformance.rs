@@ -2,7 +2,9 @@
 //! run on one database.
 
 mod blobs;
+mod history;
 mod race;
+mod versions;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -15,16 +17,30 @@ use tutti_protocol::index::new_doc;
 use yrs::{Doc, GetString, Text, Transact};
 
 use super::compaction::compact;
-use super::{Append, BlobStore, DocumentStore, EntryId, Replacement, Seen, StoredDocument};
+use super::{
+    Append, BlobStore, DocumentStore, EntryId, Replacement, Seen, StoredDocument, VersionStore,
+};
 use crate::document::Document;
+
+/// Which contents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Contents {
+    /// Those of files that are no texts.
+    Blobs,
+    /// Those of versions.
+    Texts,
+}
 
 /// Opens one more handle to the same data, as another node would.
 pub trait Opener: Send + Sync {
     /// The handle.
     fn open(&self) -> BoxFuture<'_, Arc<dyn DocumentStore>>;
 
-    /// The same, for the contents of files.
-    fn open_blobs(&self) -> BoxFuture<'_, Arc<dyn BlobStore>>;
+    /// The same, for contents.
+    fn open_contents(&self, which: Contents) -> BoxFuture<'_, Arc<dyn BlobStore>>;
+
+    /// The same, for versions.
+    fn open_versions(&self) -> BoxFuture<'_, Arc<dyn VersionStore>>;
 
     /// Takes the data away from all handles, or brings it back: nothing can be read meanwhile.
     fn outage(&self, away: bool) -> BoxFuture<'_, ()>;
@@ -49,6 +65,8 @@ pub async fn all(opener: &dyn Opener) {
     race::concurrent_nodes_lose_nothing(opener).await;
     what_cannot_be_read_is_never_empty(opener).await;
     blobs::all(opener).await;
+    versions::all(opener).await;
+    history::all(opener).await;
 }
 
 fn room(name: &str) -> RoomName {

@@ -10,6 +10,7 @@ pub mod compaction;
 pub mod conformance;
 mod mongodb;
 mod sqlite;
+pub mod versions;
 mod write_id;
 
 use std::collections::HashSet;
@@ -20,8 +21,9 @@ use thiserror::Error;
 use tutti_protocol::ids::{DocumentId, ProjectId, RoomName};
 
 pub use blobs::{BlobStore, StoredBlob};
-pub use mongodb::MongoStore;
-pub use sqlite::SqliteStore;
+pub use mongodb::{MongoContents, MongoStore, MongoVersions};
+pub use sqlite::{SqliteContents, SqliteStore, SqliteVersions};
+pub use versions::{StoredVersion, VersionStore};
 pub use write_id::WriteId;
 
 /// Keeps documents. An `Ok` of a writing method says that the write survives a power cut.

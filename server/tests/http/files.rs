@@ -26,7 +26,7 @@ async fn connect(server: &Server, project: &Shared, document: &str, token: &str)
 }
 
 /// Writes to a document and waits until the server says that it is durable.
-async fn write(server: &Server, project: &Shared, document: &str, update: &[u8]) {
+pub(crate) async fn write(server: &Server, project: &Shared, document: &str, update: &[u8]) {
     let mut socket = connect(server, project, document, &project.editor).await;
     let message = Message::Sync(SyncMessage::Update(update)).encode();
     socket.send(Frame::Binary(message.into())).await.unwrap();
@@ -59,7 +59,7 @@ async fn close_code(socket: &mut Socket) -> u16 {
     }
 }
 
-fn text_update(text: &str) -> Vec<u8> {
+pub(crate) fn text_update(text: &str) -> Vec<u8> {
     let doc = index::new_doc(1);
     let content = doc.get_or_insert_text(CONTENT);
     content.insert(&mut doc.transact_mut(), 0, text);
@@ -67,8 +67,13 @@ fn text_update(text: &str) -> Vec<u8> {
         .encode_state_as_update_v1(&StateVector::default())
 }
 
-fn index_update(files: &[(&str, &str)]) -> Vec<u8> {
-    let doc = index::new_doc(2);
+pub(crate) fn index_update(files: &[(&str, &str)]) -> Vec<u8> {
+    index_update_by(2, files)
+}
+
+/// The same, by somebody else.
+pub(crate) fn index_update_by(client: u64, files: &[(&str, &str)]) -> Vec<u8> {
+    let doc = index::new_doc(client);
     let roots = Roots::of(&doc);
     for (id, path) in files {
         let entry = FileEntry {

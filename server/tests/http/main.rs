@@ -11,4 +11,5 @@ mod projects;
 mod proxy;
 mod roles;
 mod support;
+mod versions;
 mod web;

@@ -81,6 +81,42 @@ fn every_route_as_everyone() {
             [401, 401, 403, 200, 200, 200],
         ),
         (
+            "POST",
+            project.path("/versions"),
+            Some(json!({ "name": "first" })),
+            [401, 401, 403, 403, 201, 201],
+        ),
+        (
+            "GET",
+            project.path("/versions"),
+            None,
+            [401, 401, 403, 200, 200, 200],
+        ),
+        (
+            "GET",
+            project.path("/versions/1"),
+            None,
+            [401, 401, 403, 200, 200, 200],
+        ),
+        (
+            "GET",
+            project.path("/versions/1/files/none/text"),
+            None,
+            [401, 401, 403, 404, 404, 404],
+        ),
+        (
+            "GET",
+            project.path("/versions/1/diff?against=now"),
+            None,
+            [401, 401, 403, 200, 200, 200],
+        ),
+        (
+            "POST",
+            project.path("/versions/1/restore"),
+            Some(json!({})),
+            [401, 401, 403, 403, 200, 200],
+        ),
+        (
             "DELETE",
             project.path(""),
             None,

@@ -70,7 +70,7 @@ impl Server {
         )
     }
 
-    fn stop(&mut self) {
+    pub(crate) fn stop(&mut self) {
         if let Some(running) = self.running.take() {
             self.runtime.block_on(running.shutdown()).unwrap();
         }

@@ -157,12 +157,18 @@ fn the_description_is_whole_and_its_page_is_our_own() {
             "get /api/projects/{project}/files",
             "get /api/projects/{project}/files/{id}/text",
             "get /api/projects/{project}/links",
+            "get /api/projects/{project}/versions",
+            "get /api/projects/{project}/versions/{version}",
+            "get /api/projects/{project}/versions/{version}/diff",
+            "get /api/projects/{project}/versions/{version}/files/{id}/text",
             "head /api/projects/{project}/blobs/{sha256}",
             "post /api/projects",
             "post /api/projects/{project}/blobs",
             "post /api/projects/{project}/exchange",
             "post /api/projects/{project}/join",
             "post /api/projects/{project}/links",
+            "post /api/projects/{project}/versions",
+            "post /api/projects/{project}/versions/{version}/restore",
             "put /api/projects/{project}/blobs/{sha256}",
         ]
     );

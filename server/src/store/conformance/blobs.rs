@@ -9,18 +9,39 @@ use sha2::{Digest, Sha256};
 use tutti_protocol::blob::BlobHash;
 use tutti_protocol::ids::ProjectId;
 
-use super::{Opener, polled};
+use super::{Contents, Opener, polled};
 use crate::store::blobs::PART_BYTES;
 use crate::store::{BlobStore, WriteId};
 
 pub(super) async fn all(opener: &dyn Opener) {
-    contents_of_any_size_survive(opener).await;
-    what_was_not_finished_is_not_there(opener).await;
-    one_content_sent_twice_is_one(opener).await;
-    an_upload_killed_at_any_point_leaves_nothing_half(opener).await;
-    only_what_is_unused_and_unnamed_is_collected(opener).await;
-    what_is_asked_about_while_it_is_collected_is_there_or_lacking(opener).await;
-    projects_have_their_own_and_lose_them_alone(opener).await;
+    kept_apart(opener).await;
+    for which in [Contents::Blobs, Contents::Texts] {
+        of(&Kind { opener, which }).await;
+    }
+}
+
+/// Opens one kind of contents.
+struct Kind<'a> {
+    opener: &'a dyn Opener,
+    which: Contents,
+}
+
+impl Kind<'_> {
+    async fn open(&self) -> Arc<dyn BlobStore> {
+        self.opener.open_contents(self.which).await
+    }
+}
+
+async fn of(kind: &Kind<'_>) {
+    contents_of_any_size_survive(kind).await;
+    what_was_not_finished_is_not_there(kind).await;
+    one_content_sent_twice_is_one(kind).await;
+    an_upload_killed_at_any_point_leaves_nothing_half(kind).await;
+    only_what_is_unused_and_unnamed_is_collected(kind).await;
+    what_is_asked_about_while_it_is_collected_is_there_or_lacking(kind).await;
+    projects_have_their_own_and_lose_them_alone(kind).await;
+    many_small_ones_are_put_at_once(kind).await;
+    many_put_and_killed_at_any_point_are_there_whole_or_not(kind).await;
 }
 
 fn project(name: &str) -> ProjectId {
@@ -67,8 +88,8 @@ async fn hashes(store: &dyn BlobStore, project: &ProjectId) -> HashSet<BlobHash>
     hashes
 }
 
-async fn contents_of_any_size_survive(opener: &dyn Opener) {
-    let (store, project) = (opener.open_blobs().await, project("blob-sizes"));
+async fn contents_of_any_size_survive(kind: &Kind<'_>) {
+    let (store, project) = (kind.open().await, project("blob-sizes"));
     let sizes = [
         0,
         1,
@@ -80,7 +101,7 @@ async fn contents_of_any_size_survive(opener: &dyn Opener) {
     for (of, size) in sizes.into_iter().enumerate() {
         put(&*store, &project, &content(of as u8, size)).await;
     }
-    let other_node = opener.open_blobs().await;
+    let other_node = kind.open().await;
     for (of, size) in sizes.into_iter().enumerate() {
         let (hash, bytes) = content(of as u8, size);
         let there = read(&*other_node, &project, hash).await;
@@ -89,8 +110,8 @@ async fn contents_of_any_size_survive(opener: &dyn Opener) {
     assert_eq!(hashes(&*store, &project).await.len(), sizes.len());
 }
 
-async fn what_was_not_finished_is_not_there(opener: &dyn Opener) {
-    let (store, project) = (opener.open_blobs().await, project("blob-unfinished"));
+async fn what_was_not_finished_is_not_there(kind: &Kind<'_>) {
+    let (store, project) = (kind.open().await, project("blob-unfinished"));
     let (hash, bytes) = content(1, 2 * PART_BYTES + 5);
     let upload = put_parts(&*store, &project, &bytes).await;
     assert_eq!(read(&*store, &project, hash).await, None);
@@ -128,10 +149,10 @@ async fn what_was_not_finished_is_not_there(opener: &dyn Opener) {
     assert!(finish.await.is_err(), "what was left behind is");
 }
 
-async fn one_content_sent_twice_is_one(opener: &dyn Opener) {
+async fn one_content_sent_twice_is_one(kind: &Kind<'_>) {
     let project = project("blob-twice");
     let one = content(3, PART_BYTES + 1);
-    let nodes = [opener.open_blobs().await, opener.open_blobs().await];
+    let nodes = [kind.open().await, kind.open().await];
     let mut sending = tokio::task::JoinSet::new();
     for round in 0..4 {
         let (store, project, one) = (nodes[round % 2].clone(), project.clone(), one.clone());
@@ -147,8 +168,8 @@ async fn one_content_sent_twice_is_one(opener: &dyn Opener) {
 
 /// A node is killed between any two steps: then the content is there whole, or not at all, and can
 /// be sent again.
-async fn an_upload_killed_at_any_point_leaves_nothing_half(opener: &dyn Opener) {
-    let store = opener.open_blobs().await;
+async fn an_upload_killed_at_any_point_leaves_nothing_half(kind: &Kind<'_>) {
+    let store = kind.open().await;
     let of_round = |polls: usize| project(&format!("blob-killed-{polls}"));
     let one = content(4, PART_BYTES + 7);
     // What a killed node has sent last may still be on its way. A sweep leaves it a day for that,
@@ -187,8 +208,8 @@ async fn an_upload_killed_at_any_point_leaves_nothing_half(opener: &dyn Opener) 
     }
 }
 
-async fn only_what_is_unused_and_unnamed_is_collected(opener: &dyn Opener) {
-    let (store, project) = (opener.open_blobs().await, project("blob-collected"));
+async fn only_what_is_unused_and_unnamed_is_collected(kind: &Kind<'_>) {
+    let (store, project) = (kind.open().await, project("blob-collected"));
     let all = [5, 6, 7].map(|of| content(of, 100));
     for one in &all {
         put(&*store, &project, one).await;
@@ -217,8 +238,8 @@ async fn only_what_is_unused_and_unnamed_is_collected(opener: &dyn Opener) {
 }
 
 /// One node collects what another is asked about: whoever hears that it is there finds it there.
-async fn what_is_asked_about_while_it_is_collected_is_there_or_lacking(opener: &dyn Opener) {
-    let nodes = [opener.open_blobs().await, opener.open_blobs().await];
+async fn what_is_asked_about_while_it_is_collected_is_there_or_lacking(kind: &Kind<'_>) {
+    let nodes = [kind.open().await, kind.open().await];
     for round in 0..10u8 {
         let project = project(&format!("blob-race-{round}"));
         let one = content(round, 50);
@@ -243,8 +264,8 @@ async fn what_is_asked_about_while_it_is_collected_is_there_or_lacking(opener: &
     }
 }
 
-async fn projects_have_their_own_and_lose_them_alone(opener: &dyn Opener) {
-    let store: Arc<dyn BlobStore> = opener.open_blobs().await;
+async fn projects_have_their_own_and_lose_them_alone(kind: &Kind<'_>) {
+    let store: Arc<dyn BlobStore> = kind.open().await;
     let (one, other) = (project("blob-p"), project("blob-p2"));
     let same = content(8, PART_BYTES + 3);
     put(&*store, &one, &same).await;
@@ -254,4 +275,78 @@ async fn projects_have_their_own_and_lose_them_alone(opener: &dyn Opener) {
     assert!(hashes(&*store, &one).await.is_empty());
     let whole = read(&*store, &other, same.0).await;
     assert!(whole.is_some_and(|whole| whole == same.1));
+}
+
+async fn put_small(store: &dyn BlobStore, project: &ProjectId, all: &[(BlobHash, Bytes)]) {
+    let put = store.put_small(project, all.to_vec());
+    put.await.expect("they are put");
+}
+
+async fn many_small_ones_are_put_at_once(kind: &Kind<'_>) {
+    let project = project("blob-small");
+    let nodes = [kind.open().await, kind.open().await];
+    let sizes = [0, 1, 100, PART_BYTES];
+    let all: Vec<_> = (0..12)
+        .map(|n| content(n, sizes[usize::from(n) % 4]))
+        .collect();
+    put(&*nodes[1], &project, &all[2]).await;
+    let mut putting = tokio::task::JoinSet::new();
+    for round in 0..4 {
+        // Each puts some that another puts as well.
+        let part = all[round..round + 8].to_vec();
+        let (store, project) = (nodes[round % 2].clone(), project.clone());
+        putting.spawn(async move { put_small(&*store, &project, &part).await });
+    }
+    putting.join_all().await;
+    put_small(&*nodes[0], &project, &all).await;
+    put_small(&*nodes[0], &project, &[]).await;
+    let later = SystemTime::now() + Duration::from_secs(60);
+    nodes[1].sweep(later).await.expect("it is swept");
+    let distinct: HashSet<BlobHash> = all.iter().map(|(hash, _)| *hash).collect();
+    assert_eq!(hashes(&*nodes[0], &project).await, distinct);
+    for (hash, bytes) in &all {
+        let there = read(&*nodes[1], &project, *hash).await;
+        assert!(there.is_some_and(|there| there == *bytes));
+    }
+}
+
+async fn many_put_and_killed_at_any_point_are_there_whole_or_not(kind: &Kind<'_>) {
+    let store = kind.open().await;
+    let all: Vec<_> = (20..24).map(|n| content(n, 50)).collect();
+    for polls in 0..16 {
+        let project = project(&format!("blob-small-killed-{polls}"));
+        let put = put_small(&*store, &project, &all);
+        let ended = polled(put, polls).await.is_some();
+        for (hash, bytes) in &all {
+            let there = read(&*store, &project, *hash).await;
+            assert!(there.as_ref().is_none_or(|there| there == bytes), "{polls}");
+            assert!(!ended || there.is_some(), "{polls}");
+        }
+        put_small(&*store, &project, &all).await;
+        for (hash, bytes) in &all {
+            let there = read(&*store, &project, *hash).await;
+            assert!(there.is_some_and(|there| there == *bytes), "{polls}");
+        }
+    }
+}
+
+/// One name in both kinds is two contents.
+async fn kept_apart(opener: &dyn Opener) {
+    let project = project("blob-kinds");
+    let blobs = opener.open_contents(Contents::Blobs).await;
+    let texts = opener.open_contents(Contents::Texts).await;
+    let one = content(30, 10);
+    put(&*blobs, &project, &one).await;
+    assert_eq!(read(&*texts, &project, one.0).await, None);
+    // What lies under a text's hash is packed.
+    let packed = (one.0, Bytes::from_static(b"packed"));
+    put_small(&*texts, &project, &[packed]).await;
+    let there = read(&*texts, &project, one.0).await;
+    assert_eq!(there.as_deref(), Some(&b"packed"[..]));
+    texts
+        .delete_blobs(&project)
+        .await
+        .expect("they are deleted");
+    let there = read(&*blobs, &project, one.0).await;
+    assert!(there.is_some_and(|there| there == one.1));
 }

@@ -1,4 +1,5 @@
-//! Contents of files that are no texts.
+//! Contents under their hashes: of files that are no texts, and of versions, each in collections of
+//! their own.
 //!
 //! Order stands in for transactions here, too. An upload is noted before its first part, and the
 //! note goes when the upload has become a content or its parts are deleted. A content is noted in
@@ -17,19 +18,22 @@ use serde::{Deserialize, Serialize};
 use tutti_protocol::blob::BlobHash;
 use tutti_protocol::ids::ProjectId;
 
-use super::MongoStore;
 use super::layout::{binary, chunk_id, damaged, named, write_id};
-use crate::mongo::{Failure, Mongo, is_duplicate, measured, raw, rooms_of, schema};
+use crate::mongo::{Failure, Mongo, is_duplicate, measured, not_inserted, raw, rooms_of, schema};
 use crate::store::blobs::{BlobStore, StoredBlob, from_ms, parts_of, to_ms};
 use crate::store::{StoreError, WriteId};
 
 /// Contents that are asked about at the same time.
 const ASKED_AT_ONCE: usize = 16;
 
-/// The collections of contents.
+/// One kind of contents in a MongoDB database.
 #[derive(Clone)]
-pub(super) struct Contents {
-    blobs: Collection<Content>,
+pub struct MongoContents(Contents);
+
+/// Its collections.
+#[derive(Clone)]
+struct Contents {
+    contents: Collection<Content>,
     parts: Collection<Part>,
     uploads: Collection<Note>,
 }
@@ -76,6 +80,23 @@ fn name(project: &ProjectId, hash: &BlobHash) -> String {
     format!("{project}/{hash}")
 }
 
+/// Inserts records; those that are there already stay as they are.
+async fn insert_all<T: Serialize + Send + Sync>(
+    collection: &Collection<T>,
+    records: &[T],
+) -> Result<(), StoreError> {
+    if records.is_empty() {
+        return Ok(());
+    }
+    // Not in order, so that what is there already does not keep the rest from being inserted.
+    match raw("insert", collection.insert_many(records).ordered(false)).await? {
+        Err(error) if not_inserted(&error).is_none_or(|failed| !failed.is_empty()) => {
+            Err(Failure::from(error).into())
+        }
+        _ => Ok(()),
+    }
+}
+
 fn parts_of_upload(upload: WriteId) -> Document {
     let upload = named(upload);
     doc! { "_id": { "$gte": chunk_id(&upload, 0), "$lte": chunk_id(&upload, i32::MAX) } }
@@ -100,15 +121,27 @@ impl Content {
     }
 }
 
-impl Contents {
-    pub(super) fn of(mongo: &Mongo) -> Self {
-        Self {
-            blobs: mongo.collection(schema::BLOBS),
+impl MongoContents {
+    /// The contents of files that are no texts.
+    pub(super) fn blobs_of(mongo: &Mongo) -> Self {
+        Self(Contents {
+            contents: mongo.collection(schema::BLOBS),
             parts: mongo.collection(schema::BLOB_PARTS),
             uploads: mongo.collection(schema::UPLOADS),
-        }
+        })
     }
 
+    /// What versions consist of.
+    pub(super) fn texts_of(mongo: &Mongo) -> Self {
+        Self(Contents {
+            contents: mongo.collection(schema::TEXTS),
+            parts: mongo.collection(schema::TEXT_PARTS),
+            uploads: mongo.collection(schema::TEXT_UPLOADS),
+        })
+    }
+}
+
+impl Contents {
     async fn note(&self, project: &ProjectId, upload: WriteId) -> Result<(), StoreError> {
         let note = Note {
             upload: named(upload),
@@ -167,7 +200,7 @@ impl Contents {
             bytes: bytes as i64,
             used_at: to_ms(SystemTime::now()),
         };
-        match raw("insert", self.blobs.insert_one(&content)).await? {
+        match raw("insert", self.contents.insert_one(&content)).await? {
             Ok(_) => self.forget(upload).await,
             // Another node was faster; or the driver's first try, whose answer was lost.
             Err(error) if is_duplicate(&error) => match self.find(project, hash).await? {
@@ -181,10 +214,78 @@ impl Contents {
         }
     }
 
+    /// The same steps for many contents at once. Each of them is one part at most.
+    async fn put_small(
+        &self,
+        project: &ProjectId,
+        contents: Vec<(BlobHash, Bytes)>,
+    ) -> Result<(), StoreError> {
+        // Asked for first, as most are new: to use one costs a round trip of its own.
+        let names = contents.iter().map(|(hash, _)| name(project, hash));
+        let names: Vec<String> = names.collect();
+        let there = self.found(doc! { "_id": { "$in": names } }).await?;
+        let there: Vec<BlobHash> = there.iter().map(|content| content.hash).collect();
+        let there = self.touch(project, &there).await?;
+        let mut lacking = contents;
+        lacking.retain(|(hash, _)| !there.contains(hash));
+        if lacking.is_empty() {
+            return Ok(());
+        }
+        let (mut notes, mut parts, mut heads) = (Vec::new(), Vec::new(), Vec::new());
+        let now = to_ms(SystemTime::now());
+        for (hash, bytes) in lacking {
+            let upload = WriteId::next();
+            notes.push(Note {
+                upload: named(upload),
+                project: project.to_string(),
+            });
+            heads.push(Content {
+                name: name(project, &hash),
+                upload: named(upload),
+                bytes: bytes.len() as i64,
+                used_at: now,
+            });
+            if !bytes.is_empty() {
+                parts.push(Part {
+                    id: chunk_id(&named(upload), 0),
+                    project: project.to_string(),
+                    checksum: checksum(upload, &bytes),
+                    bytes: binary(bytes),
+                });
+            }
+        }
+        insert_all(&self.uploads, &notes).await?;
+        insert_all(&self.parts, &parts).await?;
+        insert_all(&self.contents, &heads).await?;
+        self.settle(&heads).await
+    }
+
+    /// Forgets the notes of what has become a content. Where another node was faster, its content
+    /// is used and ours goes.
+    async fn settle(&self, heads: &[Content]) -> Result<(), StoreError> {
+        let names: Vec<&str> = heads.iter().map(|head| head.name.as_str()).collect();
+        let there = self.found(doc! { "_id": { "$in": names } }).await?;
+        let ours: HashSet<WriteId> = there.iter().map(|content| content.upload).collect();
+        let is_ours = |head: &&Content| write_id(&head.upload).is_some_and(|id| ours.contains(&id));
+        let (done, beaten): (Vec<_>, Vec<_>) = heads.iter().partition(is_ours);
+        let done: Vec<Binary> = done.iter().map(|head| head.upload.clone()).collect();
+        let notes = self.uploads.delete_many(doc! { "_id": { "$in": done } });
+        measured("delete", notes).await?;
+        for head in beaten {
+            if !self.use_now(&head.name).await? {
+                return Err(damaged(&head.name, "it went while it was written"));
+            }
+            if let Some(upload) = write_id(&head.upload) {
+                self.discard(upload).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// Whether the content is there; it counts as used then.
     async fn use_now(&self, name: &str) -> Result<bool, StoreError> {
         let now = doc! { "$set": { "used_at": to_ms(SystemTime::now()) } };
-        let used = self.blobs.update_one(doc! { "_id": name }, now);
+        let used = self.contents.update_one(doc! { "_id": name }, now);
         Ok(measured("update", used).await?.matched_count > 0)
     }
 
@@ -199,7 +300,7 @@ impl Contents {
         project: &ProjectId,
         hash: BlobHash,
     ) -> Result<Option<StoredBlob>, StoreError> {
-        let found = self.blobs.find_one(doc! { "_id": name(project, &hash) });
+        let found = self.contents.find_one(doc! { "_id": name(project, &hash) });
         let found = measured("find", found).await?;
         found.map(Content::read).transpose()
     }
@@ -236,9 +337,9 @@ impl Contents {
         Ok(there.into_iter().flatten().collect())
     }
 
-    async fn contents(&self, filter: Document) -> Result<Vec<StoredBlob>, StoreError> {
+    async fn found(&self, filter: Document) -> Result<Vec<StoredBlob>, StoreError> {
         let found: Vec<Content> = measured("find", async {
-            let found = self.blobs.find(filter).sort(doc! { "_id": 1 });
+            let found = self.contents.find(filter).sort(doc! { "_id": 1 });
             found.await?.try_collect().await
         })
         .await?;
@@ -254,13 +355,13 @@ impl Contents {
         let since = doc! { "$lt": to_ms(unused_since) };
         let unused = doc! { "_id": rooms_of(project), "used_at": since.clone() };
         let mut collected = 0;
-        for blob in self.contents(unused).await? {
+        for blob in self.found(unused).await? {
             if named_by.contains(&blob.hash) {
                 continue;
             }
             self.note(project, blob.upload).await?;
             let still = doc! { "_id": name(project, &blob.hash), "used_at": since.clone() };
-            let gone = measured("delete", self.blobs.delete_one(still)).await?;
+            let gone = measured("delete", self.contents.delete_one(still)).await?;
             match gone.deleted_count {
                 0 => self.forget(blob.upload).await?,
                 _ => self.discard(blob.upload).await?,
@@ -278,7 +379,7 @@ impl Contents {
         .await?;
         for note in notes {
             let content = doc! { "upload": note.upload.clone() };
-            let content = measured("find", self.blobs.find_one(content)).await?;
+            let content = measured("find", self.contents.find_one(content)).await?;
             match (write_id(&note.upload), content) {
                 (Some(upload), None) => self.discard(upload).await?,
                 (Some(upload), Some(_)) => self.forget(upload).await?,
@@ -290,7 +391,7 @@ impl Contents {
 
     async fn delete_all(&self, project: &ProjectId) -> Result<(), StoreError> {
         let blobs = doc! { "_id": rooms_of(project) };
-        measured("delete", self.blobs.delete_many(blobs)).await?;
+        measured("delete", self.contents.delete_many(blobs)).await?;
         let own = doc! { "project": project.as_str() };
         measured("delete", self.parts.delete_many(own.clone())).await?;
         measured("delete", self.uploads.delete_many(own)).await?;
@@ -298,7 +399,7 @@ impl Contents {
     }
 }
 
-impl BlobStore for MongoStore {
+impl BlobStore for MongoContents {
     fn put_part<'a>(
         &'a self,
         project: &'a ProjectId,
@@ -306,7 +407,7 @@ impl BlobStore for MongoStore {
         place: u32,
         bytes: Bytes,
     ) -> BoxFuture<'a, Result<(), StoreError>> {
-        Box::pin(self.contents.put_part(project, upload, place, bytes))
+        Box::pin(self.0.put_part(project, upload, place, bytes))
     }
 
     fn finish<'a>(
@@ -316,7 +417,15 @@ impl BlobStore for MongoStore {
         hash: BlobHash,
         bytes: u64,
     ) -> BoxFuture<'a, Result<(), StoreError>> {
-        Box::pin(self.contents.finish(project, upload, hash, bytes))
+        Box::pin(self.0.finish(project, upload, hash, bytes))
+    }
+
+    fn put_small<'a>(
+        &'a self,
+        project: &'a ProjectId,
+        contents: Vec<(BlobHash, Bytes)>,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(self.0.put_small(project, contents))
     }
 
     fn discard<'a>(
@@ -324,7 +433,7 @@ impl BlobStore for MongoStore {
         _: &'a ProjectId,
         upload: WriteId,
     ) -> BoxFuture<'a, Result<(), StoreError>> {
-        Box::pin(self.contents.discard(upload))
+        Box::pin(self.0.discard(upload))
     }
 
     fn find<'a>(
@@ -332,7 +441,7 @@ impl BlobStore for MongoStore {
         project: &'a ProjectId,
         hash: BlobHash,
     ) -> BoxFuture<'a, Result<Option<StoredBlob>, StoreError>> {
-        Box::pin(self.contents.find(project, hash))
+        Box::pin(self.0.find(project, hash))
     }
 
     fn part<'a>(
@@ -341,7 +450,7 @@ impl BlobStore for MongoStore {
         blob: &'a StoredBlob,
         place: u32,
     ) -> BoxFuture<'a, Result<Bytes, StoreError>> {
-        Box::pin(self.contents.part(project, blob, place))
+        Box::pin(self.0.part(project, blob, place))
     }
 
     fn touch<'a>(
@@ -349,7 +458,7 @@ impl BlobStore for MongoStore {
         project: &'a ProjectId,
         hashes: &'a [BlobHash],
     ) -> BoxFuture<'a, Result<HashSet<BlobHash>, StoreError>> {
-        Box::pin(self.contents.touch(project, hashes))
+        Box::pin(self.0.touch(project, hashes))
     }
 
     fn blobs<'a>(
@@ -357,7 +466,7 @@ impl BlobStore for MongoStore {
         project: &'a ProjectId,
     ) -> BoxFuture<'a, Result<Vec<StoredBlob>, StoreError>> {
         let all = doc! { "_id": rooms_of(project) };
-        Box::pin(self.contents.contents(all))
+        Box::pin(self.0.found(all))
     }
 
     fn collect<'a>(
@@ -366,14 +475,14 @@ impl BlobStore for MongoStore {
         unused_since: SystemTime,
         named: &'a HashSet<BlobHash>,
     ) -> BoxFuture<'a, Result<u64, StoreError>> {
-        Box::pin(self.contents.collect(project, unused_since, named))
+        Box::pin(self.0.collect(project, unused_since, named))
     }
 
     fn sweep(&self, begun_before: SystemTime) -> BoxFuture<'_, Result<(), StoreError>> {
-        Box::pin(self.contents.sweep(begun_before))
+        Box::pin(self.0.sweep(begun_before))
     }
 
     fn delete_blobs<'a>(&'a self, project: &'a ProjectId) -> BoxFuture<'a, Result<(), StoreError>> {
-        Box::pin(self.contents.delete_all(project))
+        Box::pin(self.0.delete_all(project))
     }
 }

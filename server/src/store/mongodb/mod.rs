@@ -18,6 +18,7 @@ mod reader;
 mod replace;
 #[cfg(test)]
 mod tests;
+mod versions;
 mod writer;
 
 use futures_util::future::{BoxFuture, try_join_all};
@@ -27,15 +28,19 @@ use tutti_protocol::ids::{ProjectId, RoomName};
 
 use super::{Append, DocumentSize, DocumentStore, Replacement, Seen, StoreError, StoredDocument};
 use crate::mongo::{Mongo, measured, rooms_of, schema};
-use contents::Contents;
 use layout::{Chunk, Head, LogRecord};
 use writer::Writer;
+
+pub use contents::MongoContents;
+pub use versions::MongoVersions;
 
 /// Documents in one MongoDB database, which other nodes may use at the same time.
 #[derive(Clone)]
 pub struct MongoStore {
     tables: Tables,
-    contents: Contents,
+    contents: MongoContents,
+    texts: MongoContents,
+    versions: MongoVersions,
     writer: Writer,
 }
 
@@ -57,8 +62,25 @@ impl MongoStore {
         Self {
             writer: Writer::start(tables.log.clone()),
             tables,
-            contents: Contents::of(mongo),
+            contents: MongoContents::blobs_of(mongo),
+            texts: MongoContents::texts_of(mongo),
+            versions: MongoVersions::of(mongo),
         }
+    }
+
+    /// The contents of files that are no texts.
+    pub fn blobs(&self) -> MongoContents {
+        self.contents.clone()
+    }
+
+    /// What versions consist of: the texts of their files, packed, and the lists of them.
+    pub fn texts(&self) -> MongoContents {
+        self.texts.clone()
+    }
+
+    /// Which versions there are.
+    pub fn versions(&self) -> MongoVersions {
+        self.versions.clone()
     }
 }
 

@@ -12,8 +12,8 @@ use super::layout::{Chunk, binary, chunks_since};
 use super::writer::INLINE_BYTES;
 use super::*;
 use crate::mongo::test_server::TestServer;
-use crate::store::BlobStore;
-use crate::store::conformance::{self, Opener};
+use crate::store::conformance::{self, Contents, Opener};
+use crate::store::{BlobStore, VersionStore};
 
 struct Database(Mutex<TestServer>);
 
@@ -36,9 +36,21 @@ impl Opener for Database {
         })
     }
 
-    fn open_blobs(&self) -> BoxFuture<'_, Arc<dyn BlobStore>> {
+    fn open_contents(&self, which: Contents) -> BoxFuture<'_, Arc<dyn BlobStore>> {
+        Box::pin(async move {
+            let store = MongoStore::new(&self.mongo().await);
+            let store: Arc<dyn BlobStore> = match which {
+                Contents::Blobs => Arc::new(store.blobs()),
+                Contents::Texts => Arc::new(store.texts()),
+            };
+            store
+        })
+    }
+
+    fn open_versions(&self) -> BoxFuture<'_, Arc<dyn VersionStore>> {
         Box::pin(async {
-            let store: Arc<dyn BlobStore> = Arc::new(MongoStore::new(&self.mongo().await));
+            let store = MongoStore::new(&self.mongo().await);
+            let store: Arc<dyn VersionStore> = Arc::new(store.versions());
             store
         })
     }

@@ -8,6 +8,7 @@ mod reader;
 mod schema;
 #[cfg(test)]
 mod tests;
+mod versions;
 mod writer;
 
 use std::path::{Path, PathBuf};
@@ -19,6 +20,9 @@ use tutti_protocol::ids::{ProjectId, RoomName};
 
 use super::{Append, DocumentSize, DocumentStore, Replacement, Seen, StoreError, StoredDocument};
 use writer::Writer;
+
+pub use blobs::SqliteContents;
+pub use versions::SqliteVersions;
 
 /// The largest part of a snapshot in one row.
 const CHUNK_BYTES: usize = 256 * 1024;

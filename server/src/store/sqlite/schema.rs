@@ -6,7 +6,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 
 /// The schema this program writes; a database of a later one is left alone.
-const VERSION: i64 = 2;
+const VERSION: i64 = 3;
 
 /// How long a connection waits for another one's lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -72,6 +72,40 @@ CREATE TABLE blob_parts (
 );
 ";
 
+/// What the third version of the schema added: versions. Their texts and lists of files are kept
+/// as the contents of files are.
+const VERSION_TABLES: &str = "
+CREATE TABLE versions (
+    project     TEXT NOT NULL,
+    number      INTEGER NOT NULL,
+    name        TEXT,
+    -- In milliseconds since 1970.
+    made_at     INTEGER NOT NULL,
+    because     TEXT NOT NULL,
+    -- A JSON array of names.
+    people      TEXT NOT NULL,
+    files       INTEGER NOT NULL,
+    list        BLOB NOT NULL,
+    PRIMARY KEY (project, number)
+);
+CREATE TABLE texts (
+    project     TEXT NOT NULL,
+    hash        BLOB NOT NULL,
+    bytes       INTEGER NOT NULL,
+    used_at     INTEGER NOT NULL,
+    upload      BLOB NOT NULL,
+    PRIMARY KEY (project, hash)
+);
+CREATE INDEX texts_by_upload ON texts (upload);
+CREATE TABLE text_parts (
+    upload      BLOB NOT NULL,
+    place       INTEGER NOT NULL,
+    bytes       BLOB NOT NULL,
+    checksum    INTEGER NOT NULL,
+    PRIMARY KEY (upload, place)
+);
+";
+
 /// Opens the connection that writes, and makes the tables where they are missing.
 pub(super) fn open_writer(path: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open(path)?;
@@ -108,6 +142,7 @@ fn migrate(connection: &Connection) -> rusqlite::Result<()> {
     if !present {
         write.execute_batch(TABLES)?;
         write.execute_batch(BLOB_TABLES)?;
+        write.execute_batch(VERSION_TABLES)?;
         write.execute("INSERT INTO schema_version VALUES (?1)", [VERSION])?;
         return write.commit();
     }
@@ -118,8 +153,12 @@ fn migrate(connection: &Connection) -> rusqlite::Result<()> {
             "it was written by a later version of Tutti (schema {version}, this one knows {VERSION})"
         )));
     }
+    for (since, tables) in [(2, BLOB_TABLES), (3, VERSION_TABLES)] {
+        if version < since {
+            write.execute_batch(tables)?;
+        }
+    }
     if version < VERSION {
-        write.execute_batch(BLOB_TABLES)?;
         write.execute("UPDATE schema_version SET version = ?1", [VERSION])?;
     }
     write.commit()

@@ -1,8 +1,8 @@
 use std::time::Duration;
 
 use super::*;
-use crate::store::BlobStore;
-use crate::store::conformance::{self, Opener};
+use crate::store::conformance::{self, Contents, Opener};
+use crate::store::{BlobStore, VersionStore};
 
 struct Files(tempfile::TempDir);
 
@@ -31,16 +31,31 @@ impl Opener for Files {
         Box::pin(std::future::ready(store))
     }
 
-    fn open_blobs(&self) -> BoxFuture<'_, Arc<dyn BlobStore>> {
-        let store: Arc<dyn BlobStore> = Arc::new(self.store());
+    fn open_contents(&self, which: Contents) -> BoxFuture<'_, Arc<dyn BlobStore>> {
+        let store = match which {
+            Contents::Blobs => self.store().blobs(),
+            Contents::Texts => self.store().texts(),
+        };
+        let store: Arc<dyn BlobStore> = Arc::new(store);
+        Box::pin(std::future::ready(store))
+    }
+
+    fn open_versions(&self) -> BoxFuture<'_, Arc<dyn VersionStore>> {
+        let store: Arc<dyn VersionStore> = Arc::new(self.store().versions());
         Box::pin(std::future::ready(store))
     }
 
     fn outage(&self, away: bool) -> BoxFuture<'_, ()> {
-        let names = ["documents", "elsewhere"];
-        let [from, to] = if away { names } else { [names[1], names[0]] };
-        let rename = format!("ALTER TABLE {from} RENAME TO {to}");
-        self.raw().execute_batch(&rename).unwrap();
+        for table in ["documents", "versions"] {
+            let names = [table.to_owned(), format!("{table}_elsewhere")];
+            let [from, to] = if away {
+                [&names[0], &names[1]]
+            } else {
+                [&names[1], &names[0]]
+            };
+            let rename = format!("ALTER TABLE {from} RENAME TO {to}");
+            self.raw().execute_batch(&rename).unwrap();
+        }
         Box::pin(std::future::ready(()))
     }
 }
@@ -63,12 +78,22 @@ async fn a_database_of_before_gets_what_it_lacks() {
     let files = Files::new();
     let store = files.store();
     store.append(update(vec![1])).await.unwrap();
-    let before = "DROP TABLE blobs; DROP TABLE blob_parts; UPDATE schema_version SET version = 1";
-    files.raw().execute_batch(before).unwrap();
-    let store = files.store();
-    assert_eq!(store.load(&room()).await.unwrap().unwrap().log.len(), 1);
-    let project = room().project;
-    assert!(store.blobs(&project).await.unwrap().is_empty());
+    let third = "DROP TABLE versions; DROP TABLE texts; DROP TABLE text_parts;
+                 UPDATE schema_version SET version = 2";
+    let second = "DROP TABLE blobs; DROP TABLE blob_parts; UPDATE schema_version SET version = 1";
+    for taken in [vec![third], vec![third, second]] {
+        for before in taken {
+            files.raw().execute_batch(before).unwrap();
+        }
+        let store = files.store();
+        assert_eq!(store.load(&room()).await.unwrap().unwrap().log.len(), 1);
+        let project = room().project;
+        for contents in [store.blobs(), store.texts()] {
+            assert!(contents.blobs(&project).await.unwrap().is_empty());
+        }
+        let versions = store.versions().list(&project, None, 10).await;
+        assert!(versions.unwrap().is_empty());
+    }
     let newest = "UPDATE schema_version SET version = 99";
     files.raw().execute_batch(newest).unwrap();
     assert!(SqliteStore::open(&files.path()).is_err());
