@@ -1,6 +1,7 @@
 //! The server's REST interface, for the command line. Blocking: no async code calls it.
 
 mod blobs;
+mod versions;
 
 use std::io;
 use std::sync::{PoisonError, RwLock};

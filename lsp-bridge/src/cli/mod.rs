@@ -8,7 +8,9 @@ mod identity;
 mod join;
 mod leave;
 mod link;
+mod log;
 mod output;
+mod restore;
 mod share;
 mod status;
 mod token;
@@ -54,6 +56,10 @@ enum Command {
     Leave(leave::Args),
     /// Make a further link to this project
     Link(link::Args),
+    /// List the versions of this project
+    Log(log::Args),
+    /// Make the project, or a part of it, what it was in a version
+    Restore(restore::Args),
     /// Speak LSP on standard input and output; editors call this
     Lsp {
         /// Many editors add it; there is no other way
@@ -94,6 +100,8 @@ fn dispatch(command: Command) -> anyhow::Result<()> {
         Command::Doctor(args) => doctor::run(args),
         Command::Leave(args) => leave::run(args),
         Command::Link(args) => link::run(args),
+        Command::Log(args) => log::run(args),
+        Command::Restore(args) => restore::run(args),
         Command::Lsp { .. } => runtime()?.block_on(crate::lsp::run()),
     }
 }
