@@ -133,6 +133,14 @@ pub enum Notice {
         /// Where it lies now, relative to the project's directory.
         kept_at: String,
     },
+    /// What others had written into a file was put back there: what was written lacks it, by somebody who
+    /// may not have known of it.
+    PutBack {
+        /// The file.
+        path: String,
+        /// Why they may not: a clause.
+        why: &'static str,
+    },
     /// A file that is no text, and that the project has another content for, was kept.
     Kept {
         /// The file.
@@ -176,6 +184,11 @@ impl std::fmt::Display for Notice {
                 f,
                 "What was written into {path} lacks what others had written there: if that was not \
                  meant, the text before is in {kept_at}."
+            ),
+            Self::PutBack { path, why } => write!(
+                f,
+                "What others had written in {path} was put back, though what was written there lacks it: \
+                 {why}. If you have taken it out yourself, do that once more."
             ),
             Self::Kept {
                 path,

@@ -79,12 +79,17 @@ impl Mirror {
         if self.open.contains(document) || self.held_open.has(document) {
             return Ok(true);
         }
-        let elsewhere =
-            self.left_behind.may_come_back(document) || self.guests_have_open(document)?;
+        let elsewhere = self.is_awaited(document) || self.guests_have_open(document)?;
         if elsewhere {
             self.with_guests.insert(document.clone());
         }
         Ok(elsewhere)
+    }
+
+    /// Whether no editor has the document open, but one may be about to come back to it.
+    pub(super) fn is_awaited(&self, document: &DocumentId) -> bool {
+        let is_here = self.open.contains(document) || self.held_open.has(document);
+        !is_here && self.left_behind.may_come_back(document)
     }
 
     /// Writes an edit into the mirror's own picture of the index and asks for it to be made.

@@ -12,28 +12,26 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs::File;
 use std::io::{self, Write};
-use std::os::unix::process::parent_id;
 use std::time::{Duration, Instant, SystemTime};
 
 use cap_fs_ext::{DirExt, FollowSymlinks, OpenOptionsFollowExt};
 use cap_std::fs::{Dir, OpenOptions};
 use ropey::Rope;
-use rustix::io::Errno;
-use rustix::process::{Pid, test_kill_process};
-use tutti_engine::{Left, Replica};
+use tutti_engine::Left;
 use tutti_protocol::ids::DocumentId;
 use tutti_protocol::path::ProjectPath;
 
 use super::claim::Claim;
-use super::merge::{new_client_id, shown_of};
+use super::merge::{new_client_id, replica};
 use super::nearest::nearest;
+use super::outlived::{self, Window};
 use super::state::{document_of, hash, stem};
 use super::tree::{Private, read_small, write_atomically};
 
 const JOURNALS: &str = "journals";
 const SUFFIX: &str = ".journal";
-/// Beside them: the process that started the bridge, by its number.
-const EDITOR: &str = "editor";
+/// Beside one: as which its editor may have written the file since, see [`Window::may_show`].
+const WRITTEN: &str = ".written";
 const MAGIC: &[u8] = b"tutti journal 2\n";
 /// Of an entry: its length, and as many bytes of its hash.
 const LENGTH_BYTES: usize = 4;
@@ -63,14 +61,6 @@ pub struct Journal {
     bytes: usize,
 }
 
-/// A window that has outlived its bridge.
-#[derive(Debug)]
-pub(super) struct Window {
-    dir: Dir,
-    /// What it showed.
-    pub(super) left: Left,
-}
-
 /// The journals of bridges that have ended, by document.
 #[derive(Debug, Default)]
 pub(super) struct LeftBehind {
@@ -92,7 +82,7 @@ impl Journals {
         let all = private.subdirectory(JOURNALS)?;
         let left = LeftBehind::read(&all)?;
         let (dir, _claim) = Claim::new_in(&all)?;
-        dir.write(EDITOR, parent_id().to_string())?;
+        outlived::note_editor(&dir)?;
         Ok((Self { all, dir, _claim }, left))
     }
 
@@ -135,10 +125,10 @@ impl Journals {
         for entry in self.all.entries()? {
             if let Ok(dir) = self.all.open_dir_nofollow(entry?.file_name())
                 && let Some(left) = read(&dir, document)
-                && editor_lives(&dir)
+                && outlived::editor_lives(&dir)
                 && Claim::is_left(&dir)?
             {
-                found.push(Window { dir, left });
+                found.push(Window::new(dir, left));
             }
         }
         Ok(found)
@@ -152,27 +142,6 @@ impl Journals {
     /// The same, if the document was shown under this path.
     pub(super) fn left_at(&self, document: &DocumentId, at: &ProjectPath) -> Option<Left> {
         read_at(&self.dir, document, at)
-    }
-}
-
-impl Window {
-    /// It has written this text into its file, and so shows it: `main` without what it does not know of.
-    /// What it writes next is made of that.
-    pub(super) fn shows(
-        &self,
-        document: &DocumentId,
-        main: &Replica,
-        text: &str,
-    ) -> io::Result<()> {
-        let (Some(at), Some(shown)) = (
-            path(&self.dir, document),
-            shown_of(main, &Rope::from_str(text)),
-        ) else {
-            return Ok(());
-        };
-        let start = Left::begin_journal(main.fork(new_client_id()), &shown);
-        let bytes = begun(&at, &start);
-        write_atomically(&self.dir, &journal_name(document), &bytes, false)
     }
 }
 
@@ -281,8 +250,13 @@ impl LeftBehind {
         if dirs.is_empty() {
             self.dirs.remove(document);
         }
-        if let Err(error) = dir.remove_file(journal_name(document)) {
-            tracing::debug!(%document, %error, "a journal stays behind");
+        for name in [journal_name(document), written_name(document)] {
+            match dir.remove_file(name) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    tracing::debug!(%document, %error, "a journal stays behind");
+                }
+                _ => {}
+            }
         }
     }
 }
@@ -304,21 +278,16 @@ fn contents(dir: &Dir) -> io::Result<(Vec<DocumentId>, bool)> {
     Ok((documents, age.is_ok_and(|age| age > KEPT)))
 }
 
-/// Whether the process that started the bridge of this directory is there still.
-fn editor_lives(dir: &Dir) -> bool {
-    let number = read_small(dir, EDITOR).ok();
-    let number = number.and_then(|bytes| String::from_utf8(bytes).ok()?.parse().ok());
-    // Whoever has lost theirs is a child of the first process.
-    let pid = number.and_then(Pid::from_raw).filter(|pid| !pid.is_init());
-    pid.is_some_and(|pid| !matches!(test_kill_process(pid), Err(Errno::SRCH)))
-}
-
-fn journal_name(document: &DocumentId) -> String {
+pub(super) fn journal_name(document: &DocumentId) -> String {
     stem(document) + SUFFIX
 }
 
+pub(super) fn written_name(document: &DocumentId) -> String {
+    stem(document) + WRITTEN
+}
+
 /// A journal that was just begun.
-fn begun(path: &ProjectPath, start: &[u8]) -> Vec<u8> {
+pub(super) fn begun(path: &ProjectPath, start: &[u8]) -> Vec<u8> {
     [MAGIC, &encode(path.as_str().as_bytes()), &encode(start)].concat()
 }
 
@@ -342,8 +311,8 @@ fn decode(mut bytes: &[u8]) -> Vec<&[u8]> {
 }
 
 /// The path that a journal names.
-fn path(dir: &Dir, document: &DocumentId) -> Option<ProjectPath> {
-    let bytes = bytes(dir, document)?;
+pub(super) fn path(dir: &Dir, document: &DocumentId) -> Option<ProjectPath> {
+    let bytes = bytes(dir, &journal_name(document))?;
     let entries = decode(bytes.strip_prefix(MAGIC)?);
     std::str::from_utf8(entries.first()?).ok()?.parse().ok()
 }
@@ -354,25 +323,37 @@ fn read_at(dir: &Dir, document: &DocumentId, at: &ProjectPath) -> Option<Left> {
 }
 
 fn read(dir: &Dir, document: &DocumentId) -> Option<Left> {
-    let bytes = bytes(dir, document)?;
+    let mut left = read_one(dir, &journal_name(document))?;
+    if let Some(written) = read_one(dir, &written_name(document))
+        && let Ok(mut both) = replica(&left.state)
+        && both.apply(&written.state).is_ok()
+    {
+        left.state = both.state();
+        left.shown.extend(written.shown);
+    }
+    Some(left)
+}
+
+fn read_one(dir: &Dir, name: &str) -> Option<Left> {
+    let bytes = bytes(dir, name)?;
     let entries = decode(bytes.strip_prefix(MAGIC)?);
     let (_path, entries) = entries.split_first()?;
     let (start, entries) = entries.split_first()?;
     match Left::read(new_client_id(), start, entries.iter().copied()) {
         Ok(left) => Some(left),
         Err(error) => {
-            tracing::warn!(%document, %error, "a journal makes no sense");
+            tracing::warn!(name, %error, "a journal makes no sense");
             None
         }
     }
 }
 
-fn bytes(dir: &Dir, document: &DocumentId) -> Option<Vec<u8>> {
-    match read_small(dir, &journal_name(document)) {
+fn bytes(dir: &Dir, name: &str) -> Option<Vec<u8>> {
+    match read_small(dir, name) {
         Ok(bytes) => Some(bytes),
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => {
-            tracing::warn!(%document, %error, "a journal cannot be read");
+            tracing::warn!(name, %error, "a journal cannot be read");
             None
         }
     }

@@ -227,8 +227,11 @@ impl Mirror {
                     let (there, executable) = (hash(&file.bytes), file.executable);
                     let effects = &mut news.beneath;
                     self.look_at_mode(&document, (path, there), executable, effects)?;
-                    news.beneath
-                        .append(&mut self.look_beneath(&document, path, file)?);
+                    // Else it is looked at as a closed one's, once nobody is expected any more.
+                    if !self.is_awaited(&document) || self.guests_have_open(&document)? {
+                        let mut found = self.look_beneath(&document, path, file)?;
+                        news.beneath.append(&mut found);
+                    }
                 }
                 _ => {}
             }

@@ -3,25 +3,58 @@
 use std::time::SystemTime;
 
 use ropey::Rope;
-use tutti_engine::Left;
+use tutti_engine::{Left, Replica};
 use tutti_protocol::ids::DocumentId;
 
-use super::effect::{Effect, Settled};
-use super::journals::Window;
+use super::effect::{Effect, Notice, Settled};
 use super::nearest::nearest;
-use super::recent::Way;
+use super::outlived::Window;
 use super::settle::Subject;
 use super::state::{Base, hash};
 use super::text::render;
 use super::tree::RawFile;
-use super::{Mirror, MirrorError, doing};
+use super::way::Way;
+use super::{Mirror, MirrorError, doing, merge};
 
 /// What a text was made out of.
 pub(super) struct MadeOf {
     /// A state, which holds that.
     pub(super) state: Vec<u8>,
-    /// The window that has written it, where that has outlived its bridge.
-    pub(super) window: Option<Window>,
+    /// Those that have outlived their bridges, and the number of the one that has written it.
+    windows: Vec<Window>,
+    by: Option<usize>,
+}
+
+impl MadeOf {
+    /// The text has been taken into `main`; `shown` is the state that stands for it.
+    pub(super) fn note_text(
+        &self,
+        document: &DocumentId,
+        main: &Replica,
+        shown: &[u8],
+        text: &str,
+    ) -> Result<(), MirrorError> {
+        if self.windows.is_empty() {
+            return Ok(());
+        }
+        let text = Rope::from(text);
+        let shown = merge::shown_by(main, shown, &text);
+        let shown = shown.map_err(|source| MirrorError::BadState {
+            document: document.clone(),
+            source,
+        })?;
+        let Some(shown) = shown else {
+            return Ok(());
+        };
+        let noted = match self.by {
+            Some(at) => self.windows[at].shows(document, main, &shown),
+            // Nothing of others' was missing in it, so any may have written it, and shows it then.
+            None => {
+                (self.windows.iter()).try_for_each(|window| window.may_show(document, main, &shown))
+            }
+        };
+        doing("writing to .tutti/journals", noted)
+    }
 }
 
 /// Who has written a text that lacks what stands in the file.
@@ -57,7 +90,7 @@ impl Mirror {
     /// what a program had read a moment before; or what an editor showed whose bridge has ended, if that is
     /// nearer.
     pub(super) fn made_of(
-        &self,
+        &mut self,
         subject: &mut Subject<'_>,
         base: &Base,
         text: &str,
@@ -67,7 +100,7 @@ impl Mirror {
         let document = subject.document;
         let known = self.replica(document, &base.state)?;
         let text = Rope::from(text);
-        let mut windows = match &self.journals {
+        let windows = match &self.journals {
             Some(journals) => doing("reading .tutti/journals", journals.of_ended(document))?,
             None => Vec::new(),
         };
@@ -79,7 +112,7 @@ impl Mirror {
         let mut sources = Vec::new();
         for (at, window) in windows.iter().enumerate() {
             for shown in &window.left.shown {
-                let way = way(shown)?.filter(Way::goes_back);
+                let way = way(shown)?.filter(Way::is_unaware);
                 sources.extend(way.map(|way| (way.forth, Reader::Window(at), shown.clone())));
             }
         }
@@ -87,10 +120,16 @@ impl Mirror {
             let way = way(state)?.filter(Way::is_straight);
             sources.extend(way.map(|way| (way.forth, Reader::Program, state.to_vec())));
         }
+        let mut long_before = Vec::new();
         for state in self.recent.long_before(document, written) {
-            // Whoever goes back to what stood there has meant that.
-            let way = way(state)?.filter(|way| way.goes_back() && way.forth > 0);
-            sources.extend(way.map(|way| (way.forth, Reader::Anybody, state.to_vec())));
+            long_before.extend(way(state)?.map(|way| (way, state)));
+        }
+        // Whoever goes back to what stood there, or only takes something out of that, has meant it.
+        if long_before.iter().all(|(way, _)| way.forth > 0) {
+            let made = long_before
+                .iter()
+                .filter(|(way, _)| way.goes_back() && way.brings());
+            sources.extend(made.map(|(way, state)| (way.forth, Reader::Anybody, state.to_vec())));
         }
         sources.sort_by_key(|(forth, reader, _)| (*forth, *reader));
         let is_doubtful = match sources.first() {
@@ -101,31 +140,59 @@ impl Mirror {
                 near.is_some_and(|near| near.left.is_some())
             }
         };
-        if is_doubtful {
+        // A window that nobody follows may have read the file anew since.
+        let is_sure = |reader: Reader| reader != Reader::Anybody || !windows.is_empty();
+        let source = sources.into_iter().find(|(_, reader, _)| is_sure(*reader));
+        let is_meant = source.as_ref().is_some_and(|(forth, reader, _)| {
+            self.is_written_anew(subject, &text, (*forth, *reader), settled)
+        });
+        if is_doubtful || is_meant {
             // What others have written goes, and nobody can tell who means that from who has read the file
             // before they wrote.
             let bytes = render(&known.text(), base.file.eol);
             let before = self.keep_before(&subject.path, &bytes)?;
             settled.effects.push(Effect::Tell(before));
         }
-        // A window that nobody follows may have read the file anew since.
-        let is_sure = |reader: Reader| reader != Reader::Anybody || !windows.is_empty();
-        let source = sources.into_iter().find(|(_, reader, _)| is_sure(*reader));
-        let Some((_, reader, state)) = source else {
-            let state = self.nearest_to(subject, base, &text, settled)?;
-            return Ok(MadeOf {
-                state,
-                window: None,
-            });
+        let (state, by) = match source {
+            Some(_) if is_meant => (base.state.clone(), None),
+            None => (self.nearest_to(subject, base, &text, settled)?, None),
+            Some((_, Reader::Window(at), state)) => {
+                self.take_in_state(subject, &windows[at].left.state, settled)?;
+                (state, Some(at))
+            }
+            Some((_, Reader::Program | Reader::Anybody, state)) => (state, None),
         };
-        let window = match reader {
-            Reader::Window(at) => Some(windows.swap_remove(at)),
-            Reader::Program | Reader::Anybody => None,
+        Ok(MadeOf { state, windows, by })
+    }
+
+    /// Whether a text, which lacks what others have written and is to have that put back, was put back just
+    /// so before. The first time the person is told, if it may have been meant.
+    fn is_written_anew(
+        &mut self,
+        subject: &Subject<'_>,
+        text: &Rope,
+        (forth, reader): (usize, Reader),
+        settled: &mut Settled,
+    ) -> bool {
+        let why = match reader {
+            Reader::Window(_) => {
+                "a window whose bridge has ended shows the file without it; open it anew there \
+                 (:edit! or the like)"
+            }
+            Reader::Program if forth == 0 => "it had only just arrived there",
+            Reader::Program | Reader::Anybody => return false,
         };
-        if let Some(window) = &window {
-            self.take_in_state(subject, &window.left.state, settled)?;
+        let written = hash(text.to_string().as_bytes());
+        let before = self.put_back.insert(subject.document.clone(), written);
+        let is_anew = before == Some(written);
+        if is_anew {
+            self.put_back.remove(subject.document);
+        } else if forth == 0 || before.is_none() {
+            let path = subject.path.to_string();
+            let notice = Notice::PutBack { path, why };
+            settled.effects.push(Effect::Tell(notice));
         }
-        Ok(MadeOf { state, window })
+        is_anew
     }
 
     /// The state that a text was made out of: that of the file, or, if it is nearer, what an editor

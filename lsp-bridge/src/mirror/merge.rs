@@ -169,6 +169,20 @@ pub(crate) fn shown_of(main: &Replica, text: &Rope) -> Option<Replica> {
     })
 }
 
+/// The same of what [`merge_disk`] has taken into `main`, where it is known what stands for the text.
+pub(crate) fn shown_by(
+    main: &Replica,
+    base: &[u8],
+    text: &Rope,
+) -> Result<Option<Replica>, BadUpdate> {
+    let base = replica(base)?;
+    // Else letters that happen to be the same pass for each other.
+    match base.rope() == text && is_part(&base, main) {
+        true => Ok(Some(base)),
+        false => Ok(shown_of(main, text)),
+    }
+}
+
 /// Makes one of what `ours` and `theirs` have both made out of `base`, each in its own characters:
 /// an update for who has `main`, which ours has become since, and theirs. `None` if there is
 /// nothing of that kind.

@@ -58,6 +58,7 @@ mod missing;
 mod mode;
 mod moved;
 mod nearest;
+mod outlived;
 mod overwritten;
 mod pairs;
 mod places;
@@ -76,6 +77,7 @@ mod text;
 mod tree;
 mod walk;
 mod watch;
+mod way;
 mod written_over;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -201,6 +203,8 @@ pub struct Mirror {
     /// The same as the session has it, which is ahead.
     held_open: HeldOpen,
     recent: Recent,
+    /// Texts that lacked what others wrote, where that was put back: of each file the last one.
+    put_back: HashMap<DocumentId, state::Hash>,
     overwritten: Overwritten,
     /// Documents that were passed over because a guest's editor had them open, or one that lives on
     /// after its bridge may have.
@@ -274,6 +278,7 @@ impl Mirror {
             strays: BTreeSet::new(),
             held_open: HeldOpen::default(),
             recent: Recent::default(),
+            put_back: HashMap::new(),
             overwritten,
             with_guests: BTreeSet::new(),
             left_alone: BTreeMap::new(),

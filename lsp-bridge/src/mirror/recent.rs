@@ -11,8 +11,6 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, SystemTime};
 
-use ropey::Rope;
-use tutti_engine::diff::diff_lines;
 use tutti_protocol::ids::DocumentId;
 
 /// No program thinks longer.
@@ -117,41 +115,6 @@ impl Recent {
         let all = self.before.get(document).into_iter().flatten();
         let all = all.filter(move |before| is_within(before.at, now, time));
         all.map(|before| before.state.as_slice())
-    }
-}
-
-/// The way from one text to another over a third.
-pub(super) struct Way {
-    /// What it takes to the third, in characters that come or go.
-    back: usize,
-    /// And from there on.
-    pub(super) forth: usize,
-    /// What of that is a detour.
-    again: usize,
-}
-
-impl Way {
-    /// `None` if the first and the third are one.
-    pub(super) fn over(from: &Rope, between: &Rope, to: &Rope) -> Option<Self> {
-        let cost = |from: &Rope, to: &Rope| diff_lines(from, to).cost();
-        let back = cost(from, between);
-        if back == 0 {
-            return None;
-        }
-        let forth = cost(between, to);
-        let again = (back + forth).saturating_sub(cost(from, to));
-        Some(Self { back, forth, again })
-    }
-
-    /// Whether it is the shortest: nothing of what goes on the way back comes again.
-    pub(super) fn is_straight(&self) -> bool {
-        self.again == 0
-    }
-
-    /// Whether little of what goes on the way back comes again: else somebody has changed that, who has
-    /// seen it, as a formatter does. Some does where people write much the same in one place.
-    pub(super) fn goes_back(&self) -> bool {
-        self.again <= self.back
     }
 }
 

@@ -315,10 +315,7 @@ impl Mirror {
             source,
         })?;
         subject.main = merged.main;
-        if let Some(window) = made_of.window {
-            let noted = window.shows(subject.document, &subject.main, &local.text);
-            doing("writing to .tutti/journals", noted)?;
-        }
+        made_of.note_text(subject.document, &subject.main, &merged.base, &local.text)?;
         if let Some(update) = merged.update {
             subject.unsaved = true;
             // Before anything else: an edit that is in the document twice would come of a crash

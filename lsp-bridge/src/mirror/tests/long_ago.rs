@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use tutti_engine::Left;
 
-use super::{Here, Hub};
+use super::{Here, Hub, write};
 use crate::mirror::{Journals, Notice};
 
 impl Here {
@@ -20,9 +20,19 @@ impl Here {
         self.look_again(hub);
         self.sync(hub);
     }
-}
 
-impl Here {
+    fn sync_when_nobody_comes_back(&mut self, hub: &mut Hub) {
+        let id = hub.id("a.txt");
+        while self.mirror.is_open(&id).unwrap() {
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        self.sync(hub);
+    }
+
+    fn is_told_once_of_what_was_put_back(&self) -> bool {
+        matches!(self.told[..], [Notice::PutBack { .. }])
+    }
+
     /// A window shows what the document holds, its bridge has ended, and the next one does not know it.
     fn outlives_its_bridge(&mut self, hub: &mut Hub) {
         self.mirror.keep_journals().unwrap();
@@ -117,7 +127,7 @@ fn a_window_that_outlived_its_bridge_is_written_again_and_again() {
         assert_eq!(count(&both, own), 2, "{both}");
         assert_eq!(both.lines().count(), text.lines().count() + 2, "{both}");
         assert_eq!(ada.read("a.txt"), both);
-        assert!(ada.told.is_empty(), "{:?}", ada.told);
+        assert!(ada.is_told_once_of_what_was_put_back(), "{:?}", ada.told);
     }
 }
 
@@ -153,4 +163,84 @@ fn a_window_whose_editor_has_ended_writes_nothing() {
         "{:?}",
         ada.told
     );
+}
+
+/// What it wrote under the bridge before is what it shows for the next one, also what it wrote when nothing of
+/// others' was missing in that.
+#[test]
+fn a_window_that_outlived_two_bridges_is_written() {
+    let mut hub = Hub::new();
+    let mut ada = Here::with(&[("a.txt", b"1\n2\n3\n")]);
+    ada.sync(&mut hub);
+    ada.outlives_its_bridge(&mut hub);
+    for (n, text) in ["1\n2 one\n3\n", "1\n2 one two\n3\n"].iter().enumerate() {
+        ada.written_later(&mut hub, text, Duration::from_secs(60 + n as u64));
+    }
+    hub.edit("a.txt", "others\n1\n2 one two\n3\n");
+    ada.sync(&mut hub);
+    let mut ada = ada.restart(|_| {});
+    ada.mirror.keep_journals().unwrap();
+    ada.sync(&mut hub);
+    let text = "1\n2 one two three\n3\n";
+    ada.written_later(&mut hub, text, Duration::from_secs(120));
+    ada.sync_when_nobody_comes_back(&mut hub);
+    let both = "others\n1\n2 one two three\n3\n";
+    assert_eq!(hub.text("a.txt"), both);
+    assert_eq!(ada.read("a.txt"), both);
+    assert!(ada.is_told_once_of_what_was_put_back(), "{:?}", ada.told);
+}
+
+/// Nobody can tell who has written what a window shows. Who means it does it again.
+#[test]
+fn what_others_typed_and_a_window_does_not_show_is_put_back_once() {
+    let mut hub = Hub::new();
+    let mut ada = Here::with(&[("a.txt", b"1\n2\n3\n")]);
+    ada.sync(&mut hub);
+    ada.outlives_its_bridge(&mut hub);
+    for more in ["others\n", "more of others\n"] {
+        let both = format!("{more}{}", hub.text("a.txt"));
+        hub.edit("a.txt", &both);
+        ada.sync(&mut hub);
+        ada.told.clear();
+        ada.written_later(&mut hub, "1\n2\n3\n", Duration::from_secs(60));
+        assert_eq!((hub.text("a.txt"), ada.read("a.txt")), (both.clone(), both));
+        let told = &ada.told[..];
+        assert!(matches!(told, [Notice::PutBack { .. }]), "{told:?}");
+        ada.told.clear();
+        ada.written_later(&mut hub, "1\n2\n3\n", Duration::from_secs(60));
+        assert_eq!(hub.text("a.txt"), "1\n2\n3\n");
+        let told = &ada.told[..];
+        assert!(matches!(told, [Notice::Before { .. }]), "{told:?}");
+    }
+}
+
+/// As git does.
+#[test]
+fn who_goes_back_past_what_others_wrote_twice_means_it() {
+    let (mut hub, mut ada) = others_wrote();
+    hub.edit("a.txt", "1\nothers\n2\n3\nmore\n");
+    ada.sync(&mut hub);
+    for text in ["1\n2\n3\n", "1\n2\n"] {
+        ada.written_later(&mut hub, text, Duration::from_secs(60));
+        assert_eq!(hub.text("a.txt"), text);
+        assert!(ada.told.is_empty(), "{:?}", ada.told);
+    }
+}
+
+/// As it is when the next bridge is started.
+#[test]
+fn a_window_is_written_while_no_bridge_runs() {
+    let mut hub = Hub::new();
+    let mut ada = Here::with(&[("a.txt", b"1\n2\n3\n")]);
+    ada.sync(&mut hub);
+    ada.outlives_its_bridge(&mut hub);
+    hub.edit("a.txt", "others\n1\n2\n3\n");
+    ada.sync(&mut hub);
+    let mut ada = ada.restart(|dir| write(&dir.join("a.txt"), b"1\n2 mine\n3\n"));
+    ada.mirror.keep_journals().unwrap();
+    ada.sync(&mut hub);
+    ada.sync_when_nobody_comes_back(&mut hub);
+    assert_eq!(hub.text("a.txt"), "others\n1\n2 mine\n3\n");
+    assert_eq!(ada.read("a.txt"), "others\n1\n2 mine\n3\n");
+    assert!(ada.is_told_once_of_what_was_put_back(), "{:?}", ada.told);
 }
