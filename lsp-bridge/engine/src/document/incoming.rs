@@ -5,8 +5,9 @@ use ropey::Rope;
 use super::alignment::Alignment;
 use super::changes::{EARLY_MS, Replayed, replay};
 use super::flight::Flight;
+use super::outgoing::behind_final_newline;
 use super::{Document, Effect, Millis, ends_with_newline, same_text};
-use crate::diff::{diff, diff_lines};
+use crate::diff::{diff, diff_lines, refine};
 use crate::explain::{Expected, Explanation, explain};
 use crate::patch::{Patch, Side, Splice};
 use crate::position::Change;
@@ -120,10 +121,14 @@ impl Document {
         };
         let merged = self.main.land(&flight.marks);
         self.unanswered = (!flight.accepted).then_some((flight.id, flight.marks));
+        let landed = match ends_with_newline(self.view()) {
+            true => edit.clone(),
+            false => behind_final_newline(&self.shown, edit),
+        };
         edit.apply(&mut self.shown);
         let alignment = std::mem::replace(&mut self.alignment, Alignment::Same);
-        if !alignment.is_same() || *edit != merged {
-            self.alignment = alignment.landed(edit, &merged, &self.shown, self.view());
+        if !alignment.is_same() || landed != merged {
+            self.alignment = alignment.landed(&landed, &merged, &self.shown, self.view());
         }
         self.retry.landed();
     }
@@ -133,6 +138,7 @@ impl Document {
         if patch.is_empty() {
             return;
         }
+        let patch = &self.before_unreal_newline(patch);
         for splice in patch.splices().iter().rev() {
             self.make_newline_real(splice, effects);
             let written = self.alignment.carry(splice, self.view());
@@ -204,14 +210,48 @@ impl Document {
         }
     }
 
-    /// An editor that puts a newline behind every text shows one that the shared text lacks. When
-    /// the person writes behind it, it becomes part of the text.
-    fn make_newline_real(&mut self, splice: &Splice, effects: &mut Vec<Effect>) {
+    /// Whether the editor shows a newline behind the text that the shared text lacks.
+    fn newline_is_unreal(&self) -> bool {
+        let is_nobodys = || !ends_with_newline(self.view()) || self.alignment.ends_with_nobodys();
+        self.keeps_newline() && ends_with_newline(&self.shown) && is_nobodys()
+    }
+
+    /// The same change of a text whose last newline is the editor's own, and stays that: what is written
+    /// behind it and ends with another can as well stand before it.
+    fn before_unreal_newline(&self, patch: &Patch) -> Patch {
         let end = self.shown.len_chars();
-        let behind = splice.at == end && !splice.insert.is_empty();
-        let text = self.view();
-        let is_unreal = !ends_with_newline(text) && ends_with_newline(&self.shown);
-        if self.keeps_newline() && behind && is_unreal {
+        let Some((last, before)) = patch.splices().split_last() else {
+            return Patch::default();
+        };
+        if last.end() != end || !self.newline_is_unreal() {
+            return patch.clone();
+        }
+        let mut last = last.clone();
+        let room = before.last().map_or(0, Splice::end);
+        let before = last.at.checked_sub(1).filter(|at| *at >= room);
+        if (last.delete == 0 || last.insert.is_empty())
+            && let Some(at) = before
+        {
+            let letter = self.shown.char(at);
+            (last.at, last.delete) = (at, last.delete + 1);
+            last.insert.insert(0, letter);
+        }
+        if last.delete > 0 && last.insert.ends_with('\n') {
+            last.insert.pop();
+            last.delete -= 1;
+        }
+        let mut out = patch.part(0, patch.splices().len() - 1);
+        for splice in refine(&self.shown, &Patch::from(last)).splices() {
+            out.push(splice.clone());
+        }
+        out
+    }
+
+    /// When the person writes behind the newline that is the editor's own, it becomes part of the text.
+    fn make_newline_real(&mut self, splice: &Splice, effects: &mut Vec<Effect>) {
+        let behind = splice.at == self.shown.len_chars() && !splice.insert.is_empty();
+        if behind && self.newline_is_unreal() {
+            let text = self.view();
             let newline = Patch::single(text.len_chars(), 0, "\n");
             self.write(&newline, effects);
             let alignment = std::mem::replace(&mut self.alignment, Alignment::Same);

@@ -246,9 +246,52 @@ fn before_final_newline(text: &Rope, patch: Patch) -> Patch {
     }
 }
 
+/// The other way round: what was put before a final newline as if it had been put behind it, so that the
+/// last one is new, and the one before it the text's.
+pub(super) fn behind_final_newline(text: &Rope, patch: &Patch) -> Patch {
+    let end = text.len_chars();
+    match patch.splices().split_last() {
+        Some((last, before))
+            if last.delete == 0 && last.at + 1 == end && ends_with_newline(text) =>
+        {
+            let Some(rest) = last.insert.strip_prefix('\n') else {
+                return patch.clone();
+            };
+            let mut out = patch.part(0, before.len());
+            out.push(Splice {
+                at: end,
+                delete: 0,
+                insert: format!("{rest}\n"),
+            });
+            out
+        }
+        _ => patch.clone(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_stands_before_the_last_newline_can_stand_behind_it() {
+        for (old, at, delete, insert, expected) in [
+            ("a\n", 1, 0, "\nx", Patch::single(2, 0, "x\n")),
+            ("a\n", 1, 0, "x", Patch::single(1, 0, "x")),
+            ("a\nb", 2, 0, "\nx", Patch::single(2, 0, "\nx")),
+            ("ab\n", 1, 1, "\nx", Patch::single(1, 1, "\nx")),
+            ("a\nb\n", 1, 0, "\nx", Patch::single(1, 0, "\nx")),
+        ] {
+            let patch = Patch::single(at, delete, insert);
+            let old = Rope::from_str(old);
+            let moved = behind_final_newline(&old, &patch);
+            assert_eq!(moved, expected, "{old:?}");
+            let (mut one, mut other) = (old.clone(), old);
+            patch.apply(&mut one);
+            moved.apply(&mut other);
+            assert_eq!(one, other);
+        }
+    }
 
     #[test]
     fn the_place_behind_the_last_newline_is_not_named() {

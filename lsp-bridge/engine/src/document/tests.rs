@@ -107,7 +107,7 @@ fn a_final_newline_comes_once() {
     assert!(document.is_settled());
 }
 
-/// And one that is nobody's becomes the person's when they write behind it.
+/// And one that is nobody's stays that when they write a line behind it: nobody has typed a second one.
 #[test]
 fn a_newline_that_the_editor_insists_on_is_no_change() {
     let mut document = open("Neovim", "a", "a\n");
@@ -119,7 +119,13 @@ fn a_newline_that_the_editor_insists_on_is_no_change() {
     reports(&mut document, 8, "ab\n");
     assert_eq!(document.main().text(), "ab");
     reports(&mut document, 9, "ab\nc\n");
+    assert_eq!(document.main().text(), "ab\nc");
+    reports(&mut document, 10, "ab\nc\n\n");
     assert_eq!(document.main().text(), "ab\nc\n");
+    reports(&mut document, 11, "ab\nc\n");
+    assert_eq!(document.main().text(), "ab\nc");
+    reports(&mut document, 12, "ab\n\n");
+    assert_eq!(document.main().text(), "ab\n");
 }
 
 #[test]
