@@ -35,8 +35,8 @@ impl Document {
         }
         match &self.flight {
             // What an editor reports before the version that it was asked for is the person's, and so
-            // is what it reports before it has come to the request.
-            Some(flight) if self.is_ahead_of(flight, version) => {
+            // is what it reports before it has come to the request, or once that is too late.
+            Some(flight) if self.is_ahead_of(flight, version) || self.is_too_late(flight) => {
                 for patch in &replayed.patches {
                     self.user(patch, effects);
                 }
@@ -64,6 +64,12 @@ impl Document {
             || flight
                 .behind
                 .is_some_and(|number| !self.has_flushed(number))
+    }
+
+    /// Whether the editor will turn the edit under way down: its person has come first.
+    fn is_too_late(&self, flight: &Flight) -> bool {
+        let is_open = flight.overtaken && !flight.accepted && !flight.is_earlier;
+        is_open && self.dialect.answer_decides()
     }
 
     /// Whether the next report must hold the edit under way. An earlier opening may have had it, and

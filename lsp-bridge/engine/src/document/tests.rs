@@ -128,6 +128,28 @@ fn a_newline_that_the_editor_insists_on_is_no_change() {
     assert_eq!(document.main().text(), "ab\n");
 }
 
+/// VS Code makes no edit for a text that it has left, so what looks like one is the person's.
+#[test]
+fn what_comes_too_late_does_not_come() {
+    let mut document = open("Visual Studio Code", "abbb\n", "abbb\n");
+    assert_eq!(
+        edits(&others_write(&mut document, "abb\n")),
+        [(0, 3, 0, 4, "")]
+    );
+    reports(&mut document, 8, "Xabbb\n");
+    let place = |character| Position { line: 0, character };
+    let changes = vec![Change {
+        range: Some(Range {
+            start: place(2),
+            end: place(3),
+        }),
+        text: String::new(),
+    }];
+    let version = 9;
+    document.handle(Event::Changed { version, changes }, Millis(3));
+    assert_eq!(document.main().text(), "Xab\n");
+}
+
 #[test]
 fn a_refusal_is_answered_with_the_next_try() {
     let mut document = open("Visual Studio Code", "ab\n", "ab\n");
