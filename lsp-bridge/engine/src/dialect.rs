@@ -67,6 +67,9 @@ pub struct Dialect {
     pub sync: SyncKind,
     /// Versions step by exactly one and may arrive out of order: a gap is waited for.
     pub consecutive_versions: bool,
+    /// Versions step with each change of the text, whether it is reported by itself or not. A report
+    /// that is one step ahead of the last holds one change: the person's, or an edit of ours.
+    pub versions_count_changes: bool,
     /// What becomes of an edit that comes too late.
     pub staleness: Staleness,
     /// Version 0 is taken for no version: until the first change no edit is turned down, and yes is
@@ -105,6 +108,7 @@ const CAUTIOUS: Dialect = Dialect {
     name: "unknown",
     sync: SyncKind::Full,
     consecutive_versions: false,
+    versions_count_changes: false,
     staleness: Staleness::Applied,
     version_0_is_unchecked: false,
     yes_is_certain: false,
@@ -132,6 +136,7 @@ const KNOWN: &[(&str, Dialect)] = &[
         "neovim",
         Dialect {
             name: "Neovim",
+            versions_count_changes: true,
             staleness: Staleness::Refused,
             version_0_is_unchecked: true,
             keeps_final_newline: true,

@@ -28,6 +28,7 @@ impl Document {
         self.earlier.push_back(self.shown.clone());
         self.newline_from_disk(changes);
         let replayed = replay(&self.shown, changes, self.form);
+        let is_one_change = self.dialect.versions_count_changes && version == self.version + 1;
         self.version = version;
         self.retry.text_changed();
         if replayed.drifted {
@@ -43,7 +44,7 @@ impl Document {
             }
             // A change that changes nothing: ours, and undone at once.
             Some(flight) if !replayed.patches.is_empty() || self.is_there(flight) => {
-                self.explained(&replayed, effects);
+                self.explained(&replayed, is_one_change, effects);
             }
             Some(_) => {}
             None => {
@@ -78,7 +79,7 @@ impl Document {
         flight.accepted && !flight.is_earlier && self.dialect.yes_is_certain
     }
 
-    fn explained(&mut self, replayed: &Replayed, effects: &mut Vec<Effect>) {
+    fn explained(&mut self, replayed: &Replayed, is_one_change: bool, effects: &mut Vec<Effect>) {
         let next = &replayed.text;
         let Some(flight) = self.flight.as_ref() else {
             return;
@@ -92,7 +93,7 @@ impl Document {
             edit: flight.edit.clone(),
             raw: flight.raw.clone(),
             overtaken: flight.overtaken,
-            may_merge: self.dialect.merges_changes,
+            may_merge: self.dialect.merges_changes && !is_one_change,
             may_fall: self.dialect.may_misplace(),
             accepted,
             certain: self.is_there(flight),

@@ -128,6 +128,20 @@ fn a_newline_that_the_editor_insists_on_is_no_change() {
     assert_eq!(document.main().text(), "ab\n");
 }
 
+/// Neovim's version counts changes: one of them is not the person's and ours.
+#[test]
+fn one_change_is_the_persons_or_ours() {
+    let mut document = open("Neovim", "a\n", "a\n");
+    reports(&mut document, 8, "ab\n");
+    others_write(&mut document, "abXY\n");
+    has_reported(&mut document);
+    let (edit, answer) = (EditId(document.next_edit - 1), Answer::Applied);
+    document.handle(Event::Answered { edit, answer }, Millis(3));
+    // As if the edit had come and its `Y` been deleted.
+    reports(&mut document, 9, "abX\n");
+    assert_eq!(document.main().text(), "abXXY\n");
+}
+
 /// VS Code makes no edit for a text that it has left, so what looks like one is the person's.
 #[test]
 fn what_comes_too_late_does_not_come() {
