@@ -8,10 +8,39 @@ use tutti_engine::{Answer, EditId, Staleness, TextEdit, locate};
 use crate::editor::{Editor, From, ToServer};
 use crate::kind::{Answers, Refusal};
 use crate::ledger::Ledger;
+use crate::record::Input;
 use crate::story::Asked;
 
 impl Editor {
-    /// A `workspace/applyEdit`.
+    /// A `workspace/applyEdit`, which is recorded if anything is.
+    pub(crate) fn is_asked_for(
+        &mut self,
+        edit: EditId,
+        version: i32,
+        edits: &[TextEdit],
+        now: u64,
+        ledger: &mut Ledger,
+        rng: &mut Rng,
+    ) -> Vec<ToServer> {
+        let before = rng.clone();
+        let says = self.apply(edit, version, edits, now, ledger, rng);
+        let has_told = says
+            .iter()
+            .any(|say| matches!(say, ToServer::Changed { .. }));
+        if let Some(record) = self.record.as_mut().filter(|_| !has_told) {
+            record.inputs.push(Input::Edit {
+                at: now,
+                edit,
+                version,
+                edits: edits.to_vec(),
+                rng: before,
+                said: says.iter().map(|say| format!("{say:?}")).collect(),
+            });
+        }
+        says
+    }
+
+    /// What it does and says.
     pub(crate) fn apply(
         &mut self,
         edit: EditId,
@@ -97,7 +126,7 @@ impl Editor {
     }
 
     /// The edits at the places they name, whatever stands there; a place that is none is clamped.
-    fn patch_of(&self, text: &Rope, edits: &[TextEdit]) -> Patch {
+    pub(crate) fn patch_of(&self, text: &Rope, edits: &[TextEdit]) -> Patch {
         let mut patch = Patch::default();
         let mut behind = 0;
         for edit in edits {

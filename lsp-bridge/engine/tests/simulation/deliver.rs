@@ -4,6 +4,7 @@ use tutti_engine::{Effect, Event, Millis};
 
 use crate::editor::ToServer;
 use crate::person::{Act, Letters};
+use crate::record::Cause;
 use crate::world::{Message, World};
 
 impl World {
@@ -13,7 +14,7 @@ impl World {
             Message::Act => self.act(number),
             Message::Flush => {
                 if user.editor.flush_at.is_some_and(|at| at <= self.now) {
-                    let report = user.editor.flush();
+                    let report = user.editor.flush(self.now, Cause::Timer);
                     self.editor_says(number, report.into_iter().collect());
                 }
             }
@@ -31,9 +32,9 @@ impl World {
             } => {
                 let before = user.editor.buffer.clone();
                 let (now, ledger) = (self.now, &mut self.ledger);
-                let reports = user
-                    .editor
-                    .apply(edit, version, &edits, now, ledger, &mut self.rng);
+                let reports =
+                    user.editor
+                        .is_asked_for(edit, version, &edits, now, ledger, &mut self.rng);
                 if user.editor.buffer != before {
                     for letter in edits.iter().flat_map(|edit| edit.new_text.chars()) {
                         if let Some(at) = self.typed_at.get(&letter) {
@@ -45,7 +46,7 @@ impl World {
             }
             Message::FlushEditor => {
                 let is_sure = !user.editor.kind.ignores_flush;
-                let report = is_sure.then(|| user.editor.flush()).flatten();
+                let report = is_sure.then(|| user.editor.told_to(self.now)).flatten();
                 let mut reports: Vec<_> = report.into_iter().collect();
                 reports.push(ToServer::Flushed { is_sure });
                 self.editor_says(number, reports);

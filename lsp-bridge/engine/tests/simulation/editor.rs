@@ -8,6 +8,7 @@ use tutti_engine::{Answer, Change, Dialect, EditId, Encoding, Staleness};
 
 use crate::kind::{Answers, Echo, Kind};
 use crate::ledger::Ledger;
+use crate::record::{Cause, Input, Record};
 use crate::story::Story;
 
 const BOM: char = '\u{feff}';
@@ -57,6 +58,7 @@ pub(crate) struct Step {
     pub(crate) unreported_behind: Option<i32>,
 }
 
+#[derive(Clone)]
 pub(crate) struct Editor {
     /// Whose it is.
     owner: usize,
@@ -75,6 +77,8 @@ pub(crate) struct Editor {
     pub(crate) reported: Rope,
     pub(crate) reported_version: i32,
     pub(crate) reported_tick: i32,
+    /// When.
+    pub(crate) reported_at: u64,
     /// What has happened since.
     pub(crate) story: Story,
     /// When what the server does not know yet is reported.
@@ -85,6 +89,8 @@ pub(crate) struct Editor {
     pub(crate) seen: HashMap<i32, usize>,
     pub(crate) undo: Vec<Step>,
     pub(crate) redo: Vec<Step>,
+    /// What has reached it since, if that is recorded.
+    pub(crate) record: Option<Record>,
 }
 
 impl Editor {
@@ -110,16 +116,32 @@ impl Editor {
             tick: 0,
             reported_version: 0,
             reported_tick: 0,
+            reported_at: 0,
             story: Story::default(),
             flush_at: None,
             history: Vec::new(),
             seen: HashMap::new(),
             undo: Vec::new(),
             redo: Vec::new(),
+            record: None,
         };
         editor.insist_on_newline(&mut Ledger::default());
-        editor.now_known();
+        editor.now_known(0);
         editor
+    }
+
+    /// From now on what reaches it is recorded.
+    pub(crate) fn record(&mut self) {
+        self.record = None;
+        let start = Box::new(self.clone());
+        let inputs = Vec::new();
+        self.record = Some(Record { start, inputs });
+    }
+
+    /// Whether a person who goes on puts the report off.
+    pub(crate) fn restarts(&self) -> bool {
+        let is_starting = self.kind.starts_late && self.reported_version == 0;
+        self.kind.debounce_restarts || is_starting
     }
 
     /// The version that it reported last.
@@ -198,7 +220,7 @@ impl Editor {
             reports = self.person(&patch, now, ledger);
             self.caret = caret.splices()[0].at.min(self.buffer.len_chars());
         }
-        reports.extend(self.flush());
+        reports.extend(self.flush(now, Cause::Request));
         reports.push(ToServer::Saved { text: self.text() });
         reports
     }
@@ -213,6 +235,9 @@ impl Editor {
         self.seen.clear();
         self.undo.clear();
         self.redo.clear();
+        if self.record.is_some() {
+            self.record();
+        }
         reports.extend([ToServer::Closed, ToServer::Opened { text: self.text() }]);
         reports
     }
@@ -246,6 +271,9 @@ impl Editor {
             ledger.put(Some(self.owner), &splice.insert);
         }
         let is_letter = matches!(step.patch.splices(), [one] if one.delete == 0 && one.insert.chars().count() == 1);
+        if let Some(record) = &mut self.record {
+            record.inputs.push(Input::Person);
+        }
         let mut reports = self.change(&step.patch, From::Person, now, ledger);
         if let Some(last) = step.patch.splices().last() {
             let grown: isize = step.patch.splices().iter().map(grows).sum();
@@ -253,7 +281,7 @@ impl Editor {
             self.caret = self.caret.min(self.buffer.len_chars());
         }
         if self.kind.letters_at_once && is_letter {
-            reports.extend(self.flush());
+            reports.extend(self.flush(now, Cause::Letter(step.patch.clone())));
         }
         reports
     }
@@ -296,10 +324,9 @@ impl Editor {
                 From::Server(_) => self.kind.echo,
                 _ => Echo::Ranges,
             };
-            return self.report(&before, patch, echo);
+            return self.report(&before, patch, echo, now);
         }
-        let is_starting = self.kind.starts_late && self.reported_version == 0;
-        let restarts = self.kind.debounce_restarts || is_starting;
+        let restarts = self.restarts();
         if self.flush_at.is_none() || (from == From::Person && restarts) {
             self.flush_at = Some(now + self.kind.debounce_ms);
         }

@@ -7,11 +7,18 @@ use tutti_engine::{Change, Range, SyncKind, position};
 
 use crate::editor::{Editor, From, ToServer};
 use crate::kind::{Echo, Eol, Returns, Versions};
+use crate::record::{Cause, Input, Told};
 use crate::story::Story;
 
 impl Editor {
     /// An immediate report of one change that led here from `before`.
-    pub(crate) fn report(&mut self, before: &Rope, patch: &Patch, echo: Echo) -> Vec<ToServer> {
+    pub(crate) fn report(
+        &mut self,
+        before: &Rope,
+        patch: &Patch,
+        echo: Echo,
+        now: u64,
+    ) -> Vec<ToServer> {
         let fine = diff(before, &self.buffer);
         let whole = Patch::from(one_replacement(before, &self.buffer));
         let (pieces, apart) = match echo {
@@ -41,12 +48,24 @@ impl Editor {
             let changes = self.as_asked(changes, &text);
             reports.push(self.changed(changes, count));
         }
-        self.now_known();
+        self.now_known(now);
+        if self.record.is_some() {
+            self.record();
+        }
         reports
     }
 
+    /// It is made to report.
+    pub(crate) fn told_to(&mut self, now: u64) -> Option<ToServer> {
+        let report = self.flush(now, Cause::Request);
+        if let (None, Some(record)) = (&report, &mut self.record) {
+            record.inputs.push(Input::Asked { at: now });
+        }
+        report
+    }
+
     /// A report that was put off: everything since the last one, merged into one replacement.
-    pub(crate) fn flush(&mut self) -> Option<ToServer> {
+    pub(crate) fn flush(&mut self, now: u64, cause: Cause) -> Option<ToServer> {
         self.flush_at = None;
         if self.reported_tick == self.tick {
             return None;
@@ -55,8 +74,31 @@ impl Editor {
         let splice = one_replacement(&self.reported, &self.buffer);
         let changes = vec![self.ranged(&self.reported, &splice)];
         let changes = self.as_asked(changes, &self.buffer);
-        let report = self.changed(changes, 1);
-        self.now_known();
+        let ticks = self.tick - self.reported_tick;
+        let mut report = self.changed(changes, 1);
+        if let (
+            Some(record),
+            ToServer::Changed {
+                version,
+                changes,
+                story,
+            },
+        ) = (self.record.take(), &mut report)
+        {
+            story.told = Some(Box::new(Told {
+                record,
+                end: self.buffer.clone(),
+                at: now,
+                cause,
+                ticks,
+                version: *version,
+                changes: changes.clone(),
+            }));
+            self.now_known(now);
+            self.record();
+        } else {
+            self.now_known(now);
+        }
         Some(report)
     }
 
@@ -84,7 +126,8 @@ impl Editor {
         }
     }
 
-    pub(crate) fn now_known(&mut self) {
+    pub(crate) fn now_known(&mut self, now: u64) {
+        self.reported_at = now;
         self.reported = self.buffer.clone();
         self.reported_tick = self.tick;
         self.seen.insert(self.reported_version, self.history.len());

@@ -8,6 +8,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::other::{Wanted, find};
+use crate::record::Told;
+
 /// What happened.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Story {
@@ -20,6 +23,8 @@ pub(crate) struct Story {
     pub(crate) new: String,
     /// The server's edits.
     pub(crate) edits: Vec<Asked>,
+    /// All of it, if that is recorded.
+    pub(crate) told: Option<Box<Told>>,
 }
 
 /// An edit that the editor has made.
@@ -92,6 +97,30 @@ impl Story {
         story.map(|gone| difference(&gone))
     }
 
+    /// The same where the engine's story is told by another play, in which the editor says the very same.
+    pub(crate) fn proven(
+        &self,
+        told: &Told,
+        gone: &str,
+        new: &str,
+        hidden: &str,
+    ) -> Option<Verdict> {
+        let (true_gone, true_new) = (counts(&self.gone), counts(&self.new));
+        if (counts(gone), counts(new)) == (true_gone.clone(), true_new.clone()) {
+            return None;
+        }
+        let wanted = Wanted {
+            gone: counts(gone),
+            hidden: counts(hidden),
+            new: counts(new),
+        };
+        let (gone, new) = find(told, &wanted)?;
+        Some(Verdict {
+            gone: less(&counts(&gone), &true_gone),
+            new: less(&counts(&new), &true_new),
+        })
+    }
+
     /// How much of what is gone the edits cannot have taken away: the person must have, where others
     /// had already, so nothing was told. `None` if others had not.
     fn left_over(&self, gone: &Difference, new: &Difference, shared: &Difference) -> Option<isize> {
@@ -118,7 +147,8 @@ impl Story {
     }
 }
 
-fn counts(text: &str) -> Difference {
+/// How often each letter stands in a text.
+pub(crate) fn counts(text: &str) -> Difference {
     let mut counts = Difference::new();
     for letter in text.chars() {
         *counts.entry(letter).or_default() += 1;
@@ -126,7 +156,8 @@ fn counts(text: &str) -> Difference {
     counts
 }
 
-fn less(one: &Difference, other: &Difference) -> Difference {
+/// How often each letter more than there.
+pub(crate) fn less(one: &Difference, other: &Difference) -> Difference {
     let mut out = one.clone();
     for (letter, count) in other {
         *out.entry(*letter).or_default() -= count;

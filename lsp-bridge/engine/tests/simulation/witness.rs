@@ -1,13 +1,13 @@
 //! Sees every update at the moment when it is made, and who wrote how many of each letter.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
 use yrs::types::Delta;
 use yrs::updates::decoder::Decode;
 use yrs::{
-    Assoc, ClientID, Doc, GetString, IndexedSequence, Observable, OffsetKind, Options, TextRef,
-    Transact, Update,
+    Assoc, ClientID, Doc, GetString, ID, IndexedSequence, Observable, OffsetKind, Options, ReadTxn,
+    TextRef, Transact, Update,
 };
 
 /// A person, or nobody: the text was there before them.
@@ -43,9 +43,7 @@ pub(crate) struct Witness {
 
 impl Witness {
     pub(crate) fn new(state: &[u8]) -> Self {
-        let mut options = Options::with_client_id(ClientID::new(3));
-        options.offset_kind = OffsetKind::Utf16;
-        let doc = Doc::with_options(options);
+        let doc = new_doc(3);
         let text = doc.get_or_insert_text("content");
         let parts = Arc::new(Mutex::new(Vec::new()));
         let sink = Arc::clone(&parts);
@@ -125,17 +123,47 @@ impl Witness {
         String::from_utf16_lossy(&self.units)
     }
 
+    /// The letters of `state`, what an editor shows, that somebody has taken out of the text.
+    pub(crate) fn gone_from(&self, state: &[u8]) -> String {
+        let is_there: HashSet<ID> = letters_of(&self.doc, &self.text)
+            .filter_map(|(id, _)| id)
+            .collect();
+        let doc = new_doc(4);
+        let text = doc.get_or_insert_text("content");
+        let update = Update::decode_v1(state).expect("a state");
+        doc.transact_mut().apply_update(update).expect("it fits");
+        let known = self.doc.transact().state_vector();
+        let is_known = |id: &ID| id.clock < known.get(&id.client);
+        let shown = letters_of(&doc, &text);
+        let gone =
+            shown.filter(|(id, _)| id.is_some_and(|id| is_known(&id) && !is_there.contains(&id)));
+        gone.map(|(_, letter)| letter).collect()
+    }
+
     /// The text, and who wrote each letter of it.
     pub(crate) fn authors(&self) -> Vec<(Author, char)> {
-        let txn = self.doc.transact();
-        let mut at = 0;
-        let letters = self.text.get_string(&txn);
-        let letters = letters.chars().map(|letter| {
-            let place = self.text.sticky_index(&txn, at, Assoc::After);
-            at += letter.len_utf16() as u32;
-            let id = place.and_then(|place| place.id().copied());
-            (id.and_then(|id| author(id.client)), letter)
-        });
-        letters.collect()
+        let letters = letters_of(&self.doc, &self.text);
+        letters
+            .map(|(id, letter)| (id.and_then(|id| author(id.client)), letter))
+            .collect()
     }
+}
+
+fn new_doc(client: u64) -> Doc {
+    let mut options = Options::with_client_id(ClientID::new(client));
+    options.offset_kind = OffsetKind::Utf16;
+    Doc::with_options(options)
+}
+
+/// Each letter of a text with its name.
+fn letters_of(doc: &Doc, text: &TextRef) -> impl Iterator<Item = (Option<ID>, char)> {
+    let txn = doc.transact();
+    let mut at = 0;
+    let letters = text.get_string(&txn);
+    let letters = letters.chars().map(|letter| {
+        let place = text.sticky_index(&txn, at, Assoc::After);
+        at += letter.len_utf16() as u32;
+        (place.and_then(|place| place.id().copied()), letter)
+    });
+    letters.collect::<Vec<_>>().into_iter()
 }

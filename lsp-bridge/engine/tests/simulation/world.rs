@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap, HashMap, VecDeque};
 
 use fastrand::Rng;
-use tutti_engine::{Document, EditId, Effect, Encoding, Event, Millis, Replica, Returns, TextEdit};
+use tutti_engine::{Document, EditId, Effect, Encoding, Replica, Returns, TextEdit};
 
 use crate::editor::{Editor, ToServer};
 use crate::kind::Kind;
@@ -12,7 +12,6 @@ use crate::ledger::Ledger;
 use crate::oracle;
 use crate::person::{Act, Letters, Person};
 use crate::planted::Bug;
-use crate::story::Story;
 use crate::user::User;
 use crate::witness::Witness;
 
@@ -80,7 +79,7 @@ pub(crate) struct World {
     queue: BinaryHeap<Reverse<(u64, u64, usize)>>,
     messages: HashMap<u64, Message>,
     sent: u64,
-    crlf: bool,
+    pub(crate) crlf: bool,
     /// People type `\r` as well.
     pub(crate) with_returns: bool,
     pub(crate) server: Replica,
@@ -97,6 +96,10 @@ pub(crate) struct World {
     pub(crate) delays: Vec<(&'static str, u64)>,
     /// How many letters people have typed of which nobody can know whether they were theirs.
     pub(crate) mistaken: u64,
+    /// Whether other plays are looked for in which an engine's story is the true one, and how many were
+    /// found.
+    pub(crate) proves: bool,
+    pub(crate) proven: u64,
     pub(crate) done: Vec<(usize, u32, u64, Act)>,
     pub(crate) trace: VecDeque<String>,
     pub(crate) is_traced: bool,
@@ -136,6 +139,8 @@ impl World {
             letters: Letters::of(plan_seed),
             delays: Vec::new(),
             mistaken: 0,
+            proves: false,
+            proven: 0,
             done: Vec::new(),
             trace: VecDeque::new(),
             is_traced: false,
@@ -188,6 +193,14 @@ impl World {
         let effects = user.open(number, text, self.crlf, 0);
         assert!(effects.is_empty(), "{effects:?}");
         user
+    }
+
+    /// Looks for other plays from now on.
+    pub(crate) fn prove(&mut self) {
+        self.proves = true;
+        for user in &mut self.users {
+            user.editor.record();
+        }
     }
 
     /// Runs until nothing is on its way any more; what went wrong with single letters.
@@ -298,97 +311,6 @@ impl World {
         if let Some(at) = self.users[number].editor.flush_at {
             self.post(at.saturating_sub(self.now), number, Message::Flush);
         }
-    }
-
-    pub(crate) fn engine_hears(&mut self, number: usize, message: ToServer) {
-        let user = &mut self.users[number];
-        let event = match message {
-            ToServer::Changed {
-                version,
-                changes,
-                story,
-            } => {
-                user.stories.push((version, story));
-                Event::Changed { version, changes }
-            }
-            ToServer::Flushed { is_sure } => Event::Flushed { is_sure },
-            ToServer::Answered { edit, answer } => Event::Answered { edit, answer },
-            ToServer::Saved { text } => {
-                let text = Some(text);
-                self.document_hears(number, Event::Saved { text });
-                let user = &mut self.users[number];
-                user.base = user.document.as_ref().expect("open").shown_state();
-                return;
-            }
-            ToServer::Closed => {
-                self.document_hears(number, Event::Closing);
-                let user = &mut self.users[number];
-                user.closed = user.document.take().map(Document::close);
-                user.stories.clear();
-                return;
-            }
-            ToServer::Opened { text } => {
-                let effects = user.open(number, text, self.crlf, self.now);
-                self.witnessed(number, &effects);
-                return self.perform(number, effects);
-            }
-        };
-        self.document_hears(number, event);
-    }
-
-    pub(crate) fn document_hears(&mut self, number: usize, event: Event) {
-        let user = &mut self.users[number];
-        if let Some(document) = &mut user.document {
-            let shared = document.main().text();
-            let effects = document.handle(event, Millis(self.now));
-            // A report may have to wait for its turn, or for an answer.
-            let version = document.version();
-            let told = user.stories.extract_if(.., |(of, _)| *of <= version);
-            let told: Vec<_> = told.collect();
-            // What others have taken out, wherever they are, cannot be taken out once more.
-            let everyones = self.witness.text();
-            let (gone, new) = self.witnessed(number, &effects);
-            self.note_story(number, &told, &gone, &new);
-            for (_, story) in &told {
-                let alike = story.typed_alike();
-                self.mistaken += self.ledger.may_be_mistaken(number, &alike);
-            }
-            if let [(_, story)] = &*told
-                && story.is_mixed()
-                && let Some(verdict) = story.or_else(&gone, &new, [&shared, &everyones])
-            {
-                self.ledger.believes(number, &verdict);
-            }
-            self.perform(number, effects);
-        } else if let (Some(closed), Event::Answered { edit, answer }) = (&mut user.closed, event) {
-            closed.answered(edit, &answer);
-        }
-    }
-
-    /// Where an engine's story differs from the true one, the trace tells both.
-    fn note_story(&mut self, number: usize, told: &[(i32, Story)], gone: &str, new: &str) {
-        let true_gone: String = told.iter().map(|(_, story)| story.gone.as_str()).collect();
-        let true_new: String = told.iter().map(|(_, story)| story.new.as_str()).collect();
-        if self.is_traced && (gone, new) != (&true_gone, &true_new) {
-            self.trace.push_back(format!(
-                "{:>6} {number} its person took out {true_gone:?} and put in {true_new:?}, its engine says \
-                 {gone:?} and {new:?}",
-                self.now
-            ));
-        }
-    }
-
-    /// What an engine has written as done by its person: what they took out, and what they put in.
-    fn witnessed(&mut self, number: usize, effects: &[Effect]) -> (String, String) {
-        let (mut gone, mut new) = (String::new(), String::new());
-        for effect in effects {
-            if let Effect::Send { update } = effect {
-                let (less, more) = self.witness.sees(number, update);
-                gone.push_str(&less);
-                new.push_str(&more);
-            }
-        }
-        (gone, new)
     }
 
     /// Does what an engine asks for.
