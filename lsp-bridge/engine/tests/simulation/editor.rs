@@ -327,6 +327,14 @@ impl Editor {
             return self.report(&before, patch, echo, now);
         }
         let restarts = self.restarts();
+        if self.kind.is_rate_limited && !restarts {
+            let at = self.reported_at + self.kind.debounce_ms;
+            if at <= now {
+                return self.flush(now, Cause::Change).into_iter().collect();
+            }
+            self.flush_at.get_or_insert(at);
+            return Vec::new();
+        }
         if self.flush_at.is_none() || (from == From::Person && restarts) {
             self.flush_at = Some(now + self.kind.debounce_ms);
         }

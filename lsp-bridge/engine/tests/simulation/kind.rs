@@ -89,6 +89,8 @@ pub(crate) struct Kind {
     pub(crate) debounce_ms: u64,
     /// Whether a person who goes on typing puts the report off.
     pub(crate) debounce_restarts: bool,
+    /// It waits only as long as its last report is not that old; else it reports at once.
+    pub(crate) is_rate_limited: bool,
     /// A typed letter is reported at once all the same, with all before it.
     pub(crate) letters_at_once: bool,
     /// Until the first report every key puts it off, and no version is checked.
@@ -119,6 +121,7 @@ const VS_CODE: Kind = Kind {
     refusal: Refusal::No,
     debounce_ms: 0,
     debounce_restarts: false,
+    is_rate_limited: false,
     letters_at_once: false,
     starts_late: false,
     versions: Versions::Step,
@@ -151,15 +154,18 @@ const ZED: Kind = Kind {
     ..VS_CODE
 };
 
-/// Merges what was typed in 150 ms with an edit of ours, and says yes to one that it skips.
+/// Merges what was typed within 150 ms of a report with an edit of ours, and says yes to one that it
+/// skips. Where it reports an edit at once, it answers behind that.
 const NEOVIM: Kind = Kind {
     name: "neovim",
     client_name: "Neovim",
     refusal: Refusal::Yes,
     debounce_ms: 150,
+    is_rate_limited: true,
     starts_late: true,
     versions: Versions::Skip,
     keeps_newline: true,
+    answers: Answers::Last,
     echo: Echo::Whole,
     ..VS_CODE
 };
