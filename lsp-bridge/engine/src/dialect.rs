@@ -80,7 +80,8 @@ pub struct Dialect {
     pub yes_is_certain: bool,
     /// The answer to an edit comes before the report that shows it: what is reported while an edit has
     /// not been answered is the person's.
-    pub answers_first: bool,
+    /// Or behind that report; `None`: nobody knows, or has seen it yet.
+    pub answers_first: Option<bool>,
     /// One report may hold the person's typing and an edit of ours. Else an edit that landed is
     /// reported by itself, just as it was asked for.
     pub merges_changes: bool,
@@ -112,7 +113,7 @@ const CAUTIOUS: Dialect = Dialect {
     staleness: Staleness::Applied,
     version_0_is_unchecked: false,
     yes_is_certain: false,
-    answers_first: false,
+    answers_first: None,
     merges_changes: true,
     keeps_final_newline: false,
     sends_lf: false,
@@ -172,7 +173,7 @@ const KNOWN: &[(&str, Dialect)] = &[
         Dialect {
             name: "Kakoune",
             yes_is_certain: true,
-            answers_first: true,
+            answers_first: Some(true),
             keeps_final_newline: true,
             sends_lf: true,
             ..RECORDED
@@ -264,6 +265,14 @@ impl Dialect {
     /// or not. A report that comes before it can wait for it.
     pub fn answer_decides(&self) -> bool {
         self.yes_is_certain && self.checks_versions()
+    }
+
+    /// Whether nothing but the order of answer and reports tells an edit from the same that the person has
+    /// typed: none is turned down, and each is reported by itself.
+    pub fn order_decides(&self) -> bool {
+        self.staleness == Staleness::Rebased
+            && !self.merges_changes
+            && self.answers_first != Some(true)
     }
 
     /// Whether an edit certainly falls on the places that it names, whatever stands there by then.

@@ -53,6 +53,8 @@ pub(super) struct Flight {
     /// It was asked for before the document was closed and opened again: if it is made, then in the
     /// places that it names, whatever stands there now.
     pub(super) is_earlier: bool,
+    /// No report of a lower version holds it.
+    pub(super) not_before: Option<i32>,
     /// When it is given up.
     pub(super) deadline: Option<Millis>,
 }
@@ -162,6 +164,7 @@ impl Document {
             Answer::Applied => {
                 flight.accepted = true;
                 flight.deadline = Some(now.after(ECHO_MS));
+                self.sees_order();
             }
             Answer::Refused { .. } | Answer::Failed { .. } => self.refused(now),
         }

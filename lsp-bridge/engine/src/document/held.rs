@@ -3,12 +3,16 @@
 //! Where a report comes while an edit is under way, the text alone may not tell whose a letter is:
 //! people type alike. In an editor whose answer tells for certain, it is waited for; it comes within
 //! milliseconds, and nothing is guessed.
+//!
+//! An editor that turns nothing down says yes to whatever was typed before. There it is the order that
+//! tells: it answers before the report that shows an edit, or behind it, and always the same way.
 
 use std::collections::VecDeque;
 
 use super::changes::replay;
 use super::flight::Flight;
 use super::{Document, Effect, Millis};
+use crate::diff::diff;
 use crate::patch::Patch;
 use crate::position::Change;
 
@@ -53,9 +57,10 @@ impl Document {
             return true;
         }
         let flight = self.flight.as_ref();
+        let order = self.dialect.order_decides();
         let is_open = |flight: &&Flight| {
             let may_hold = !flight.is_earlier || version > flight.version;
-            !flight.accepted && !flight.overtaken && may_hold
+            !flight.accepted && (!flight.overtaken || order) && may_hold
         };
         let Some(flight) = flight.filter(is_open) else {
             return false;
@@ -70,7 +75,37 @@ impl Document {
             };
             flight.edit.iter().any(|edit| landed(edit) == next)
         };
-        self.dialect.answer_decides() && (self.dialect.merges_changes || is_alike())
+        let decides = self.dialect.answer_decides();
+        decides && self.dialect.merges_changes || (decides || order) && is_alike()
+    }
+
+    /// The editor has made the edit under way and says so. Of the reports that wait the last that looks like
+    /// it holds it; if none does, it is still to come, as it will be behind each answer.
+    pub(super) fn sees_order(&mut self) {
+        let Some(flight) = self.flight.as_mut().filter(|flight| !flight.is_earlier) else {
+            return;
+        };
+        if !self.dialect.order_decides() {
+            return;
+        }
+        let changes = |patch: &Patch| -> Vec<(usize, String)> {
+            let splices = patch.splices().iter();
+            splices.map(|s| (s.delete, s.insert.clone())).collect()
+        };
+        let ours = flight.edit.each_ref().map(changes);
+        let mut text = self.shown.clone();
+        for (version, reported) in &self.held.reports {
+            let next = replay(&text, reported, self.form).text;
+            if ours.contains(&changes(&diff(&text, &next))) {
+                flight.not_before = Some(*version);
+            }
+            text = next;
+        }
+        if flight.not_before.is_some() {
+            self.dialect.answers_first = Some(false);
+        } else if !flight.overtaken && self.held.reports.is_empty() {
+            self.dialect.answers_first = Some(true);
+        }
     }
 
     /// Takes what waits, now that as much is known as ever will be.

@@ -61,7 +61,8 @@ impl Document {
         let is_of_earlier = flight.is_earlier && !flight.accepted && version <= flight.version;
         let is_unanswered = !flight.is_earlier && !flight.accepted;
         is_of_earlier
-            || is_unanswered && self.dialect.answers_first
+            || is_unanswered && self.dialect.answers_first == Some(true)
+            || flight.not_before.is_some_and(|first| version < first)
             || flight
                 .behind
                 .is_some_and(|number| !self.has_flushed(number))

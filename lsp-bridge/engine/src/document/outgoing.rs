@@ -119,6 +119,7 @@ impl Document {
             behind,
             plain_behind,
             is_earlier: false,
+            not_before: None,
             deadline: Some(Flight::answer_deadline(now, self.dialect.checks_versions())),
         });
     }

@@ -41,6 +41,7 @@ impl Flight {
             behind: None,
             plain_behind: None,
             is_earlier: true,
+            not_before: None,
             deadline: Some(Millis(request.until_ms)),
         };
         flight.falls_on(shown, document.form.encoding());

@@ -55,3 +55,50 @@ fn who_says_no_for_unsent_keys_misplaces_nothing() {
         assert_eq!(document.main().text(), text, "{reports_first}");
     }
 }
+
+/// One that makes every edit, and answers before it reports that or behind: a person who types the same
+/// beside it has typed it as well.
+#[test]
+fn the_order_of_answer_and_report_tells_whose_a_letter_is() {
+    let types = |document: &mut Document, version, character| {
+        let place = Position { line: 0, character };
+        let changes = vec![Change {
+            range: Some(crate::position::Range {
+                start: place,
+                end: place,
+            }),
+            text: "b".into(),
+        }];
+        document.handle(Event::Changed { version, changes }, Millis(2));
+    };
+    for answers_first in [true, false] {
+        let mut document = open("Zed", "a\n", "a\n");
+        let asked = others_write(&mut document, "ba\n");
+        if answers_first {
+            answered(&mut document, &asked, Answer::Applied);
+        }
+        types(&mut document, 8, 0);
+        if !answers_first {
+            answered(&mut document, &asked, Answer::Applied);
+        }
+        assert_eq!(document.dialect.answers_first, Some(answers_first));
+        assert_eq!(document.main().text(), "ba\n");
+        // Now the person's comes first.
+        let asked = others_write(&mut document, "bab\n");
+        types(&mut document, 9, 2);
+        if answers_first {
+            assert_eq!(
+                document.main().text().len(),
+                5,
+                "it is the person's at once"
+            );
+            answered(&mut document, &asked, Answer::Applied);
+        }
+        types(&mut document, 10, 2);
+        if !answers_first {
+            answered(&mut document, &asked, Answer::Applied);
+        }
+        assert_eq!(document.main().text(), "babb\n", "{answers_first}");
+        assert!(document.is_settled());
+    }
+}
