@@ -259,7 +259,7 @@ pub enum FileChange {
     Added,
     /// It is not there any more.
     Deleted,
-    /// It is another one, or elsewhere.
+    /// It is another one, or elsewhere, or has another line end or executable bit.
     Changed,
 }
 
@@ -288,6 +288,7 @@ pub struct FileDiff {
 /// `POST /api/projects/{project}/versions/{version}/restore`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
 pub struct RestoreVersion {
     /// The file to restore, or the directory; everything if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]

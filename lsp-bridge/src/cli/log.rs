@@ -13,8 +13,8 @@ use crate::project::Project;
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// How many versions to list, the newest first
-    #[arg(long, value_name = "N", default_value_t = 30)]
-    limit: usize,
+    #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..))]
+    limit: u32,
     /// Print them as one line of JSON
     #[arg(long)]
     json: bool,
@@ -25,7 +25,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
     let access = Credentials::of_user()?.project(&project)?;
     let access = access.context("no access from here: run `tutti join LINK` in this directory")?;
     let api = Api::new(&project.server, &access.token);
-    let versions = api.versions(&project.id, args.limit)?;
+    let versions = api.versions(&project.id, args.limit as usize)?;
     if args.json {
         return output::line(serde_json::to_string(&versions)?);
     }

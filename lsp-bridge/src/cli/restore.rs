@@ -36,14 +36,15 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
     if args.json {
         return output::line(serde_json::to_string(&restored)?);
     }
-    output::line(said(args.version, &restored))?;
+    let path = args.path.as_ref().map(|path| path.to_string_lossy());
+    output::line(said(args.version, path.as_deref(), &restored))?;
     if !survey_for(&project.root, 0)?.bridge_runs {
         output::note("This directory follows when its bridge runs: it starts with your editor.");
     }
     Ok(())
 }
 
-fn said(version: u32, restored: &RestoredVersion) -> String {
+fn said(version: u32, path: Option<&str>, restored: &RestoredVersion) -> String {
     let done = [
         (restored.changed, "changed"),
         (restored.returned, "brought back"),
@@ -57,9 +58,10 @@ fn said(version: u32, restored: &RestoredVersion) -> String {
     match done.is_empty() {
         true => format!("Nothing differs from version {version}"),
         false => format!(
-            "Restored version {version}: {}; `tutti restore {}` takes this back",
+            "Restored version {version}: {}; `tutti restore {}{}` takes this back",
             done.join(", "),
-            restored.before
+            restored.before,
+            path.map_or(String::new(), |path| format!(" {path}")),
         ),
     }
 }
@@ -123,8 +125,10 @@ mod tests {
             deleted: 1,
         };
         let line = "Restored version 3: 2 files changed, 1 file deleted; `tutti restore 7` takes this back";
-        assert_eq!(said(3, &restored), line);
+        assert_eq!(said(3, None, &restored), line);
+        let line = line.replace("restore 7", "restore 7 src");
+        assert_eq!(said(3, Some("src"), &restored), line);
         (restored.changed, restored.deleted) = (0, 0);
-        assert_eq!(said(3, &restored), "Nothing differs from version 3");
+        assert_eq!(said(3, None, &restored), "Nothing differs from version 3");
     }
 }

@@ -35,6 +35,11 @@ impl From<HistoryError> for ApiError {
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "This would change more than 256 MiB of text at once: restore one directory after the other.",
             ),
+            HistoryError::Restoring => ApiError::new(
+                StatusCode::CONFLICT,
+                "A version of this project was restored less than a minute ago, and that may not be done yet: look at \
+                 what there is, and try again in a minute.",
+            ),
             HistoryError::Overtaken => ApiError::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "Others are making versions of this project just now: try again soon.",

@@ -168,7 +168,10 @@ impl Keeper {
 fn is_same(before: Option<&ListedFile>, after: &ListedFile) -> bool {
     before.is_some_and(|before| {
         let (was, is) = (before, after);
+        let eol = !is.is_text() || was.eol == is.eol;
         (&was.path, was.kind, was.sha256) == (&is.path, is.kind, is.sha256)
+            && eol
+            && was.executable == is.executable
     })
 }
 

@@ -12,6 +12,7 @@ use tutti_protocol::rest::FileKind;
 use yrs::Transact;
 
 use super::put::Draft;
+use super::restores::Restores;
 use super::{About, History, ListedFile, Outcome};
 use crate::auth::{Access, DirectoryError};
 use crate::rooms::{RoomError, Rooms};
@@ -41,6 +42,9 @@ pub(crate) enum HistoryError {
     /// A restore is larger than what is edited at once.
     #[error("more than 256 MiB of text would be changed at once")]
     TooMuch,
+    /// Another node may be writing a restore.
+    #[error("another restore may still be being written")]
+    Restoring,
     /// Others made versions at the same time, again and again.
     #[error("other versions were made meanwhile")]
     Overtaken,
@@ -57,6 +61,8 @@ pub(crate) struct Keeper {
     pub(crate) blobs: Arc<dyn BlobStore>,
     /// Their versions.
     pub(crate) history: History,
+    /// And which of them is being restored.
+    pub(super) restores: Arc<Restores>,
     turns: Arc<Semaphore>,
 }
 
@@ -115,6 +121,7 @@ impl Keeper {
             rooms,
             blobs,
             history,
+            restores: Arc::default(),
             turns: Arc::new(Semaphore::new(MADE_AT_ONCE)),
         }
     }

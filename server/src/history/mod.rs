@@ -17,6 +17,7 @@ mod plan;
 mod put;
 mod quiet;
 mod restore;
+mod restores;
 pub(crate) mod texts;
 
 use std::sync::Arc;

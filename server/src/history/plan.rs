@@ -92,7 +92,8 @@ pub(super) fn plan(
         }
     }
     for (id, path) in &shown {
-        if !kept.contains(id) && is_within(path.as_str(), scope) {
+        // One that the version knows elsewhere stays where it is.
+        if !kept.contains(id) && !known.contains(id) && is_within(path.as_str(), scope) {
             plan.delete(id, &entries[id]);
         }
     }
@@ -354,5 +355,15 @@ mod tests {
             restored(&as_text, &as_data, None).files,
             files(&[("a", "a", 1)])
         );
+    }
+
+    #[test]
+    fn what_a_version_knows_elsewhere_is_not_deleted() {
+        let version = [text("a", "helper.rs", 1), text("b", "src/main.rs", 2)];
+        let moved = [text("a", "src/helper.rs", 1), text("b", "src/main.rs", 2)];
+        let entries = moved.iter().map(|file| (file.id.clone(), entry(file)));
+        let scope = "src".parse().unwrap();
+        let plan = plan(&version, &entries.collect(), Some(&scope));
+        assert_eq!((plan.deleted, plan.index), (BTreeSet::new(), Vec::new()));
     }
 }

@@ -26,6 +26,8 @@ pub(crate) struct Draft<'a> {
     batch: Batch<'a>,
     put: HashSet<BlobHash>,
     files: Vec<ListedFile>,
+    /// Also if it equals the newest one.
+    is_one_anyway: bool,
     begun: Instant,
 }
 
@@ -72,6 +74,7 @@ impl History {
             batch: Batch::new(self, project),
             put: HashSet::new(),
             files: Vec::new(),
+            is_one_anyway: false,
             begun: Instant::now(),
         })
     }
@@ -93,6 +96,11 @@ impl Draft<'_> {
         let packed = packed(text.into_bytes()).await?;
         self.files.push(file(packed.hash, bytes));
         self.put(packed).await
+    }
+
+    /// Makes it a version even if it equals the newest one: what it numbers is what is done next.
+    pub(crate) fn is_one_anyway(&mut self) {
+        self.is_one_anyway = true;
     }
 
     /// Adds a file whose content lies elsewhere.
@@ -121,6 +129,7 @@ impl Draft<'_> {
         if let Some(base) = &self.base
             && base.list == list.hash
             && about.name.is_none()
+            && !self.is_one_anyway
         {
             return Ok(Outcome::Unchanged(base.clone()));
         }

@@ -6,7 +6,7 @@
 //! who type at once. The texts are written first, and last the index, in one change: whoever sees a
 //! file come back sees all of its text.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use bytes::Bytes;
 use futures_util::{TryStreamExt, stream};
@@ -20,13 +20,18 @@ use yrs::{Doc, Transact};
 use super::edit::{text_of, write_text};
 use super::make::{HistoryError, Keeper, Present, TRIES, shown};
 use super::plan::{Plan, apply, is_within, plan};
+use super::restores::goes_on_elsewhere;
 use super::texts::hash_of;
 use super::{About, ListedFile, Outcome};
+use crate::auth::now;
 use crate::rooms::off_the_loop;
 use crate::store::StoredVersion;
 
 /// Documents that are written at the same time.
 const WRITTEN_AT_ONCE: usize = 8;
+
+/// So many of the newest versions are looked at for another restore that goes on.
+const NEWEST: u32 = 8;
 
 /// The edits of one restore are in memory until the version of before is there.
 const MOST_BYTES: usize = 256 * 1024 * 1024;
@@ -83,8 +88,13 @@ impl Keeper {
         if scope.is_some() && !concerned {
             return Ok(None);
         }
+        let mut last = self.restores.turn(project).await;
         let _turn = self.turn().await?;
         for _ in 0..TRIES {
+            let newest = self.history.list(project, None, NEWEST).await?;
+            if goes_on_elsewhere(&newest, *last, now()) {
+                return Err(HistoryError::Restoring);
+            }
             let (outcome, mut plan, edits) =
                 self.prepare(project, &files, scope, about.clone()).await?;
             let before = match outcome {
@@ -94,6 +104,7 @@ impl Keeper {
             let texts = edits.texts.iter().map(|(id, _)| id.clone());
             plan.changed.extend(texts);
             let changed = plan.changed.difference(&plan.returned).count();
+            *last = (*last).max(Some(before.number));
             self.write(project, edits).await?;
             return Ok(Some(Restored {
                 before,
@@ -134,10 +145,13 @@ impl Keeper {
             let listed = |sha256, bytes| file.listed(FileKind::Text, sha256, bytes);
             draft.add_text(text, listed).await?;
         }
+        let mut kept = None;
         for id in open {
-            let wanted = plan.texts[id];
-            let (_, edit) = self.edit(project, id, wanted).await?;
-            edits.add(id.clone(), edit)?;
+            let (text, edit) = self.edit(project, id, plan.texts[id]).await?;
+            // Somebody has typed on in it when it was gone: no version has that, so it comes back with it.
+            if edit.is_none() || self.is_kept(project, &text, &mut kept).await? {
+                edits.add(id.clone(), edit)?;
+            }
         }
         if !plan.index.is_empty() {
             let roots = Roots::of(&replica);
@@ -145,8 +159,28 @@ impl Keeper {
             apply(&mut txn, &roots, &plan.index);
             edits.index = Some(txn.encode_update_v1().into());
         }
+        if !edits.texts.is_empty() || edits.index.is_some() {
+            draft.is_one_anyway();
+        }
         let outcome = self.end(project, draft, about).await?;
         Ok((outcome, plan, edits))
+    }
+
+    /// Whether some version has this text. `kept` is what they have, once it was looked up.
+    async fn is_kept(
+        &self,
+        project: &ProjectId,
+        text: &str,
+        kept: &mut Option<HashSet<BlobHash>>,
+    ) -> Result<bool, HistoryError> {
+        if text.is_empty() {
+            return Ok(true);
+        }
+        let all = match kept {
+            Some(all) => all,
+            None => kept.insert(self.history.named(project, FileKind::Text).await?),
+        };
+        Ok(all.contains(&hash_of(text.as_bytes())))
     }
 
     /// The text of a file, and the edit that makes the wanted one of it, if it is another.

@@ -191,6 +191,44 @@ fn a_restore_brings_all_back_and_can_be_taken_back() {
     assert_eq!(text(&server, &project, "b"), "one\ntwo\nthree\nzero\n");
 }
 
+/// The edits of both are made of one text.
+#[test]
+fn two_restores_at_once_write_once() {
+    let (server, project) = set_up();
+    type_into(&server, &project, "a", "// mine\n");
+    let path = project.path("/versions");
+    server.post(&path, &project.editor, json!({ "name": "now" }));
+    for version in [1, 2, 1] {
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    let reply = restore(&server, &project, version, json!({}));
+                    assert_eq!(reply.status, 200, "{}", reply.body);
+                });
+            }
+        });
+        let mine = if version == 2 { "// mine\n" } else { "" };
+        assert_eq!(text(&server, &project, "a"), format!("{MAIN}{mine}"));
+        assert_eq!(text(&server, &project, "b"), "one\ntwo\nthree\n");
+    }
+}
+
+#[test]
+fn what_was_typed_in_a_file_that_was_gone_comes_back_with_it() {
+    let (server, project) = set_up();
+    let index = index_update_by(5, &[("n", "new.txt")]);
+    server.runtime.block_on(async {
+        write(&server, &project, "index", &index).await;
+        write(&server, &project, "n", &text_update("new\n")).await;
+    });
+    let gone = restore(&server, &project, 1, json!({})).json();
+    assert_eq!(gone["deleted"], 1, "{gone}");
+    type_into(&server, &project, "n", "typed on\n");
+    let back = restore(&server, &project, 2, json!({})).json();
+    assert_eq!(back["returned"], 1, "{back}");
+    assert_eq!(text(&server, &project, "n"), "new\ntyped on\n");
+}
+
 /// The versions, once there are so many of them.
 fn until_there_are(server: &Server, project: &Shared, count: usize) -> Vec<Value> {
     let started = Instant::now();
@@ -309,5 +347,7 @@ fn what_makes_no_sense_is_refused_in_a_sentence() {
     for path in ["../x", "/etc/passwd", ""] {
         restore(&server, &project, 1, json!({ "path": path })).problem(400);
     }
-    restore(&server, &project, 1, json!({ "path": 7 })).problem(422);
+    for body in [json!({ "path": 7 }), json!({ "pth": "src" })] {
+        restore(&server, &project, 1, body).problem(422);
+    }
 }
