@@ -193,6 +193,42 @@ pub(super) fn whole_where_deleted(base: &Rope, ours: &Patch, theirs: &Patch) -> 
     whole
 }
 
+/// `ours` without the deletion of whole lines that `theirs` has changed: what was written in them would be
+/// left without the rest of its line, at the beginning of the next.
+pub(super) fn kept_where_changed(base: &Rope, ours: &Patch, theirs: &Patch) -> Patch {
+    let changed: Vec<(usize, usize)> = theirs
+        .splices()
+        .iter()
+        .filter(|splice| !splice.insert.is_empty())
+        .map(|splice| (splice, lines_of(base, splice)))
+        .filter(|(splice, (start, end))| splice.at > *start || splice.end() < *end)
+        .map(|(_, lines)| lines)
+        .collect();
+    let mut kept = Patch::default();
+    for splice in ours.splices() {
+        let (mut from, end) = (splice.at, splice.end());
+        let is_of_lines = splice.delete > 0 && lines_of(base, splice) == (from, end);
+        let mut insert = splice.insert.clone();
+        let mut push = |at: usize, to: usize| {
+            let insert = std::mem::take(&mut insert);
+            if to > at || !insert.is_empty() {
+                let delete = to - at;
+                kept.push(Splice { at, delete, insert });
+            }
+        };
+        let within =
+            |lines: &&(usize, usize)| is_of_lines && lines.0 >= splice.at && lines.1 <= end;
+        for (start, after) in changed.iter().filter(within) {
+            if *after > from {
+                push(from, from.max(*start));
+                from = *after;
+            }
+        }
+        push(from, end);
+    }
+    kept
+}
+
 /// The lines that a splice changes: none for one that only brings whole lines.
 pub(super) fn lines_of(text: &Rope, splice: &Splice) -> (usize, usize) {
     let begin = |at: usize| text.line_to_char(text.char_to_line(at));

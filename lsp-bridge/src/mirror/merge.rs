@@ -7,7 +7,7 @@ use tutti_engine::{BadUpdate, Replica};
 use yrs::updates::encoder::Encode;
 use yrs::{ReadTxn, Transact};
 
-use super::beside::{Likeness, beside, chars, whole_where_deleted};
+use super::beside::{Likeness, beside, chars, kept_where_changed, whole_where_deleted};
 use super::same_lines::brought_once;
 
 /// The outcome of [`merge_disk`].
@@ -80,6 +80,7 @@ pub(crate) fn merge_disk(base: &[u8], main: &[u8], disk: &str) -> Result<Merged,
         return Ok(Merged { update, main, base });
     }
     let ours = whole_where_deleted(base.rope(), &ours, &theirs);
+    let ours = kept_where_changed(base.rope(), &ours, &theirs);
     let once = brought_once(base.rope(), &ours, &theirs);
     let is_brought = once != ours;
     let beside = beside(&once, &theirs, Likeness::Continued);
@@ -287,6 +288,9 @@ mod tests {
             ("a\nb\n", "a\nb\nc\n", "b\n", "b\nc\n"),
             ("", "", "new\n", "new\n"),
             ("x", "", "x", ""),
+            // A line that others have changed is not deleted.
+            ("x 39\nb\n", "x 7\nb\n", "b\n", "x 7\nb\n"),
+            ("a\nb\nc\nd\n", "a\nbX\nc\nd\n", "D\nd\n", "D\nbX\nd\n"),
             // The same edit on both sides is taken once, also where one of them went on.
             ("a\n", "a\nhello\n", "a\nhello\n", "a\nhello\n"),
             ("a", "a hello", "a hel", "a hello"),
