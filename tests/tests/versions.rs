@@ -217,7 +217,7 @@ fn versions_are_listed_and_restored_from_a_terminal() -> Result<()> {
         .success()?;
     ensure!(
         restored.stdout
-            == "Restored version 1: 1 file changed; `tutti restore 2` takes this back\n",
+            == "Restored version 1: 1 file changed; `tutti restore 2 ../a.txt` takes this back\n",
         "{restored:?}"
     );
     editor.text_is(|text| text == TEXT)?;
