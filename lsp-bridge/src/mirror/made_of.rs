@@ -13,7 +13,7 @@ use super::settle::Subject;
 use super::state::{Base, hash};
 use super::text::render;
 use super::tree::RawFile;
-use super::way::Way;
+use super::way::{Way, is_unaware};
 use super::{Mirror, MirrorError, doing, merge};
 
 /// What a text was made out of.
@@ -112,7 +112,9 @@ impl Mirror {
         let mut sources = Vec::new();
         for (at, window) in windows.iter().enumerate() {
             for shown in &window.left.shown {
-                let way = way(shown)?.filter(Way::is_unaware);
+                let older = self.replica(document, shown)?;
+                let way = Way::over(known.rope(), older.rope(), &text);
+                let way = way.filter(|_| is_unaware(known.rope(), older.rope(), &text));
                 sources.extend(way.map(|way| (way.forth, Reader::Window(at), shown.clone())));
             }
         }
