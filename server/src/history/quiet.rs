@@ -137,6 +137,7 @@ fn jitter() -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
     use std::sync::Arc;
 
     use tutti_protocol::ids::RoomName;
@@ -153,6 +154,20 @@ mod tests {
     use crate::store::SqliteStore;
 
     const QUIET: Duration = Duration::from_millis(40);
+
+    /// A store with a project.
+    async fn stored(dir: &Path) -> (SqliteStore, Arc<dyn Directory>, ProjectId) {
+        let store = SqliteStore::open(&dir.join("d")).unwrap();
+        let directory = SqliteDirectory::open(&dir.join("p")).unwrap();
+        let project: ProjectId = "p".parse().unwrap();
+        let record = Project {
+            id: project.clone(),
+            name: "P".to_owned(),
+            created_at: 0,
+        };
+        directory.create_project(record, Vec::new()).await.unwrap();
+        (store, Arc::new(directory), project)
+    }
 
     /// One of several nodes on one store, which cannot hear each other.
     fn node(store: &SqliteStore, directory: &Arc<dyn Directory>) -> Watcher {
@@ -199,16 +214,7 @@ mod tests {
     #[tokio::test(flavor = "multi_thread")]
     async fn of_many_nodes_one_makes_the_version() {
         let dir = tempfile::tempdir().unwrap();
-        let store = SqliteStore::open(&dir.path().join("d")).unwrap();
-        let directory = SqliteDirectory::open(&dir.path().join("p")).unwrap();
-        let project: ProjectId = "p".parse().unwrap();
-        let record = Project {
-            id: project.clone(),
-            name: "P".to_owned(),
-            created_at: 0,
-        };
-        directory.create_project(record, Vec::new()).await.unwrap();
-        let directory: Arc<dyn Directory> = Arc::new(directory);
+        let (store, directory, project) = stored(dir.path()).await;
         let mut nodes: Vec<Watcher> = (0..3).map(|_| node(&store, &directory)).collect();
         apply(&nodes[0], "p/index", |doc| {
             let roots = Roots::of(doc);
@@ -249,16 +255,7 @@ mod tests {
     #[tokio::test(flavor = "multi_thread")]
     async fn what_cannot_be_read_is_tried_again_and_never_left_out() {
         let dir = tempfile::tempdir().unwrap();
-        let store = SqliteStore::open(&dir.path().join("d")).unwrap();
-        let directory = SqliteDirectory::open(&dir.path().join("p")).unwrap();
-        let project: ProjectId = "p".parse().unwrap();
-        let record = Project {
-            id: project.clone(),
-            name: "P".to_owned(),
-            created_at: 0,
-        };
-        directory.create_project(record, Vec::new()).await.unwrap();
-        let directory: Arc<dyn Directory> = Arc::new(directory);
+        let (store, directory, project) = stored(dir.path()).await;
         let mut node = node(&store, &directory);
         type_text(&node, "one").await;
         let raw = rusqlite::Connection::open(dir.path().join("d")).unwrap();
