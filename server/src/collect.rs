@@ -27,7 +27,7 @@ const EVERY: Duration = Duration::from_secs(6 * 3600);
 /// Parts that are no content this long after their upload began are left behind.
 const LEFT_BEHIND: Duration = Duration::from_secs(24 * 3600);
 
-/// Why a round was broken off. The next one begins anew.
+/// Why a round was broken off, or passed over a project. The next one begins anew.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CollectError {
     /// The projects cannot be read.
@@ -39,6 +39,20 @@ pub(crate) enum CollectError {
     /// Contents cannot be read or deleted.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl CollectError {
+    /// Whether it says nothing of other projects: what is stored of this one is damaged, or it has just
+    /// been deleted.
+    fn is_of_one_project(&self) -> bool {
+        match self {
+            Self::Directory(_) | Self::Index(RoomError::ShuttingDown) => false,
+            Self::Index(RoomError::Store(error)) | Self::Store(error) => {
+                matches!(error, StoreError::Corrupt { .. })
+            }
+            Self::Index(_) => true,
+        }
+    }
 }
 
 /// See the [module's documentation](self).
@@ -72,7 +86,7 @@ impl Collector {
     }
 
     /// Deletes the contents that nobody names and that were last used before `unused_since`, and
-    /// returns how many.
+    /// returns how many. Of a project that cannot be read, nothing goes.
     ///
     /// # Errors
     /// [`CollectError`]. What was deleted before it was rightly deleted.
@@ -80,20 +94,35 @@ impl Collector {
         let mut gone = 0;
         for project in self.access.directory().projects().await? {
             let project = project.id;
-            gone += self.history.collect(&project).await?;
-            let all = self.blobs.blobs(&project).await?;
-            if all.iter().all(|blob| blob.used_at >= unused_since) {
-                continue;
+            match self.round_of(&project, unused_since).await {
+                Ok(of_it) => gone += of_it,
+                Err(error) if error.is_of_one_project() => {
+                    tracing::warn!(%project, %error, "old files of a project could not be looked through");
+                }
+                Err(error) => return Err(error),
             }
-            // Looked up after the contents: what was used since is not deleted in any case.
-            let mut named = self.named(&project).await?;
-            named.extend(self.history.named(&project, FileKind::Binary).await?);
-            let collected = self.blobs.collect(&project, unused_since, &named);
-            gone += collected.await?;
         }
         self.blobs.sweep(SystemTime::now() - LEFT_BEHIND).await?;
         self.history.sweep().await?;
         Ok(gone)
+    }
+
+    /// The same of one project.
+    async fn round_of(
+        &self,
+        project: &ProjectId,
+        unused_since: SystemTime,
+    ) -> Result<u64, CollectError> {
+        let gone = self.history.collect(project).await?;
+        let all = self.blobs.blobs(project).await?;
+        if all.iter().all(|blob| blob.used_at >= unused_since) {
+            return Ok(gone);
+        }
+        // Looked up after the contents: what was used since is not deleted in any case.
+        let mut named = self.named(project).await?;
+        named.extend(self.history.named(project, FileKind::Binary).await?);
+        let collected = self.blobs.collect(project, unused_since, &named);
+        Ok(gone + collected.await?)
     }
 
     /// The contents that the project's files have.
@@ -133,6 +162,29 @@ mod tests {
         store.finish(project, upload, hash(of), 10).await.unwrap();
     }
 
+    /// One that has a file with this content.
+    async fn make_version(history: &History, project: &ProjectId, of: u8) {
+        let mut draft = history.draft(project).await.unwrap();
+        draft.add_blob(ListedFile {
+            id: "b".parse().unwrap(),
+            path: "b.png".to_owned(),
+            kind: FileKind::Binary,
+            sha256: hash(of),
+            bytes: 10,
+            eol: Eol::Lf,
+            executable: false,
+            created_at: 0,
+            created_by: String::new(),
+        });
+        let about = About {
+            name: None,
+            because: VersionReason::Quiet,
+            people: Vec::new(),
+            made_at_ms: 0,
+        };
+        draft.end(about).await.unwrap();
+    }
+
     #[tokio::test(flavor = "multi_thread")]
     async fn what_an_index_names_stays_and_so_does_what_was_used_lately() {
         let dir = tempfile::tempdir().unwrap();
@@ -140,13 +192,16 @@ mod tests {
         let blobs = Arc::new(store.blobs());
         let history = History::new(Arc::new(store.versions()), Arc::new(store.texts()));
         let directory = SqliteDirectory::open(&dir.path().join("p")).unwrap();
+        let damaged: ProjectId = "damaged".parse().unwrap();
         let project: ProjectId = "p".parse().unwrap();
-        let record = Project {
-            id: project.clone(),
-            name: "P".to_owned(),
-            created_at: 0,
-        };
-        directory.create_project(record, Vec::new()).await.unwrap();
+        for id in [&damaged, &project] {
+            let record = Project {
+                id: id.clone(),
+                name: "P".to_owned(),
+                created_at: 0,
+            };
+            directory.create_project(record, Vec::new()).await.unwrap();
+        }
         let directory: Arc<dyn Directory> = Arc::new(directory);
         let rooms = Rooms::new(
             store.clone(),
@@ -162,26 +217,15 @@ mod tests {
         for of in [1, 2, 3, 4] {
             put(&blobs, &project, of).await;
         }
-        // A version has the fourth.
-        let mut draft = history.draft(&project).await.unwrap();
-        draft.add_blob(ListedFile {
-            id: "b".parse().unwrap(),
-            path: "b.png".to_owned(),
-            kind: FileKind::Binary,
-            sha256: hash(4),
-            bytes: 10,
-            eol: Eol::Lf,
-            executable: false,
-            created_at: 0,
-            created_by: String::new(),
-        });
-        let about = About {
-            name: None,
-            because: VersionReason::Quiet,
-            people: Vec::new(),
-            made_at_ms: 0,
-        };
-        draft.end(about).await.unwrap();
+        make_version(&history, &project, 4).await;
+        // What another project's versions name cannot be read.
+        put(&blobs, &damaged, 5).await;
+        make_version(&history, &damaged, 5).await;
+        let texts = store.texts();
+        let later = SystemTime::now() + Duration::from_secs(60);
+        let named = HashSet::new();
+        let lists = texts.collect(&damaged, later, &named);
+        assert_eq!(lists.await.unwrap(), 1);
         // Named in memory alone so far is named as well.
         let doc = new_doc(1);
         let roots = Roots::of(&doc);
@@ -218,5 +262,6 @@ mod tests {
         let left = blobs.blobs(&project).await.unwrap();
         let left: Vec<BlobHash> = left.into_iter().map(|blob| blob.hash).collect();
         assert_eq!(left, [hash(1), hash(3), hash(4)]);
+        assert_eq!(blobs.blobs(&damaged).await.unwrap().len(), 1);
     }
 }

@@ -1,5 +1,6 @@
 //! Versions of a project: made, listed, compared and restored.
 
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
@@ -124,7 +125,7 @@ async fn about(
 pub(super) async fn list(
     State(state): State<ApiState>,
     member: Member,
-    page: Result<Query<Page>, axum::extract::rejection::QueryRejection>,
+    page: Result<Query<Page>, QueryRejection>,
 ) -> ApiResult<axum::Json<Vec<Version>>> {
     let wrong = || ApiError::bad_request("before is a version's number, and limit is 1 to 200.");
     let Query(page) = page.map_err(|_| wrong())?;
@@ -138,6 +139,7 @@ pub(super) async fn list(
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Page {
     before: Option<u32>,
     limit: Option<u32>,
@@ -234,8 +236,14 @@ pub(super) async fn diff(
     State(state): State<ApiState>,
     member: Member,
     Path(path): Path<VersionPath>,
-    Query(compared): Query<Compared>,
+    compared: Result<Query<Compared>, QueryRejection>,
 ) -> ApiResult<axum::Json<Vec<FileDiff>>> {
+    let compared = compared.map_err(|_| {
+        ApiError::bad_request(
+            "A version is compared against one thing: `against=now`, or `against=` and a version's number.",
+        )
+    });
+    let Query(compared) = compared?;
     let version = find(&state, &member, &path.version).await?;
     let against = match compared.against.as_deref() {
         None | Some("now") => Against::Now,
@@ -247,6 +255,7 @@ pub(super) async fn diff(
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Compared {
     against: Option<String>,
 }
@@ -320,11 +329,14 @@ pub(super) struct FilePath {
 
 async fn find(state: &ApiState, member: &Member, number: &str) -> ApiResult<StoredVersion> {
     let no_such = || ApiError::not_found("There is no such version of this project.");
-    let number = number.parse().map_err(|_| no_such())?;
+    let parsed: u32 = number.parse().map_err(|_| no_such())?;
+    if parsed.to_string() != number {
+        return Err(no_such());
+    }
     let found = state
         .keeper
         .history
-        .find(&member.project.id, number)
+        .find(&member.project.id, parsed)
         .await?;
     found.ok_or_else(no_such)
 }

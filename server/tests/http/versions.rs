@@ -328,12 +328,12 @@ fn what_makes_no_sense_is_refused_in_a_sentence() {
         let reply = server.post(&path, &project.editor, json!({ "name": name }));
         assert!(reply.problem(400).contains("1 to 200"), "{name:?}");
     }
-    for query in ["limit=0", "limit=201", "limit=x", "before=-1"] {
+    for query in ["limit=0", "limit=201", "limit=x", "before=-1", "befor=1"] {
         let path = project.path(&format!("/versions?{query}"));
         let said = server.get(&path, &project.viewer).problem(400);
         assert!(said.contains("limit is 1 to 200"), "{query}");
     }
-    for number in ["0", "2", "x", "-1", "99999999999", "4294967295"] {
+    for number in ["0", "2", "x", "-1", "01", "+1", "99999999999", "4294967295"] {
         for rest in ["", "/diff", "/files/a/text"] {
             let path = project.path(&format!("/versions/{number}{rest}"));
             let said = server.get(&path, &project.viewer).problem(404);
@@ -342,6 +342,11 @@ fn what_makes_no_sense_is_refused_in_a_sentence() {
     }
     let path = project.path("/versions/1/diff?against=7");
     server.get(&path, &project.viewer).problem(404);
+    for query in ["against=1&against=1", "agianst=1"] {
+        let path = project.path(&format!("/versions/1/diff?{query}"));
+        let said = server.get(&path, &project.viewer).problem(400);
+        assert!(said.contains("compared against one thing"), "{query}");
+    }
     let gone = restore(&server, &project, 1, json!({ "path": "none" }));
     assert!(gone.problem(404).contains("no file at this path"));
     for path in ["../x", "/etc/passwd", ""] {
