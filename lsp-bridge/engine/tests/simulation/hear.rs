@@ -61,7 +61,10 @@ impl World {
             let (gone, new) = self.witnessed(number, &effects);
             self.note_story(number, &told, &gone, &new);
             for (_, story) in &told {
-                let alike = story.typed_alike();
+                let mut alike = story.typed_alike();
+                if told.len() == 1 {
+                    alike.extend(story.put_beside_alike(&new));
+                }
                 self.mistaken += self.ledger.may_be_mistaken(number, &alike);
             }
             if let [(_, story)] = &*told

@@ -32,7 +32,7 @@ struct Entry {
     missing: usize,
     /// Nobody can know whether it was taken out and put in again.
     is_doubtful: bool,
-    /// Who typed it just where an edit brought the same one: nobody can know which is whose.
+    /// Who typed it just where an edit brought the same one, or one stood: nobody can know which is whose.
     mistaken: BTreeSet<usize>,
 }
 

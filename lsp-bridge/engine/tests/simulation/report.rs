@@ -119,6 +119,8 @@ impl Editor {
         let mut story = std::mem::take(&mut self.story);
         story.before = self.reported.to_string();
         story.behind = self.buffer.to_string();
+        let put_in = self.out(&story.new);
+        story.is_exact = changes.iter().any(|change| change.text == put_in);
         ToServer::Changed {
             version: self.reported_version,
             changes,

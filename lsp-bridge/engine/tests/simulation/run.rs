@@ -164,7 +164,7 @@ fn run_plans(name: &str, count: u64, most_faulty: u64, with_returns: bool, kind:
         failed.len()
     );
     println!(
-        "  {mistaken} letters were typed where an edit brought the same: their order was not looked at"
+        "  {mistaken} letters were typed where the same one came or stood: their order was not looked at"
     );
     println!(
         "  {} seeds are right in other plays, in which the editors say the very same: {proven:?}",

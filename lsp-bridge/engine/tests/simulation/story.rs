@@ -23,6 +23,8 @@ pub(crate) struct Story {
     pub(crate) new: String,
     /// The server's edits.
     pub(crate) edits: Vec<Asked>,
+    /// Whether a change in the report is just what the person put in.
+    pub(crate) is_exact: bool,
     /// All of it, if that is recorded.
     pub(crate) told: Option<Box<Told>>,
 }
@@ -58,6 +60,17 @@ impl Story {
         let inserted: BTreeSet<char> = inserted.collect();
         let typed: BTreeSet<char> = self.new.chars().collect();
         &inserted & &typed
+    }
+
+    /// The letters that stood there already, where the engine says that the person put in `new`, which is
+    /// the same in another order. Who types `ab` before an `a` leaves the same text as one who types `ba`
+    /// behind it, and two texts, or one replacement that leads from one to the other, do not tell which.
+    pub(crate) fn put_beside_alike(&self, new: &str) -> BTreeSet<char> {
+        if self.is_exact || new == self.new || counts(new) != counts(&self.new) {
+            return BTreeSet::new();
+        }
+        let is_there = |letter: &char| self.before.contains(*letter);
+        self.new.chars().filter(is_there).collect()
     }
 
     /// The engine says that the person took out `gone` and put in `new`; `shared` were the text that it
