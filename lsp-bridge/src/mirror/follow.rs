@@ -53,6 +53,7 @@ impl Mirror {
             }
             self.sync_changed(&mut effects)?;
             self.look_at_namesakes(&mut effects)?;
+            self.take_away_twin_blobs(&mut effects)?;
             // What was passed over because the stored index was older.
             if self.is_current && was_stored {
                 effects.extend(self.files_changed(&Changes::everything())?);

@@ -7,6 +7,7 @@ use tutti_engine::{BadUpdate, Replica};
 use yrs::updates::encoder::Encode;
 use yrs::{ReadTxn, Transact};
 
+use super::alike_edits;
 use super::beside::{Likeness, beside, chars, kept_where_changed, whole_where_deleted};
 use super::same_lines::brought_once;
 
@@ -75,7 +76,7 @@ pub(crate) fn merge_disk(base: &[u8], main: &[u8], disk: &str) -> Result<Merged,
     if theirs.is_empty() && !ours.is_empty() {
         // The same text, and perhaps not the same characters: who has deleted a line and somebody
         // else written it anew. What goes now is what is there.
-        let update = main.splice(&ours);
+        let update = alike_edits::write(&mut main, &ours)?;
         let (update, base) = (Some(update), main.state());
         return Ok(Merged { update, main, base });
     }
@@ -87,7 +88,7 @@ pub(crate) fn merge_disk(base: &[u8], main: &[u8], disk: &str) -> Result<Merged,
     let mut update = None;
     if !beside.left.is_empty() {
         let is_part = is_part(&base, &main);
-        let by_characters = base.splice(&beside.left);
+        let by_characters = alike_edits::write(&mut base, &beside.left)?;
         let mut text = main.rope().clone();
         beside.in_theirs.apply(&mut text);
         // An editor saved what stands nowhere else, such as half of an edit: the document could not
@@ -102,7 +103,7 @@ pub(crate) fn merge_disk(base: &[u8], main: &[u8], disk: &str) -> Result<Merged,
             main = both;
             Some(by_characters)
         } else {
-            Some(main.splice(&beside.in_theirs))
+            Some(alike_edits::write(&mut main, &beside.in_theirs)?)
         };
     }
     let base = base.state();

@@ -33,6 +33,7 @@
 //! what the index lacks is deleted here.
 
 mod alike;
+mod alike_edits;
 mod arrivals;
 mod aside;
 mod beneath;
@@ -75,6 +76,7 @@ mod survey;
 mod tests;
 mod text;
 mod tree;
+mod twins;
 mod walk;
 mod watch;
 mod way;

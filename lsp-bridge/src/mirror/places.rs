@@ -36,6 +36,16 @@ impl Places {
         self.by_path.get(path)
     }
 
+    /// Whether several documents claim this name.
+    pub(super) fn is_contested(&self, path: &ProjectPath) -> bool {
+        self.contested.contains(&path.folded())
+    }
+
+    /// Whether several documents claim any one name.
+    pub(super) fn are_any_contested(&self) -> bool {
+        !self.contested.is_empty()
+    }
+
     pub(super) fn contains(&self, document: &DocumentId) -> bool {
         self.by_document.contains_key(document)
     }

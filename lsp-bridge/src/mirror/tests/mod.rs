@@ -15,6 +15,7 @@ mod renamed;
 mod standing;
 mod sync;
 mod together;
+mod twins;
 mod view_only;
 mod watched;
 

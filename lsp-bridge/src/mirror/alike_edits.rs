@@ -1,0 +1,99 @@
+//! The same edit, made of the same text by two programs, is one edit.
+//!
+//! Two people pull the same commit, or run the same formatter, before either has heard of the other. Would
+//! each write as somebody of their own, everything that came would stand there twice. So what writes an
+//! edit is named by the edit itself: by the characters that it stands between, those that it takes away
+//! and those that it brings. Who makes the same one writes the very same characters, and Yjs takes what it
+//! knows already for what it is.
+
+use tutti_engine::patch::Patch;
+use tutti_engine::{BadUpdate, Replica};
+use yrs::{ClientID, ReadTxn, Transact};
+
+use super::state::hash;
+
+/// The names of edits. Yjs draws its clients' names out of the first 32 bits, and none has more than 53.
+const NAMES: u64 = 1 << 52;
+/// Who writes while the name is not known. Nothing that it writes is ever sent or stored.
+const NOBODY: u64 = NAMES;
+
+/// Writes `patch`, whose old text must be the replica's, in the name of the edit. Returns the update.
+///
+/// # Errors
+/// [`BadUpdate`] if the replica cannot be written to.
+pub(super) fn write(replica: &mut Replica, patch: &Patch) -> Result<Vec<u8>, BadUpdate> {
+    let nameless = replica.fork(NOBODY).splice(patch);
+    let known = replica.doc().transact().state_vector();
+    // An edit that was made once and taken back is made again, and has to have another name.
+    let mut names = (0_u32..).map(|time| name(&nameless, time));
+    let is_new = |name: &u64| known.get(&ClientID::new(*name)) == 0;
+    let name = names.find(is_new).unwrap_or(NOBODY + 1);
+    let update = replica.fork(name).splice(patch);
+    replica.apply(&update)?;
+    Ok(update)
+}
+
+fn name(nameless: &[u8], time: u32) -> u64 {
+    let of = [nameless, &time.to_be_bytes()].concat();
+    let hash = hash(&of);
+    let mut first = [0; 8];
+    first.copy_from_slice(&hash[..8]);
+    NAMES | (u64::from_be_bytes(first) % NAMES)
+}
+
+#[cfg(test)]
+mod tests {
+    use tutti_engine::patch::Patch;
+
+    use super::*;
+    use crate::mirror::merge::new_client_id;
+
+    fn text(of: &str) -> Replica {
+        let mut replica = Replica::new(1);
+        replica.edit(of);
+        replica
+    }
+
+    #[test]
+    fn the_same_edit_is_made_once() {
+        let start = text("a\nb\n");
+        let patch = Patch::single(2, 2, "new\nB\n");
+        let (mut ada, mut bob) = (start.fork(new_client_id()), start.fork(new_client_id()));
+        let by_ada = write(&mut ada, &patch).unwrap();
+        let by_bob = write(&mut bob, &patch).unwrap();
+        assert_eq!(by_ada, by_bob);
+        ada.apply(&by_bob).unwrap();
+        assert_eq!(ada.text(), "a\nnew\nB\n");
+        assert_eq!(bob.text(), "a\nnew\nB\n");
+    }
+
+    #[test]
+    fn another_one_is_another() {
+        let start = text("a\nb\n");
+        let others = [
+            Patch::single(2, 0, "new\n"),
+            Patch::single(2, 0, "New\n"),
+            Patch::single(0, 0, "new\n"),
+            Patch::single(2, 1, "new\n"),
+        ];
+        let mut all = start.fork(new_client_id());
+        for patch in &others {
+            let mut one = start.fork(new_client_id());
+            all.apply(&write(&mut one, patch).unwrap()).unwrap();
+        }
+        let mut lines: Vec<String> = all.text().lines().map(str::to_owned).collect();
+        lines.sort_unstable();
+        assert_eq!(lines.concat().matches("ew").count(), 4, "{lines:?}");
+    }
+
+    #[test]
+    fn what_was_taken_back_is_made_again() {
+        let mut replica = text("a\n");
+        for _ in 0..3 {
+            write(&mut replica, &Patch::single(2, 0, "b\n")).unwrap();
+            assert_eq!(replica.text(), "a\nb\n");
+            write(&mut replica, &Patch::single(2, 2, "")).unwrap();
+            assert_eq!(replica.text(), "a\n");
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! The same new file, made by two people at once.
+
+use super::*;
+
+const DATA: [u8; 3] = [0, 1, 255];
+
+/// Ada makes a file that Bob makes as well, with this text, under the smaller id or the larger.
+fn both_make(text: &str, bobs: &str, is_bobs_first: bool) -> (Hub, Here) {
+    let (mut hub, mut ada) = (Hub::new(), Here::new());
+    ada.sync(&mut hub);
+    ada.write("new.txt", text);
+    let effects = ada.mirror.files_changed(&Changes::everything()).unwrap();
+    ada.carry_out(effects, &mut hub);
+    // Ids of the mirror's own making have 16 characters out of 0 to 9 and a to z.
+    let id = if is_bobs_first { "0" } else { "zz" };
+    hub.put(id, "new.txt", bobs);
+    ada.sync(&mut hub);
+    ada.sync(&mut hub);
+    (hub, ada)
+}
+
+#[test]
+fn it_is_there_once() {
+    for text in ["text\n", ""] {
+        let (mut hub, mut ada) = both_make(text, text, true);
+        ada.sync(&mut hub);
+        assert_eq!(ada.files().len(), 1, "{text:?}");
+        assert_eq!(hub.entries().len(), 1, "{text:?}");
+        assert_eq!(ada.read("new.txt"), text);
+        assert_eq!(ada.told, []);
+    }
+}
+
+#[test]
+fn who_made_the_other_one_takes_it_away() {
+    let (hub, ada) = both_make("text\n", "text\n", false);
+    assert_eq!(hub.entries().len(), 2);
+    assert_eq!(ada.files().len(), 2);
+}
+
+#[test]
+fn of_two_that_differ_both_stay() {
+    for is_bobs_first in [true, false] {
+        let (hub, ada) = both_make("text\n", "Bob's\n", is_bobs_first);
+        assert_eq!(hub.entries().len(), 2);
+        let texts: BTreeSet<_> = ada.files().into_values().collect();
+        assert_eq!(texts.len(), 2);
+    }
+}
+
+#[test]
+fn one_that_an_editor_shows_stays() {
+    let (mut hub, mut ada) = (Hub::new(), Here::new());
+    ada.sync(&mut hub);
+    ada.write("new.txt", "text\n");
+    ada.sync(&mut hub);
+    let id = hub.id("new.txt");
+    ada.mirror.opened(&id, None).unwrap();
+    hub.put("0", "new.txt", "text\n");
+    ada.sync(&mut hub);
+    ada.sync(&mut hub);
+    assert_eq!(hub.entries().len(), 2);
+    assert!(ada.has("new.txt"));
+}
+
+#[test]
+fn what_is_typed_into_the_other_meanwhile_stays() {
+    let (mut hub, mut ada) = (Hub::new(), Here::new());
+    ada.sync(&mut hub);
+    ada.write("new.txt", "text\n");
+    ada.sync(&mut hub);
+    let id = hub.id("new.txt");
+    hub.document(&id).edit("text\ntyped\n");
+    hub.put("0", "new.txt", "text\n");
+    ada.sync(&mut hub);
+    ada.sync(&mut hub);
+    assert_eq!(hub.entries().len(), 2);
+    assert!(
+        ada.files()
+            .into_values()
+            .any(|text| text == b"text\ntyped\n")
+    );
+}
+
+#[test]
+fn data_is_there_once() {
+    let (mut hub, mut ada) = (Hub::new(), Here::new());
+    ada.sync(&mut hub);
+    ada.write("new.png", DATA);
+    ada.sync(&mut hub);
+    let (_, mut entry) = hub.entries().into_iter().next().unwrap();
+    entry.created_by = "Bob".to_owned();
+    let first = "0".parse().unwrap();
+    hub.change_index(|txn, roots| index::insert(txn, roots, &first, &entry));
+    for _ in 0..3 {
+        ada.sync(&mut hub);
+    }
+    assert_eq!(
+        ada.files(),
+        BTreeMap::from([("new.png".to_owned(), DATA.to_vec())])
+    );
+}

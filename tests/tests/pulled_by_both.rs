@@ -1,0 +1,170 @@
+//! Two people pull the same commit, at the same time or while the server is away, each in a directory of their own: what
+//! it brings is there once, and git has nothing to say.
+
+use std::path::Path;
+use std::process::Command;
+use std::thread;
+
+use anyhow::{Result, anyhow, ensure};
+use tempfile::TempDir;
+use tutti_tests::bridge::Bridge;
+use tutti_tests::cli::Person;
+use tutti_tests::rest::{Project, Rest};
+use tutti_tests::server::Server;
+use tutti_tests::wait::until_or;
+
+/// So many looks in a row must find nothing else.
+const CALM: u32 = 20;
+/// What both have open.
+const OPEN: &str = "open.txt";
+
+const START: &str = "
+    for n in $(seq 40); do echo \"line $n\"; done | tee changed.txt sorted.txt > moved.txt
+    echo gone > deleted.txt; echo open > open.txt; printf '#!/bin/sh\\n' > run.sh; printf '\\000\\377' > picture
+    printf 'one\\r\\ntwo\\r\\n' > returns.txt
+    git init -q; git add .; git commit -q -m start";
+/// What somebody else has done meanwhile.
+const COMMIT: &str = "
+    sed -i '3d; s/line 10$/line ten/; 20a brought\\nbrought as well' changed.txt
+    sort -r sorted.txt -o sorted.txt; sed -i '1i first' sorted.txt
+    git mv moved.txt elsewhere.txt; sed -i '5a more' elsewhere.txt
+    git rm -q deleted.txt; mkdir -p new/deep; echo new > new/deep/new.txt; : > new/empty.txt
+    printf '\\000\\001\\002' > picture; printf '\\000new' > new/picture; chmod +x run.sh
+    sed -i 's/two/2/' returns.txt
+    git add .; git commit -q -m next";
+
+/// Ada's directory, and Bob's, and the one that both pull from.
+struct Scene {
+    server: Server,
+    project: Project,
+    origin: TempDir,
+    dirs: [TempDir; 2],
+    bridges: [Bridge; 2],
+}
+
+fn run(dir: &Path, script: &str) -> Result<String> {
+    let mut command = Command::new("sh");
+    for role in ["AUTHOR", "COMMITTER"] {
+        command.env(format!("GIT_{role}_NAME"), "Cem");
+        command.env(format!("GIT_{role}_EMAIL"), "cem@example.org");
+    }
+    let done = command.args(["-ec", script]).current_dir(dir).output()?;
+    ensure!(done.status.success(), "{script}: {done:?}");
+    Ok(String::from_utf8(done.stdout)?)
+}
+
+/// What a directory has that is not as in its commit, and which commit that is.
+fn state(dir: &Path) -> Result<String> {
+    run(
+        dir,
+        "git status --porcelain -uall -- . ':!.tutti'; git rev-parse HEAD",
+    )
+}
+
+impl Scene {
+    fn new() -> Result<Self> {
+        let server = Server::start()?;
+        let (ada, bob) = (Person::new("Ada")?, Person::new("Bob")?);
+        let origin = tempfile::tempdir()?;
+        run(origin.path(), START)?;
+        let dirs = [tempfile::tempdir()?, tempfile::tempdir()?];
+        for dir in &dirs {
+            let clone = format!("git clone -q {} .", origin.path().display());
+            run(dir.path(), &clone)?;
+        }
+        let project = ada.share(dirs[0].path(), &server)?;
+        // A clone of the same is joined as it is.
+        let words = ["join", &project.editor_link, ".", "--merge"];
+        bob.tutti(dirs[1].path(), &words)?.success()?;
+        let bridges = [
+            Bridge::open(&ada, dirs[0].path(), OPEN)?,
+            Bridge::open(&bob, dirs[1].path(), OPEN)?,
+        ];
+        run(origin.path(), COMMIT)?;
+        let mut scene = Self {
+            server,
+            project,
+            origin,
+            dirs,
+            bridges,
+        };
+        scene.both_hear_of("start")?;
+        Ok(scene)
+    }
+
+    /// Each types a word, and the other sees it: then all before it has arrived.
+    fn both_hear_of(&mut self, word: &str) -> Result<()> {
+        for who in 0..2 {
+            let word = format!("{who}{word} ");
+            self.bridges[who].type_at(0, &word)?;
+            let bridges = &mut self.bridges;
+            let shown = std::cell::RefCell::new(String::new());
+            let heard = || {
+                bridges.iter_mut().try_for_each(Bridge::catch_up).ok()?;
+                *shown.borrow_mut() = bridges[1 - who].text().to_owned();
+                shown.borrow().contains(&word).then_some(())
+            };
+            until_or("what is typed to arrive", heard, || shown.borrow().clone())?;
+        }
+        Ok(())
+    }
+
+    /// At the same moment, as nearly as can be.
+    fn both_pull(&self) -> Result<()> {
+        let pulls = self.dirs.each_ref().map(|dir| {
+            let dir = dir.path().to_owned();
+            thread::spawn(move || run(&dir, "git pull -q"))
+        });
+        for pull in pulls {
+            pull.join().map_err(|_| anyhow!("no pull"))??;
+        }
+        Ok(())
+    }
+
+    /// Both have the commit and nothing else, and so has the project.
+    fn have_the_commit(&mut self) -> Result<()> {
+        self.both_hear_of("end")?;
+        let rest = Rest::new(self.server.url(), self.project.editor_token().to_owned());
+        let expected = state(self.origin.path())?;
+        let names = run(self.origin.path(), "git ls-files")?;
+        let mut names: Vec<&str> = names.lines().collect();
+        names.sort_unstable();
+        let told = std::cell::RefCell::new(String::new());
+        let (dirs, bridges, id) = (&self.dirs, &mut self.bridges, &self.project.id);
+        let mut calm = 0;
+        let is_so = || {
+            bridges.iter_mut().try_for_each(Bridge::catch_up).ok()?;
+            let states = dirs.each_ref().map(|dir| state(dir.path()).ok());
+            let files = rest.files(id).ok()?;
+            let mut listed: Vec<&str> = files.iter().map(|(_, path)| path.as_str()).collect();
+            listed.sort_unstable();
+            *told.borrow_mut() = format!("{states:?}, not {expected}; listed: {listed:?}");
+            let is_right = states.iter().all(|one| one.as_ref() == Some(&expected));
+            calm = match is_right && listed == names {
+                true => calm + 1,
+                false => 0,
+            };
+            (calm == CALM).then_some(())
+        };
+        until_or("both to have the commit", is_so, || told.borrow().clone())
+    }
+}
+
+#[test]
+fn at_the_same_time() -> Result<()> {
+    for _ in 0..3 {
+        let mut scene = Scene::new()?;
+        scene.both_pull()?;
+        scene.have_the_commit()?;
+    }
+    Ok(())
+}
+
+#[test]
+fn while_the_server_is_away() -> Result<()> {
+    let mut scene = Scene::new()?;
+    scene.server.kill()?;
+    scene.both_pull()?;
+    scene.server.restart()?;
+    scene.have_the_commit()
+}
