@@ -5,6 +5,7 @@ mod linger;
 mod serve;
 mod start;
 pub(crate) mod storage;
+mod whole;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -40,6 +41,8 @@ pub struct Running {
     stop: watch::Sender<bool>,
     serving: JoinHandle<()>,
     upkeep: Vec<AbortHandle>,
+    /// The embedded databases.
+    databases: Vec<PathBuf>,
     // Unlocks the data directory when all the rest is gone.
     _data_dir: DataDir,
 }
@@ -49,6 +52,8 @@ struct Upkeep {
     collector: Collector,
     /// Where versions are made of projects that fall quiet.
     watcher: Option<Watcher>,
+    /// The embedded databases, to be left whole.
+    databases: Vec<PathBuf>,
 }
 
 impl Running {
@@ -83,6 +88,7 @@ impl Running {
             .into_iter()
             .chain(upkeep.watcher.map(Watcher::start))
             .collect(),
+            databases: upkeep.databases,
             _data_dir: data_dir,
         }
     }
@@ -113,6 +119,8 @@ impl Running {
         if let Err(err) = (&mut self.serving).await {
             tracing::error!("the server ended in disorder: {err}");
         }
+        self.upkeep.iter().for_each(AbortHandle::abort);
+        whole::leave_whole(std::mem::take(&mut self.databases)).await;
         flushed
     }
 }

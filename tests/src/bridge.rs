@@ -1,7 +1,9 @@
 //! `tutti lsp` on its standard input and output, with a plain editor that does everything right.
 
+use std::collections::HashMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Stdio};
 use std::sync::mpsc::{self, Receiver};
@@ -24,6 +26,8 @@ pub struct Bridge {
     uri: String,
     text: String,
     version: i64,
+    /// The texts and versions of other files that are open.
+    behind: HashMap<String, (String, i64)>,
     full_text: bool,
     next_id: u64,
     told: Vec<String>,
@@ -95,6 +99,7 @@ impl Bridge {
             uri: String::new(),
             text: String::new(),
             version: 0,
+            behind: HashMap::new(),
             full_text: false,
             next_id: 0,
             told: Vec::new(),
@@ -116,6 +121,23 @@ impl Bridge {
         };
         self.version += 1;
         self.did_open()
+    }
+
+    /// The editor shows another file; the one that it showed stays open behind it, and says no to edits.
+    ///
+    /// # Errors
+    /// When it cannot be read, or the bridge has ended.
+    pub fn turn_to(&mut self, file: &str) -> Result<()> {
+        let uri = format!("file://{}", self.dir.join(file).display());
+        let shown = (std::mem::take(&mut self.text), self.version);
+        self.behind.insert(std::mem::take(&mut self.uri), shown);
+        match self.behind.remove(&uri) {
+            Some((text, version)) => {
+                (self.uri, self.text, self.version) = (uri, text, version);
+                Ok(())
+            }
+            None => self.show(file),
+        }
     }
 
     /// The editor writes its text into the file.
@@ -229,12 +251,20 @@ impl Bridge {
     /// # Errors
     /// When the bridge has ended.
     pub fn type_at(&mut self, offset: usize, text: &str) -> Result<Instant> {
-        let position = position(&self.text, offset);
-        self.text.insert_str(offset, text);
+        self.replace(offset..offset, text)
+    }
+
+    /// The user puts a text in the place of what stands between two byte offsets. Returns when that was.
+    ///
+    /// # Errors
+    /// When the bridge has ended.
+    pub fn replace(&mut self, range: Range<usize>, text: &str) -> Result<Instant> {
+        let [start, end] = [range.start, range.end].map(|offset| position(&self.text, offset));
+        self.text.replace_range(range, text);
         let change = if self.full_text {
             json!({ "text": self.text })
         } else {
-            json!({ "range": { "start": position, "end": position }, "text": text })
+            json!({ "range": { "start": start, "end": end }, "text": text })
         };
         let at = Instant::now();
         self.changed(&json!([change]))?;

@@ -99,3 +99,38 @@ fn a_backup_taken_while_people_type_holds_what_was_saved_before() -> Result<()> 
         || all.clone(),
     )
 }
+
+/// What a server leaves that is told to stop is whole in the files of the databases themselves.
+#[test]
+fn a_copy_after_a_stop_needs_no_log() -> Result<()> {
+    let mut server = Server::start()?;
+    let project = server.rest()?.make_project("backup")?;
+    let url = server.ws_url();
+    let target = Target {
+        server: &url,
+        project: &project.id,
+        document: "score",
+        token: project.editor_token(),
+    };
+    let mut member = Member::join(target, 1)?;
+    for number in 0..WORDS {
+        member.append(&format!("word{number} "))?;
+    }
+    member.saved()?;
+    let all = member.text();
+    let stopped = server.stop()?;
+    ensure!(stopped.success(), "it ended with {stopped}");
+    member.leave();
+    let backup = tempfile::tempdir()?;
+    for name in ["directory.db", "documents.db", "admin-token"] {
+        fs::copy(server.data().join(name), backup.path().join(name))?;
+    }
+    restore(&server.data(), backup.path())?;
+    server.restart()?;
+    let restored = server.rest()?.text(&project.id, "score")?;
+    ensure!(
+        restored == all,
+        "saved before the stop and gone: {restored}"
+    );
+    Ok(())
+}

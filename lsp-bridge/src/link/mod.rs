@@ -22,6 +22,7 @@
 mod backoff;
 mod connect;
 mod frames;
+mod longest;
 mod room;
 mod task;
 #[cfg(test)]
@@ -180,7 +181,8 @@ pub enum Event {
         /// with fewer than the owner commanded, the news is old already.
         commanded: u64,
     },
-    /// The server refused a change: the token may only read.
+    /// The server refused a change: the token may only read, or the document would grow too large, which
+    /// [`Event::Interrupted`] then says.
     Refused(DocumentId),
     /// The presence of others, an awareness update.
     Awareness {
@@ -193,11 +195,12 @@ pub enum Event {
     AwarenessWanted(DocumentId),
     /// Documents of the project have changed whose rooms need not be joined.
     Changed(Vec<DocumentId>),
-    /// The server ended a room for now; the link joins it again by itself.
+    /// The server ended a room for now, or takes no message as long as a change; the link joins it again by
+    /// itself.
     Interrupted {
         /// The document.
         document: DocumentId,
-        /// The server's words.
+        /// Why, in the server's words or as a clause.
         reason: String,
     },
     /// The server does not let us into a room; the next connection asks again.

@@ -82,6 +82,11 @@ impl Room {
         self.unconfirmed.pop_front();
     }
 
+    /// One SyncStatus has arrived that says that a change is not taken: it is our own care again.
+    pub(super) fn refused(&mut self) {
+        self.held += self.unconfirmed.pop_front().map_or(0, u32::from);
+    }
+
     /// The number of unconfirmed changes and of all changes so far, if they differ from what was
     /// last told.
     pub(super) fn news(&mut self) -> Option<(u32, u64)> {
@@ -122,6 +127,22 @@ mod tests {
             None,
             "what was under way is still unsaved"
         );
+        room.joining();
+        assert!(room.step2(b"again"));
+        room.confirmed();
+        assert_eq!(count(&mut room), Some(0));
+    }
+
+    #[test]
+    fn what_is_refused_is_not_saved() {
+        let mut room = Room::new();
+        room.joining();
+        assert!(room.step2(b"all"));
+        assert!(room.change());
+        room.confirmed();
+        room.refused();
+        assert_eq!(count(&mut room), Some(1));
+        room.away();
         room.joining();
         assert!(room.step2(b"again"));
         room.confirmed();

@@ -4,13 +4,17 @@
 //! stop the reading of the socket (TCP does the rest), frames that the socket has not taken stop
 //! the taking of commands.
 
+mod send;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
+use std::time::Duration;
 
 use futures_util::StreamExt;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_tungstenite::tungstenite::{Error, Message as Packet};
+use tutti_protocol::close;
 use tutti_protocol::hint::Hint;
 use tutti_protocol::hocuspocus::{Frame, Message, room_name};
 use tutti_protocol::ids::{DocumentId, RoomName};
@@ -19,6 +23,7 @@ use tutti_protocol::sync::SyncMessage;
 use super::backoff::Backoff;
 use super::connect::{Failure, Socket, closed, connect};
 use super::frames::{broken, say_goodbye, write};
+use super::longest::Longest;
 use super::room::{Phase, Room};
 use super::{Command, Config, Event, Status};
 
@@ -38,6 +43,8 @@ enum Step {
 /// What ends a connection.
 enum End {
     Failed(Failure),
+    /// The server has closed it since a message was too long.
+    TooLong(Failure),
     /// There is another token.
     Renewed,
     Abandoned,
@@ -52,12 +59,17 @@ pub(super) struct Task {
     rooms: BTreeMap<DocumentId, Room>,
     /// Interrupted rooms and when to join them again.
     rejoin: BTreeMap<DocumentId, Instant>,
-    room_backoff: Backoff,
+    /// Of rooms that were interrupted and have had no change confirmed since.
+    backoffs: BTreeMap<DocumentId, Backoff>,
     /// Events that the owner has not taken.
     told: VecDeque<Event>,
     /// Frames that the socket has not taken.
     frames: VecDeque<Packet>,
+    longest: Longest,
 }
+
+/// A change is retried so soon after the next one, which may have made it small.
+const SHORTER: Duration = Duration::from_secs(2);
 
 impl Task {
     pub(super) fn new(
@@ -65,7 +77,6 @@ impl Task {
         commands: mpsc::Receiver<Command>,
         events: mpsc::Sender<Event>,
     ) -> Self {
-        let timing = config.timing;
         Self {
             config,
             renewed: false,
@@ -73,9 +84,10 @@ impl Task {
             events,
             rooms: BTreeMap::new(),
             rejoin: BTreeMap::new(),
-            room_backoff: Backoff::new(timing.retry_first, timing.retry_longest),
+            backoffs: BTreeMap::new(),
             told: VecDeque::new(),
             frames: VecDeque::new(),
+            longest: Longest::default(),
         }
     }
 
@@ -96,13 +108,14 @@ impl Task {
                     let since = Instant::now();
                     let end = self.serve(socket).await;
                     self.disconnected();
+                    self.longest.ended(matches!(end, End::TooLong(_)));
                     if since.elapsed() >= timing.stable {
                         backoff.reset();
                     }
                     match end {
                         End::Abandoned => return,
                         End::Renewed => continue,
-                        End::Failed(failure) => failure,
+                        End::Failed(failure) | End::TooLong(failure) => failure,
                     }
                 }
             };
@@ -211,7 +224,13 @@ impl Task {
                     heard = Instant::now();
                     match packet {
                         Some(Ok(Packet::Binary(bytes))) => self.receive(&bytes),
-                        Some(Ok(Packet::Close(frame))) => return End::Failed(closed(frame)),
+                        Some(Ok(Packet::Close(frame))) => {
+                            let code = frame.as_ref().map(|frame| u16::from(frame.code));
+                            return match code == Some(close::TOO_BIG) {
+                                true => End::TooLong(closed(frame)),
+                                false => End::Failed(closed(frame)),
+                            };
+                        }
                         Some(Ok(_)) => {}
                         Some(Err(error)) => return End::Failed(broken(&error)),
                         None => return End::Failed(closed(None)),
@@ -265,6 +284,7 @@ impl Task {
             }
             Command::Leave(document) => {
                 self.rejoin.remove(&document);
+                self.backoffs.remove(&document);
                 if let Some(room) = self.rooms.remove(&document)
                     && room.phase() != Phase::Away
                 {
@@ -285,14 +305,16 @@ impl Task {
                     .get_mut(&document)
                     .map(|room| room.step2(&update));
                 if send == Some(true) {
-                    self.send(&document, Message::Sync(SyncMessage::Step2(&update)));
+                    self.send_change(&document, SyncMessage::Step2(&update));
                 }
                 self.tell_unsaved(&document);
             }
             Command::Update { document, update } => {
                 let send = self.rooms.get_mut(&document).map(Room::change);
                 if send == Some(true) {
-                    self.send(&document, Message::Sync(SyncMessage::Update(&update)));
+                    self.send_change(&document, SyncMessage::Update(&update));
+                } else if let Some(at) = self.rejoin.get_mut(&document) {
+                    *at = (*at).min(Instant::now() + SHORTER);
                 }
                 self.tell_unsaved(&document);
             }
@@ -345,10 +367,14 @@ impl Task {
             Message::Close(reason) => self.interrupted(document, reason.to_owned()),
             Message::SyncStatus(durable) => {
                 if let Some(room) = self.rooms.get_mut(&document) {
-                    room.confirmed();
+                    match durable {
+                        true => room.confirmed(),
+                        false => room.refused(),
+                    }
                 }
-                if !durable {
-                    self.tell(Event::Refused(document.clone()));
+                match durable {
+                    true => drop(self.backoffs.remove(&document)),
+                    false => self.tell(Event::Refused(document.clone())),
                 }
                 self.tell_unsaved(&document);
             }
@@ -364,7 +390,6 @@ impl Task {
                 state_vector: state_vector.to_vec(),
             }),
             SyncMessage::Step2(update) => {
-                self.room_backoff.reset();
                 self.tell(Event::Update {
                     document: document.clone(),
                     update: update.to_vec(),
@@ -390,7 +415,11 @@ impl Task {
     fn interrupted(&mut self, document: DocumentId, reason: String) {
         if let Some(room) = self.rooms.get_mut(&document) {
             room.away();
-            let at = Instant::now() + self.room_backoff.next();
+            let timing = self.config.timing;
+            let backoff = self.backoffs.entry(document.clone());
+            let backoff =
+                backoff.or_insert_with(|| Backoff::new(timing.retry_first, timing.retry_longest));
+            let at = Instant::now() + backoff.next();
             self.rejoin.insert(document.clone(), at);
             self.tell_unsaved(&document);
             self.tell(Event::Interrupted { document, reason });
@@ -437,27 +466,6 @@ impl Task {
                 commanded,
             });
         }
-    }
-
-    fn send_token(&mut self, document: &DocumentId) {
-        let token = self.config.token.clone();
-        // No provider version: WebSocket pings keep this connection, not the protocol's own.
-        self.send(
-            document,
-            Message::Token {
-                token: &token.0,
-                version: None,
-            },
-        );
-    }
-
-    fn send(&mut self, document: &DocumentId, message: Message<'_>) {
-        let address = format!("{}/{document}", self.config.project);
-        let frame = Frame {
-            address: &address,
-            message,
-        };
-        self.frames.push_back(Packet::Binary(frame.encode().into()));
     }
 }
 

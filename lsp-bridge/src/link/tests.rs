@@ -405,7 +405,9 @@ async fn a_viewer_learns_that_a_change_was_refused() {
     scene.expect(unsaved(1, 1)).await;
     peer.send("a", Message::SyncStatus(false)).await;
     scene.expect(Event::Refused(id("a"))).await;
-    scene.expect(unsaved(0, 1)).await;
+    // It is not saved, and goes out again with the next.
+    scene.command(update(b"v")).await;
+    scene.expect(unsaved(2, 2)).await;
 }
 
 #[tokio::test]

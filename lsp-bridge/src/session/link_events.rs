@@ -38,7 +38,9 @@ impl Project {
                 count,
                 commanded,
             } => self.unsaved(&document, count, commanded),
-            Event::Refused(_) => self.tell_view_only(),
+            // Why an edit of somebody who may write is refused, the server says as it closes the room.
+            Event::Refused(_) if self.role == Role::Viewer => self.tell_view_only(),
+            Event::Refused(_) => {}
             Event::Awareness { document, update } => self.others_present(&document, &update),
             Event::AwarenessWanted(document) => self.announce(&document),
             Event::Changed(documents) => self.changed_elsewhere(documents),

@@ -143,7 +143,11 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
         routes,
         rooms,
         admin_token,
-        Upkeep { collector, watcher },
+        Upkeep {
+            collector,
+            watcher,
+            databases: storage.databases,
+        },
         data_dir,
     ))
 }

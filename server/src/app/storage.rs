@@ -1,6 +1,7 @@
 //! Where everything lies that outlives the process: files below the data directory, or a database
 //! that other nodes use too.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::StartError;
@@ -26,6 +27,8 @@ pub(super) struct Storage {
     pub(super) versions: Arc<dyn VersionStore>,
     pub(super) directory: Arc<dyn Directory>,
     pub(super) admin_token: AdminToken,
+    /// The files of the embedded databases.
+    pub(super) databases: Vec<PathBuf>,
     /// Where it all is, for people.
     pub(super) place: String,
 }
@@ -54,6 +57,7 @@ impl Storage {
             documents,
             admin_token: admin::shared::load_or_create(data_dir.path(), &mongo).await?,
             directory: Arc::new(MongoDirectory::new(mongo)),
+            databases: Vec::new(),
             place: uri.to_string(),
         })
     }
@@ -62,10 +66,12 @@ impl Storage {
         let place = data_dir.path().display().to_string();
         refuse_half_a_copy(&Mark::file_in(data_dir.path()), &place).await?;
         let path = data_dir.private_file(DOCUMENTS)?;
+        let directory_path = data_dir.private_file(DIRECTORY)?;
+        let databases = vec![directory_path.clone(), path.clone()];
         let documents =
             SqliteStore::open(&path).map_err(|cause| StartError::Store { path, cause })?;
         let documents = Arc::new(documents);
-        let directory = SqliteDirectory::open(&data_dir.private_file(DIRECTORY)?)?;
+        let directory = SqliteDirectory::open(&directory_path)?;
         Ok(Storage {
             blobs: Arc::new(documents.blobs()),
             texts: Arc::new(documents.texts()),
@@ -73,6 +79,7 @@ impl Storage {
             documents,
             directory: Arc::new(directory),
             admin_token: admin::load_or_create(data_dir.path())?,
+            databases,
             place,
         })
     }
