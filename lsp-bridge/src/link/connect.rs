@@ -77,7 +77,19 @@ fn refused(server: &Url, error: Error) -> Failure {
             status => Failure::Lost(format!("{server} answers {status}")),
         },
         Error::Url(error) => Failure::Denied(format!("{server} cannot be connected to: {error}")),
-        error => Failure::Lost(format!("{server} cannot be reached: {error}")),
+        error => Failure::Lost(format!("{server} cannot be reached: {}", plain(&error))),
+    }
+}
+
+/// An error as people say it, without the system's number.
+pub(super) fn plain(error: &Error) -> String {
+    let Error::Io(error) = error else {
+        return error.to_string();
+    };
+    let text = error.to_string();
+    match text.split_once(" (os error") {
+        Some((text, _)) => text.to_owned(),
+        None => text,
     }
 }
 

@@ -7,7 +7,7 @@ use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use tokio_tungstenite::tungstenite::{Error, Message as Packet};
 
-use super::connect::{Failure, Socket};
+use super::connect::{Failure, Socket, plain};
 
 /// Writes and flushes all frames. Dropped half-way, it has lost none: a frame leaves the queue
 /// only into a sink that is ready for it.
@@ -42,5 +42,5 @@ pub(super) async fn say_goodbye(
 
 /// Why a connection has ended that failed.
 pub(super) fn broken(error: &Error) -> Failure {
-    Failure::Lost(format!("the connection broke: {error}"))
+    Failure::Lost(format!("the connection broke: {}", plain(error)))
 }

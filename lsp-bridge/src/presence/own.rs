@@ -8,9 +8,11 @@ use tutti_protocol::ids::DocumentId;
 use yrs::updates::decoder::Decode;
 use yrs::{Assoc, ClientID, Doc, IndexedSequence, Transact, Update};
 
-/// Colours that can be told apart on light and dark ground.
-const COLORS: [&str; 8] = [
-    "#30bced", "#6eeb83", "#ffbc42", "#e9586e", "#8acb88", "#1be7ff", "#b388eb", "#ee6352",
+/// Colours that can be told apart on light and dark ground, and carry white letters: those that the web
+/// client gives people (`server/web/src/lib/person.ts`).
+const COLORS: [&str; 10] = [
+    "#d9480f", "#c2255c", "#9c36b5", "#5f3dc4", "#3b5bdb", "#1971c2", "#0c8599", "#087f5b",
+    "#2b8a3e", "#a35200",
 ];
 /// The opacity of `colorLight`, for selections.
 const LIGHT: &str = "33";

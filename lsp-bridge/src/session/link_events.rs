@@ -21,6 +21,14 @@ const SHUT_OUT_MS: u64 = 500;
 /// A replica is stored this long after it has changed.
 pub(super) const STORE_MS: u64 = 1_000;
 
+/// Why a document that the editor shows is not in step, in the server's words.
+pub(super) enum ShutOut {
+    /// It is tried again soon.
+    ForNow(String),
+    /// It is tried again with the next connection.
+    Denied(String),
+}
+
 impl Project {
     pub(super) fn link_event(&mut self, event: Event) {
         match event {
@@ -47,16 +55,9 @@ impl Project {
             Event::Interrupted { document, reason } => {
                 tracing::info!(%document, reason, "interrupted by the server");
                 self.away(&document);
-                if self
-                    .rooms
-                    .get(&document)
-                    .is_some_and(|room| room.open().is_some())
-                {
-                    let path = self.name_of(&document);
-                    self.tell_once(
-                        Severity::Warning,
-                        &format!("{path} is not in step for now, edits are kept here: {reason}"),
-                    );
+                let room = self.rooms.get(&document);
+                if room.is_some_and(|room| room.open().is_some()) {
+                    self.is_shut_out_of(document, ShutOut::ForNow(reason));
                 }
             }
             Event::Denied { document, reason } => self.denied(&document, &reason),
@@ -65,22 +66,33 @@ impl Project {
 
     fn link_status(&mut self, status: Status) {
         match status {
+            // After a refusal this is another try, whose refusal is news.
+            Status::Connecting if self.connection == Connection::Denied => {
+                self.connection = Connection::Offline;
+            }
             Status::Connecting => {}
             Status::Connected => {
                 self.connection = Connection::Online;
                 self.progress.show("syncing");
+                self.outage_ends();
             }
             Status::Offline { reason, .. } => {
-                self.without_connection(Connection::Offline);
+                let before = self.without_connection(Connection::Offline);
                 self.progress
                     .show(format!("offline, edits are kept here: {reason}"));
+                self.outage_begins(&before, reason);
             }
             Status::Denied { reason } => self.shut_out(&reason),
         }
     }
 
+    /// Each room that is refused gives a reason, and so does the socket's end: the first is told.
     fn shut_out(&mut self, reason: &str) {
-        self.without_connection(Connection::Denied);
+        let before = self.without_connection(Connection::Denied);
+        self.outage_ends();
+        if before == Connection::Denied {
+            return;
+        }
         self.progress.end("not connected");
         self.tell_once(
             Severity::Warning,
@@ -88,7 +100,8 @@ impl Project {
         );
     }
 
-    fn without_connection(&mut self, connection: Connection) {
+    /// Returns what there was.
+    fn without_connection(&mut self, connection: Connection) -> Connection {
         let before = std::mem::replace(&mut self.connection, connection);
         let documents: Vec<_> = self.rooms.keys().cloned().collect();
         for document in &documents {
@@ -101,6 +114,7 @@ impl Project {
                 self.advance(document);
             }
         }
+        before
     }
 
     /// A room is not connected now.
@@ -309,9 +323,7 @@ impl Project {
         let is_open = room.is_some_and(|room| room.open().is_some());
         if is_open || self.opening.contains_key(document) {
             self.open_as_it_is(document);
-            // Where it is the project that we are not let into, one message says so.
-            self.shut_out_of.insert(document.clone(), reason.to_owned());
-            self.shut_out_of_at = Some(self.clock.after(SHUT_OUT_MS));
+            self.is_shut_out_of(document.clone(), ShutOut::Denied(reason.to_owned()));
         } else {
             tracing::warn!(%document, reason, "the server does not let us in");
             self.rooms.remove(document);
@@ -319,17 +331,29 @@ impl Project {
         }
     }
 
+    /// Where it is the project that we are not let into, one message says so: it is waited for.
+    fn is_shut_out_of(&mut self, document: DocumentId, why: ShutOut) {
+        self.shut_out_of.insert(document, why);
+        let soon = self.clock.after(SHUT_OUT_MS);
+        self.shut_out_of_at.get_or_insert(soon);
+    }
+
     /// Tells of the documents that the server does not let us into, while it does into the project.
     pub(super) fn tell_of_shut_out(&mut self) {
-        for (document, reason) in std::mem::take(&mut self.shut_out_of) {
+        for (document, why) in std::mem::take(&mut self.shut_out_of) {
             if self.connection != Connection::Denied {
                 let path = self.name_of(&document);
-                // What comes behind the colon stands for itself.
-                let reason = reason.trim_start_matches("damaged: ");
-                self.tell_once(
-                    Severity::Warning,
-                    &format!("{path} is not shared now, your edits are kept here: {reason}"),
-                );
+                let message = match why {
+                    ShutOut::ForNow(reason) => {
+                        format!("{path} is not in step for now, edits are kept here: {reason}")
+                    }
+                    // What comes behind the colon stands for itself.
+                    ShutOut::Denied(reason) => {
+                        let reason = reason.trim_start_matches("damaged: ");
+                        format!("{path} is not shared now, your edits are kept here: {reason}")
+                    }
+                };
+                self.tell_once(Severity::Warning, &message);
             }
         }
     }

@@ -26,6 +26,7 @@ mod index;
 mod journal;
 mod link_events;
 mod opening;
+mod outage;
 mod outbox;
 mod pause;
 mod people;

@@ -21,7 +21,9 @@ use super::deleted::Deleted;
 use super::disk::{Disk, News, Task};
 use super::documents::{Place as Shown, Told, Unlisted};
 use super::index::Index;
+use super::link_events::ShutOut;
 use super::opening::Opening;
+use super::outage::Outage;
 use super::outbox::Outbox;
 use super::people::People;
 use super::progress::Progress;
@@ -138,8 +140,9 @@ pub(super) struct Project {
     pub(super) progress: Progress,
     pub(super) people: People,
     /// Documents that the server does not let us into, with its words, and when to tell of them.
-    pub(super) shut_out_of: BTreeMap<DocumentId, String>,
+    pub(super) shut_out_of: BTreeMap<DocumentId, ShutOut>,
     pub(super) shut_out_of_at: Option<Millis>,
+    pub(super) outage: Outage,
     /// The document in which the person wrote last.
     pub(super) written_last: Option<DocumentId>,
     pub(super) neighbours_at: Option<Millis>,
@@ -242,6 +245,7 @@ impl Project {
             deleted: BTreeMap::new(),
             shut_out_of: BTreeMap::new(),
             shut_out_of_at: None,
+            outage: Outage::default(),
             asked: Asked::default(),
             progress,
             neighbours_at: None,

@@ -17,6 +17,7 @@ impl Project {
             self.busy_files_at,
             self.transfers_at,
             self.shut_out_of_at,
+            self.outage.due(),
             self.reloads.values().map(|reload| reload.due).min(),
             self.people.due(),
         ];
@@ -52,6 +53,7 @@ impl Project {
         if take_due(&mut self.shut_out_of_at, now) {
             self.tell_of_shut_out();
         }
+        self.outage_due(now);
         self.transfers_due(now);
         let due: Vec<DocumentId> = self
             .rooms

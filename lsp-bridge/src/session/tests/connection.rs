@@ -203,6 +203,24 @@ async fn a_viewer_sees_everything_and_changes_nothing() {
 }
 
 #[tokio::test]
+async fn an_outage_that_lasts_is_told_and_so_is_its_end() {
+    let hub = Hub::start().await;
+    let files = directory(&hub, &[("a", "one\n")]);
+    hub.cut(false);
+    let mut ada = Editor::start_in(files, json!({})).await;
+    ada.open("a").await;
+    ada.until(|_, message| is_message(message, "offline, edits are kept here"))
+        .await;
+    hub.accept_again();
+    ada.until(|_, message| is_message(message, "connected again"))
+        .await;
+    ada.type_at("a", 0, 3, " two").await;
+    eventually(|| hub.texts() == ["one two\n"]).await;
+    let is_told = |message: &&Value| is_message(message, "offline");
+    assert_eq!(ada.seen.iter().filter(is_told).count(), 0, "told once");
+}
+
+#[tokio::test]
 async fn progress_has_an_ending() {
     let hub = Hub::start().await;
     let capabilities = json!({

@@ -36,7 +36,7 @@ describe('status', () => {
   it('calls nothing saved where nothing can be written', () => {
     expect(said({ readonly: true })).toBe('viewing: view only');
     expect(said({ readonly: true, online: false })).toBe('offline: offline: reconnecting…');
-    expect(said({ readonly: true, refusal: 'the link has expired' })).toBe('error: not saved: the link has expired');
+    expect(said({ readonly: true, refusal: 'the link has expired' })).toBe('error: not connected: the link has expired');
   });
 
   it('carries the count that holds the page open', () => {

@@ -31,7 +31,7 @@ export const SLOW_SAVE_MS = 8_000;
 export function statusOf(facts: StatusFacts): Status {
   const { online, wasOnline, readonly, unsaved, refusal, waitingMs } = facts;
   if (refusal !== undefined) {
-    return { state: 'error', text: `not saved: ${refusal}`, unsaved };
+    return { state: 'error', text: `${unsaved > 0 ? 'not saved' : 'not connected'}: ${refusal}`, unsaved };
   }
   if (!online) {
     if (unsaved > 0) {
