@@ -1,5 +1,7 @@
 //! `tutti lsp` on its standard input and output, with a plain editor that does everything right.
 
+mod positions;
+
 use std::collections::HashMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -16,6 +18,7 @@ use crate::cli::Person;
 use crate::server::{Log, record};
 use crate::tools;
 use crate::wait::LONG;
+use positions::{offset, position};
 
 /// A bridge, and the editor at its other end. Texts are ASCII, so that all encodings agree.
 pub struct Bridge {
@@ -482,27 +485,4 @@ fn read(stdout: &mut impl BufRead) -> Result<Value> {
     let mut body = vec![0; length];
     stdout.read_exact(&mut body)?;
     Ok(serde_json::from_slice(&body)?)
-}
-
-fn position(text: &str, offset: usize) -> Value {
-    let before = &text[..offset];
-    let start = before.rfind('\n').map_or(0, |newline| newline + 1);
-    json!({ "line": before.matches('\n').count(), "character": offset - start })
-}
-
-fn offset(text: &str, position: &Value) -> Result<usize> {
-    let number = |name: &str| {
-        position[name]
-            .as_u64()
-            .and_then(|number| usize::try_from(number).ok())
-            .with_context(|| format!("no position: {position}"))
-    };
-    let start: usize = text
-        .split_inclusive('\n')
-        .take(number("line")?)
-        .map(str::len)
-        .sum();
-    let offset = start + number("character")?;
-    ensure!(offset <= text.len(), "{position} is behind the end");
-    Ok(offset)
 }
