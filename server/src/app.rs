@@ -5,7 +5,7 @@ mod linger;
 mod serve;
 mod start;
 pub(crate) mod storage;
-mod whole;
+pub(crate) mod whole;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

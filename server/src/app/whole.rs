@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 const BUSY: Duration = Duration::from_secs(1);
 
 /// Takes over the logs of these databases.
-pub(super) async fn leave_whole(databases: Vec<PathBuf>) {
+pub(crate) async fn leave_whole(databases: Vec<PathBuf>) {
     let taking = tokio::task::spawn_blocking(move || {
         for database in databases {
             match take_over(&database) {

@@ -16,11 +16,8 @@ use crate::store::{Append, DocumentStore, StoreError, StoredDocument};
 /// Updates in one write, by their bytes.
 const BATCH_BYTES: usize = 8 * 1024 * 1024;
 
-pub(super) async fn everything(
-    source: &Opened,
-    target: &Opened,
-    progress: &mut impl FnMut(&str),
-) -> Result<Report, MigrateError> {
+/// The projects of a source that is whole. Asked before there is a target, so that a refusal makes none.
+pub(super) async fn projects_of(source: &Opened) -> Result<Vec<ProjectId>, MigrateError> {
     if let Some(from) = source.mark.source().await? {
         let place = source.name.clone();
         return Err(MigrateError::HalfCopied { from, place });
@@ -29,12 +26,21 @@ pub(super) async fn everything(
     if projects.is_empty() {
         return Err(MigrateError::NothingThere(source.name.clone()));
     }
-    let ids: Vec<ProjectId> = projects.into_iter().map(|project| project.id).collect();
-    if begin(source, target, &ids).await? == Beginning::Resumed {
-        resume::drop_what_has_gone(source, target, &ids).await?;
+    Ok(projects.into_iter().map(|project| project.id).collect())
+}
+
+/// Copies these projects, and all that belongs to them.
+pub(super) async fn everything(
+    source: &Opened,
+    target: &Opened,
+    ids: &[ProjectId],
+    progress: &mut impl FnMut(&str),
+) -> Result<Report, MigrateError> {
+    if begin(source, target, ids).await? == Beginning::Resumed {
+        resume::drop_what_has_gone(source, target, ids).await?;
     }
     let mut report = Report::default();
-    for id in &ids {
+    for id in ids {
         // Deleted meanwhile; the comparison says if it matters.
         let Some(record) = source.directory.project_record(id).await? else {
             continue;
@@ -53,7 +59,7 @@ pub(super) async fn everything(
     }
     report.admin_token = copy_admin(source, target).await?;
     progress("comparing");
-    compare(source, target, &ids, &mut report).await?;
+    compare(source, target, ids, &mut report).await?;
     target.mark.remove().await?;
     Ok(report)
 }

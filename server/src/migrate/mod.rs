@@ -19,6 +19,8 @@ use std::fmt;
 use std::path::PathBuf;
 
 use crate::app::StartError;
+use crate::app::storage::{DIRECTORY, DOCUMENTS};
+use crate::app::whole::leave_whole;
 use crate::auth::DirectoryError;
 use crate::auth::admin::AdminTokenError;
 use crate::mongo::{ConnectError, Failure};
@@ -153,6 +155,12 @@ pub async fn migrate(
         return Err(MigrateError::SamePlace(to.to_string()));
     }
     let source = from.open_source().await?;
+    let projects = copy::projects_of(&source).await?;
     let target = to.open_target().await?;
-    copy::everything(&source, &target, &mut progress).await
+    let report = copy::everything(&source, &target, &projects, &mut progress).await?;
+    drop((source, target));
+    if let Place::Sqlite(dir) = to {
+        leave_whole(vec![dir.join(DIRECTORY), dir.join(DOCUMENTS)]).await;
+    }
+    Ok(report)
 }

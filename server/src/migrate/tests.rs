@@ -426,7 +426,11 @@ async fn a_target_that_is_not_empty_and_a_source_that_is_are_refused() {
             "{refusal}"
         );
     }
-    assert!(!places.dir.path().join("none").exists(), "nothing is made");
+    let refusal = quietly(&places.mongo("none"), &places.sqlite("target")).await;
+    assert!(matches!(refusal, Err(MigrateError::NothingThere(_))));
+    for name in ["none", "target"] {
+        assert!(!places.dir.path().join(name).exists(), "nothing is made");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
