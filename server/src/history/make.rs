@@ -225,6 +225,8 @@ impl Keeper {
         project: &ProjectId,
         about: About,
     ) -> Result<StoredVersion, HistoryError> {
+        // Those of one node need not overtake each other, nor have half of a restore.
+        let _alone = self.restores.turn(project).await;
         for _ in 0..TRIES {
             match self.make(project, about.clone()).await? {
                 Outcome::Made(version) | Outcome::Unchanged(version) => return Ok(version),

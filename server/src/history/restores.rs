@@ -2,7 +2,8 @@
 //!
 //! The edits of two at once are made of one and the same text, so both would write it: all of it
 //! would be there twice. On one node they wait for each other. Of another node's it is only known
-//! that the version before it was made; so for a while after that none is begun here.
+//! that the version before it was made; so for a while after that none is begun here. Versions that
+//! people ask for wait for their turn as well.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -27,7 +28,7 @@ pub(super) struct Restores {
 pub(super) type Last = Option<u32>;
 
 impl Restores {
-    /// Waits until no other restore of the project goes on here.
+    /// Waits until no other restore of the project goes on here, nor is a version asked for made.
     pub(super) async fn turn(&self, project: &ProjectId) -> OwnedMutexGuard<Last> {
         let turn = {
             let mut projects = self.projects.lock().unwrap_or_else(PoisonError::into_inner);

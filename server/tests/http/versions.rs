@@ -214,6 +214,23 @@ fn two_restores_at_once_write_once() {
 }
 
 #[test]
+fn many_may_be_asked_for_at_once() {
+    let (server, project) = set_up();
+    let path = project.path("/versions");
+    std::thread::scope(|scope| {
+        for number in 0..24 {
+            let (server, project, path) = (&server, &project, &path);
+            scope.spawn(move || {
+                let name = json!({ "name": format!("name {number}") });
+                let reply = server.post(path, &project.editor, name);
+                assert_eq!(reply.status, 201, "{}", reply.body);
+            });
+        }
+    });
+    until_there_are(&server, &project, 25);
+}
+
+#[test]
 fn what_was_typed_in_a_file_that_was_gone_comes_back_with_it() {
     let (server, project) = set_up();
     let index = index_update_by(5, &[("n", "new.txt")]);
