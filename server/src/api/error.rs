@@ -157,7 +157,23 @@ impl From<RoomError> for ApiError {
 
 impl From<JsonRejection> for ApiError {
     fn from(rejection: JsonRejection) -> ApiError {
-        ApiError::new(rejection.status(), rejection.body_text())
+        let text = rejection.body_text();
+        // What follows names the field and the place; what comes before speaks of our own types.
+        let what = text
+            .split_once(": ")
+            .map_or(text.as_str(), |(_, what)| what);
+        let detail = match rejection {
+            JsonRejection::JsonDataError(_) => {
+                format!("The body does not say what is asked for here: {what}.")
+            }
+            JsonRejection::JsonSyntaxError(_) => format!("The body is no JSON: {what}."),
+            JsonRejection::MissingJsonContentType(_) => {
+                "The body must be JSON, and the header Content-Type say so: application/json."
+                    .to_owned()
+            }
+            _ => text,
+        };
+        ApiError::new(rejection.status(), detail)
     }
 }
 
