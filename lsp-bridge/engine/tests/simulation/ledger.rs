@@ -24,6 +24,9 @@ struct Entry {
     put: Counts,
     /// How often they took it out.
     taken: Counts,
+    /// How often of that others had taken it out already, so that their engine had nothing to tell. An edit that
+    /// brings back what was taken out may be why one does so twice.
+    untold: Counts,
     /// How often an editor put it in by itself.
     extra: usize,
     /// How often it may stand in the text once too often, since nobody can know better.
@@ -104,6 +107,10 @@ impl Ledger {
 
     /// Where the engine's story of what `who` did is as good as the true one, it is what they did.
     pub(crate) fn believes(&mut self, who: usize, verdict: &Verdict) {
+        for (letter, count) in &verdict.untold {
+            let entry = self.letters.entry(*letter).or_default();
+            *entry.untold.0.entry(Some(who)).or_default() += count;
+        }
         for (letter, more) in &verdict.gone {
             let entry = self.letters.entry(*letter).or_default();
             *entry.taken.0.entry(Some(who)).or_default() += more;
@@ -199,7 +206,8 @@ impl Ledger {
         let own = entry.put.of(who) as isize - taken as isize;
         let others = entry.taken.all() - taken;
         let least = own - entry.missing as isize;
-        let most = own + (others + entry.extra + entry.spare) as isize;
+        let untold = entry.untold.of(who);
+        let most = own + (others.max(untold) + entry.extra + entry.spare) as isize;
         let is_right = (least..=most).contains(&balance);
         (!is_right).then(|| {
             let what = if balance < least { "lost" } else { "doubled" };

@@ -46,6 +46,8 @@ pub(crate) type Difference = BTreeMap<char, isize>;
 pub(crate) struct Verdict {
     pub(crate) gone: Difference,
     pub(crate) new: Difference,
+    /// What the person took out where others had already, so that there was nothing to tell.
+    pub(crate) untold: Difference,
 }
 
 impl Story {
@@ -74,7 +76,8 @@ impl Story {
     }
 
     /// The engine says that the person took out `gone` and put in `new`; `shared` were the text that it
-    /// knew and everyone's. `None` if that is just what happened, or cannot have happened, or is the longer story.
+    /// knew and everyone's. `None` if that is just what happened, all of it told, or cannot have happened, or is
+    /// the longer story.
     pub(crate) fn or_else(&self, gone: &str, new: &str, shared: [&str; 2]) -> Option<Verdict> {
         let (true_gone, true_new) = (counts(&self.gone), counts(&self.new));
         let (gone, new) = (counts(gone), counts(new));
@@ -93,15 +96,16 @@ impl Story {
             *told = (*told).max((count - left).min(*count));
         }
         let true_size = size(&true_gone) + size(&true_new);
-        let difference = |gone: &Difference| Verdict {
-            gone: less(gone, &true_gone),
+        let difference = |told: &Difference| Verdict {
+            gone: less(told, &true_gone),
             new: less(&new, &true_new),
+            untold: less(told, &gone),
         };
         let all = difference(&all_gone);
         if all.gone.is_empty() && all.new.is_empty() {
-            return None;
+            return (!all.untold.is_empty()).then_some(all);
         }
-        let mut stories = [all_gone, gone].into_iter();
+        let mut stories = [all_gone, gone.clone()].into_iter();
         let is_short = |gone: &Difference| {
             let unseen = self.left_over(gone, &new, &shared)?;
             (size(gone) + unseen + size(&new) <= true_size).then_some(())
@@ -131,6 +135,7 @@ impl Story {
         Some(Verdict {
             gone: less(&counts(&gone), &true_gone),
             new: less(&counts(&new), &true_new),
+            untold: Difference::new(),
         })
     }
 
