@@ -65,9 +65,7 @@ impl Likeness {
         let shorter = ours.len().min(theirs.len());
         match self {
             Self::Continued => {
-                let newline = usize::from(tail > 0 && ours.ends_with(&['\n']));
-                ours == theirs
-                    || shorter >= ALIKE && (head + newline >= shorter || self.is_end(ours, theirs))
+                ours == theirs || shorter >= ALIKE && (head >= shorter || self.is_end(ours, theirs))
             }
             Self::Exchanged => head + tail >= ALIKE || 2 * (head + tail) >= shorter.max(1),
         }

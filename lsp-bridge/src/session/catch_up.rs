@@ -111,6 +111,8 @@ impl Project {
         };
         let level = room.synced && room.offered && all_saved(room);
         let unsaved = room.saved.is_ahead();
+        // What the file holds by now may be what it takes.
+        let apart = offline || (room.held_back && room.complete);
         let Held::Closed(closed) = &mut room.held else {
             return;
         };
@@ -123,7 +125,7 @@ impl Project {
                 self.outbox.send(Command::Leave(document.clone()));
             }
             // Offline, the mirror gets what there is, and again once it is more.
-            Step::Syncing if level || (offline && closed.touched) => {
+            Step::Syncing if level || (apart && closed.touched) => {
                 closed.step = Step::Settling;
                 closed.touched = false;
                 let state = closed.replica.state();

@@ -16,6 +16,8 @@ use crate::lsp::Severity;
 const EMPTY_UPDATE: [u8; 2] = [0, 0];
 /// Changes of the index are looked at together when they follow each other this closely.
 pub(super) const INDEX_QUIET_MS: u64 = 20;
+/// Of a document that is held back.
+const FOR_NOW: &str = "is not in step for now";
 /// What is refused together is refused within this time.
 const SHUT_OUT_MS: u64 = 500;
 /// A replica is stored this long after it has changed.
@@ -55,9 +57,13 @@ impl Project {
             Event::Interrupted { document, reason } => {
                 tracing::info!(%document, reason, "interrupted by the server");
                 self.away(&document);
-                let room = self.rooms.get(&document);
-                if room.is_some_and(|room| room.open().is_some()) {
-                    self.is_shut_out_of(document, ShutOut::ForNow(reason));
+                if let Some(room) = self.rooms.get_mut(&document) {
+                    room.held_back = true;
+                    let is_shown = room.open().is_some();
+                    self.advance(&document);
+                    if is_shown {
+                        self.is_shut_out_of(document, ShutOut::ForNow(reason));
+                    }
                 }
             }
             Event::Denied { document, reason } => self.denied(&document, &reason),
@@ -303,8 +309,18 @@ impl Project {
         if let Some(room) = self.rooms.get_mut(document) {
             room.saved.told(count, commanded);
             room.confirmed(store_at);
+            let is_taken = room.saved.all() && std::mem::take(&mut room.held_back);
+            if is_taken {
+                self.forget_told_of(document);
+            }
         }
         self.advance(document);
+    }
+
+    /// What was told of a document that was held back has come to an end: should it come again, it is news.
+    fn forget_told_of(&mut self, document: &DocumentId) {
+        let told = format!("{} {FOR_NOW}", self.name_of(document));
+        self.told.retain(|message| !message.starts_with(&told));
     }
 
     fn denied(&mut self, document: &DocumentId, reason: &str) {
@@ -345,7 +361,7 @@ impl Project {
                 let path = self.name_of(&document);
                 let message = match why {
                     ShutOut::ForNow(reason) => {
-                        format!("{path} is not in step for now, edits are kept here: {reason}")
+                        format!("{path} {FOR_NOW}, edits are kept here: {reason}")
                     }
                     // What comes behind the colon stands for itself.
                     ShutOut::Denied(reason) => {

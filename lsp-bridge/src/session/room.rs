@@ -25,6 +25,8 @@ pub(super) struct Room {
     pub(super) synced: bool,
     /// The server has been given, on this connection, all that we had.
     pub(super) offered: bool,
+    /// The server does not take what we have, and has not since: it is looked after as without a connection.
+    pub(super) held_back: bool,
     /// What was opened before the server had told what it has.
     pub(super) guess: Option<Guess>,
     /// When the replica is to be stored.
@@ -115,6 +117,7 @@ impl Room {
             complete: false,
             synced: false,
             offered: false,
+            held_back: false,
             guess: None,
             store_at: None,
             stored_unsaved: false,

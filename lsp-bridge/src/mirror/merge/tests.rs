@@ -184,6 +184,9 @@ fn two_insertions_that_begin_alike_are_two() {
         ("a\n", "a\nuse one;\n", "a\nuse two;\n"),
         ("a\n", "a\nx\n", "a\nyx\n"),
         ("a", "abc", "abd"),
+        // Each has ended their line.
+        ("a\n", "a\nimport os\n", "a\nimport os.path\n"),
+        ("a\n", "a\nval = 12\n", "a\nval = 1\n"),
     ];
     for (base, main, disk) in table {
         let (base_state, main_state) = states(base, main);

@@ -8,6 +8,7 @@ import type { Keep } from './keep';
 import { Room } from './room';
 import { openSocket } from './socket';
 import { type Status, statusOf } from './status';
+import { TooBig } from './too-big';
 
 /** The file in the editor. A new object whenever something about it changes. */
 export interface OpenFile {
@@ -56,8 +57,12 @@ export class Session {
   readonly #listener = {
     changed: (room: Room) => this.#changed(room),
     presence: (room: Room) => this.#presence(room),
-    edited: (room: Room, update: Uint8Array) => this.keep.hold(room.name, update),
+    edited: (room: Room, update: Uint8Array) => {
+      this.keep.hold(room.name, update);
+      this.#tooBig.edited();
+    },
   };
+  readonly #tooBig = new TooBig(() => this.reconnect());
   readonly #hearing = new Hearing();
   readonly #restored = new RestoredFiles();
   #wasOnline = false;
@@ -86,6 +91,10 @@ export class Session {
       },
       closed: (reason) => {
         this.#closeReason = reason;
+      },
+      tooBig: (reason) => {
+        this.#socket.disconnect();
+        this.#tooBig.closed(reason);
       },
     });
     this.#index = this.#join(INDEX);
@@ -194,6 +203,7 @@ export class Session {
     document.removeEventListener('visibilitychange', this.#connectNow);
     clearInterval(this.#ticker);
     clearTimeout(this.#indexTimer);
+    this.#tooBig.destroy();
     for (const room of this.#rooms.values()) room.leave();
     this.#rooms.clear();
     this.#socket.destroy();
@@ -378,6 +388,8 @@ export class Session {
     const connected = this.#socket.status === 'connected' && joined;
     if (connected) this.#closeReason = '';
     if (this.#closeReason && unsaved > 0) refusal ??= this.#closeReason;
+    if (unsaved === 0) this.#tooBig.saved();
+    else if (this.#tooBig.reason) refusal ??= this.#tooBig.reason;
     const waitingMs = now - this.#progressAt;
     this.#hearing.check(now, waitingMs);
     const next = statusOf({

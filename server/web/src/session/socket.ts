@@ -12,7 +12,11 @@ export interface SocketOwner {
   heard(): void;
   /** The connection is gone: the server's reason where it will not take what we sent, else nothing. */
   closed(reason: string): void;
+  /** The same where a message was too long. */
+  tooBig(reason: string): void;
 }
+
+const TOO_BIG = 1009;
 
 /** The one socket of a project, not connected yet, whose frames are counted in its rooms' ledgers. */
 export function openSocket(url: string, owner: SocketOwner): HocuspocusProviderWebsocket {
@@ -41,7 +45,8 @@ export function openSocket(url: string, owner: SocketOwner): HocuspocusProviderW
       },
     }),
     onClose: ({ event }) => {
-      owner.closed(saysWhy(event.code) ? (event.reason ?? '') : '');
+      if (event.code === TOO_BIG) owner.tooBig(event.reason ?? '');
+      else owner.closed(saysWhy(event.code) ? (event.reason ?? '') : '');
       owner.changed();
     },
     onStatus: () => owner.changed(),
@@ -50,7 +55,6 @@ export function openSocket(url: string, owner: SocketOwner): HocuspocusProviderW
 
 /** Whether a close code tells that the server will not take what we sent. */
 function saysWhy(code: number): boolean {
-  const tooBig = 1009;
   const forcedByProvider = 4408;
-  return code === tooBig || (code >= 4400 && code < 4500 && code !== forcedByProvider);
+  return code >= 4400 && code < 4500 && code !== forcedByProvider;
 }
