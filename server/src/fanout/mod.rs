@@ -81,7 +81,8 @@ pub enum Received {
     Message(NodeId, Message),
     /// Something of this node was lost, or may have been.
     Missed(NodeId),
-    /// Some node is not heard at present. If it lives, what its members write is in the store.
+    /// Some node is not heard at present, or may not be, as this one has just connected. If it lives, what its
+    /// members write is in the store.
     Silent,
     /// This node has gone; who was connected to it is not there any more.
     Left(NodeId),

@@ -139,7 +139,9 @@ impl Room {
     /// Looks again and again for a moment: what a silent node stores is seen as if Redis were away.
     pub(super) fn follow_silent(&mut self) {
         self.follow.silent_until = Some(tokio::time::Instant::now() + WHILE_SILENT);
-        self.follow_store();
+        // Whether or not any other node is known: this one may have just come.
+        self.follow
+            .look_in(LOOK_AGAIN.mul_f64(0.2 + 0.8 * random()));
     }
 
     /// Looks again and again, but not for ever: a node that died writes nothing any more.

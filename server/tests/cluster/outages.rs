@@ -236,6 +236,24 @@ async fn a_node_that_alone_is_cut_off_is_heard_through_the_store() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_starts_sees_what_one_stores_that_it_has_never_heard() {
+    let (redis, shared) = (RedisServer::start(Kind::Single), Shared::new());
+    let proxy = Proxy::start(redis.port, 1).await;
+    let two = Server::start(shared.path(), &proxy.url(), Limits::default()).await;
+    two.until_connected().await;
+    proxy.cut();
+    two.until_trouble(true).await;
+    let one = Server::start(shared.path(), &redis.url(), Limits::default()).await;
+    one.until_connected().await;
+    let mut ada = Client::hocuspocus(&one, "p/d", EDITOR, doc()).await;
+    let mut bo = Client::hocuspocus(&two, "p/d", EDITOR, doc()).await;
+    ada.until_saved().await;
+    bo.until_saved().await;
+    let took = passes(&mut bo, &mut ada, "[from]").await;
+    tell("from one that was never heard", took);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_comes_over_from_a_node_that_was_killed_is_shown_on_all_others() {
     let (redis, shared) = (RedisServer::start(Kind::Single), Shared::new());
     let killed = Node::start(shared.path(), &redis.url());

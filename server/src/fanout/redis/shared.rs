@@ -23,6 +23,9 @@ const OUTGOING_BYTES: usize = 64 * 1024 * 1024;
 /// How long a node that has just connected may not have heard the others' signs of life.
 const GETTING_TO_KNOW: Duration = BEAT.saturating_mul(6);
 
+/// Who has lost Redis at the same time is back after this long, if ever.
+const OTHERS_COME_BACK: Duration = Duration::from_secs(10);
+
 /// The largest frame that is looked into. Honest ones are half of this at most.
 const FRAME_BYTES: usize = 4 * 1024 * 1024;
 
@@ -66,6 +69,8 @@ struct State {
     carried: Carried,
     /// Since when it has been carried.
     since: Option<Instant>,
+    /// In which second of that the rooms were last told that others may still be away.
+    told_in: Option<u64>,
     trouble: Option<String>,
     /// When the own sign of life was sent that has not come back yet.
     beat: Option<Instant>,
@@ -90,6 +95,7 @@ impl Shared {
             state: Mutex::new(State {
                 carried: Carried::NotYet,
                 since: None,
+                told_in: None,
                 trouble: None,
                 beat: None,
             }),
@@ -168,6 +174,7 @@ impl Shared {
         let mut state = locked(&self.state);
         state.carried = Carried::In(connection);
         state.since = Some(Instant::now());
+        state.told_in = None;
         state.trouble = None;
         state.beat = None;
         locked(&self.nodes).all_alive(Instant::now());
@@ -342,10 +349,21 @@ impl Shared {
         }
     }
 
+    /// Whether this node has only just connected, once a second: others may come back from the same outage
+    /// later, or not any more, and are not known here. What they store until then is not heard of.
+    fn may_lack_others(&self) -> bool {
+        let mut state = locked(&self.state);
+        let age = state.since.map(|since| since.elapsed());
+        let Some(age) = age.filter(|age| *age < OTHERS_COME_BACK) else {
+            return false;
+        };
+        state.told_in.replace(age.as_secs()) != Some(age.as_secs())
+    }
+
     /// Looks for nodes that are not heard, or have died.
     pub(super) fn look_for_dead(&self) {
         let found = locked(&self.nodes).look(Instant::now());
-        if found.any_silent {
+        if found.any_silent || self.may_lack_others() {
             self.tell_all(&Received::Silent);
         }
         for node in found.dead {
