@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use tutti_tests::collab::Member;
+use tutti_tests::rest::Project;
 use tutti_tests::server::Server;
 use tutti_tests::stock::Target;
 use tutti_tests::wait;
@@ -41,9 +42,9 @@ fn restore(data: &Path, from: &Path) -> Result<()> {
     Ok(())
 }
 
-#[test]
-fn a_backup_taken_while_people_type_holds_what_was_saved_before() -> Result<()> {
-    let mut server = Server::start()?;
+/// A server, and somebody who has typed words into a document of a project there, all of them saved.
+fn typed() -> Result<(Server, Project, Member)> {
+    let server = Server::start()?;
     let project = server.rest()?.make_project("backup")?;
     let url = server.ws_url();
     let target = Target {
@@ -57,6 +58,12 @@ fn a_backup_taken_while_people_type_holds_what_was_saved_before() -> Result<()> 
         member.append(&format!("before{number} "))?;
     }
     member.saved()?;
+    Ok((server, project, member))
+}
+
+#[test]
+fn a_backup_taken_while_people_type_holds_what_was_saved_before() -> Result<()> {
+    let (mut server, project, mut member) = typed()?;
     let before = member.text();
 
     let backup = tempfile::tempdir()?;
@@ -103,20 +110,7 @@ fn a_backup_taken_while_people_type_holds_what_was_saved_before() -> Result<()> 
 /// What a server leaves that is told to stop is whole in the files of the databases themselves.
 #[test]
 fn a_copy_after_a_stop_needs_no_log() -> Result<()> {
-    let mut server = Server::start()?;
-    let project = server.rest()?.make_project("backup")?;
-    let url = server.ws_url();
-    let target = Target {
-        server: &url,
-        project: &project.id,
-        document: "score",
-        token: project.editor_token(),
-    };
-    let mut member = Member::join(target, 1)?;
-    for number in 0..WORDS {
-        member.append(&format!("word{number} "))?;
-    }
-    member.saved()?;
+    let (mut server, project, mut member) = typed()?;
     let all = member.text();
     let stopped = server.stop()?;
     ensure!(stopped.success(), "it ended with {stopped}");

@@ -239,6 +239,7 @@ impl Project {
                 }
             }
         }
+        self.held_back_no_more(document);
         self.try_open(document);
         self.advance(document);
         self.show_sync_progress();
@@ -309,16 +310,17 @@ impl Project {
         if let Some(room) = self.rooms.get_mut(document) {
             room.saved.told(count, commanded);
             room.confirmed(store_at);
-            let is_taken = room.saved.all() && std::mem::take(&mut room.held_back);
-            if is_taken {
-                self.forget_told_of(document);
-            }
         }
+        self.held_back_no_more(document);
         self.advance(document);
     }
 
-    /// What was told of a document that was held back has come to an end: should it come again, it is news.
-    fn forget_told_of(&mut self, document: &DocumentId) {
+    /// Of a document that the server has all of again: should it be held back once more, that is news.
+    fn held_back_no_more(&mut self, document: &DocumentId) {
+        let room = self.rooms.get_mut(document);
+        if !room.is_some_and(|room| room.saved.all() && std::mem::take(&mut room.held_back)) {
+            return;
+        }
         let told = format!("{} {FOR_NOW}", self.name_of(document));
         self.told.retain(|message| !message.starts_with(&told));
     }

@@ -18,7 +18,7 @@ use crate::store::StoredVersion;
 /// No restore takes longer to be written.
 const WRITTEN_WITHIN: Duration = Duration::from_secs(60);
 
-/// The turns of all projects; a small entry for each that was restored here.
+/// The turns of all projects; a small entry for each that waited here.
 #[derive(Default)]
 pub(super) struct Restores {
     projects: Mutex<HashMap<ProjectId, Arc<AsyncMutex<Last>>>>,

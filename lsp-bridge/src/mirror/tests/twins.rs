@@ -19,6 +19,16 @@ fn both_make(text: &str, bobs: &str, is_bobs_first: bool) -> (Hub, Here) {
     (hub, ada)
 }
 
+/// Ada has made a file, and the project has it.
+fn made_by_ada() -> (Hub, Here, DocumentId) {
+    let (mut hub, mut ada) = (Hub::new(), Here::new());
+    ada.sync(&mut hub);
+    ada.write("new.txt", "text\n");
+    ada.sync(&mut hub);
+    let id = hub.id("new.txt");
+    (hub, ada, id)
+}
+
 #[test]
 fn it_is_there_once() {
     for text in ["text\n", ""] {
@@ -50,11 +60,7 @@ fn of_two_that_differ_both_stay() {
 
 #[test]
 fn one_that_an_editor_shows_stays() {
-    let (mut hub, mut ada) = (Hub::new(), Here::new());
-    ada.sync(&mut hub);
-    ada.write("new.txt", "text\n");
-    ada.sync(&mut hub);
-    let id = hub.id("new.txt");
+    let (mut hub, mut ada, id) = made_by_ada();
     ada.mirror.opened(&id, None).unwrap();
     hub.put("0", "new.txt", "text\n");
     ada.sync(&mut hub);
@@ -65,11 +71,7 @@ fn one_that_an_editor_shows_stays() {
 
 #[test]
 fn what_is_typed_into_the_other_meanwhile_stays() {
-    let (mut hub, mut ada) = (Hub::new(), Here::new());
-    ada.sync(&mut hub);
-    ada.write("new.txt", "text\n");
-    ada.sync(&mut hub);
-    let id = hub.id("new.txt");
+    let (mut hub, mut ada, id) = made_by_ada();
     hub.document(&id).edit("text\ntyped\n");
     hub.put("0", "new.txt", "text\n");
     ada.sync(&mut hub);
