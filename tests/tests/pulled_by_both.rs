@@ -36,6 +36,7 @@ const COMMIT: &str = "
 /// Ada's directory, and Bob's, and the one that both pull from.
 struct Scene {
     server: Server,
+    people: [Person; 2],
     project: Project,
     origin: TempDir,
     dirs: [TempDir; 2],
@@ -61,6 +62,11 @@ fn state(dir: &Path) -> Result<String> {
     )
 }
 
+/// What the bridge of a directory has stored.
+fn stored(dir: &Path) -> Result<String> {
+    run(dir, "cat .tutti/state/*.yrs | sha256sum")
+}
+
 impl Scene {
     fn new() -> Result<Self> {
         let server = Server::start()?;
@@ -83,6 +89,7 @@ impl Scene {
         run(origin.path(), COMMIT)?;
         let mut scene = Self {
             server,
+            people: [ada, bob],
             project,
             origin,
             dirs,
@@ -121,6 +128,43 @@ impl Scene {
         Ok(())
     }
 
+    /// Ada writes a file of hers in several steps, each of which her bridge takes up.
+    fn ada_writes(&self, file: &str, steps: &[&str]) -> Result<()> {
+        let dir = self.dirs[0].path();
+        for step in steps {
+            let before = stored(dir)?;
+            run(dir, &format!("sed -i '{step}' {file}"))?;
+            let is_taken = || (stored(dir).ok()? != before).then_some(());
+            until_or("the bridge to take it up", is_taken, || step.to_string())?;
+        }
+        Ok(())
+    }
+
+    /// Ada types a letter at a time, and saves now and then.
+    fn ada_types(&mut self, at: usize, text: &str) -> Result<()> {
+        for (n, letter) in text.chars().enumerate() {
+            self.bridges[0].type_at(at + n, &letter.to_string())?;
+            if n % 7 == 0 {
+                self.bridges[0].save()?;
+            }
+        }
+        self.bridges[0].save()
+    }
+
+    /// Ada commits what she has, and Bob takes it over, as the one that both have.
+    fn bob_pulls_from_ada(&self) -> Result<()> {
+        run(
+            self.dirs[0].path(),
+            "git add -u; git commit -q -m mine; git push -q origin HEAD:refs/heads/mine",
+        )?;
+        run(self.origin.path(), "git reset -q --hard mine")?;
+        run(
+            self.dirs[1].path(),
+            "git fetch -q origin mine; git merge -q --ff-only FETCH_HEAD",
+        )?;
+        Ok(())
+    }
+
     /// Both have the commit and nothing else, and so has the project.
     fn have_the_commit(&mut self) -> Result<()> {
         self.both_hear_of("end")?;
@@ -146,7 +190,12 @@ impl Scene {
             };
             (calm == CALM).then_some(())
         };
-        until_or("both to have the commit", is_so, || told.borrow().clone())
+        until_or("both to have the commit", is_so, || told.borrow().clone())?;
+        for bridge in &self.bridges {
+            let text = bridge.text();
+            ensure!(text.matches("typed").count() <= 1, "{text:?}");
+        }
+        Ok(())
     }
 }
 
@@ -165,6 +214,55 @@ fn while_the_server_is_away() -> Result<()> {
     let mut scene = Scene::new()?;
     scene.server.kill()?;
     scene.both_pull()?;
+    scene.server.restart()?;
+    scene.have_the_commit()
+}
+
+const TYPED: &str = "\ndef typed(a):\n    return a + 1\n";
+
+/// What Ada does without the server: she types in the file that both have open, and programs of hers change
+/// others, in steps.
+fn ada_works(scene: &mut Scene) -> Result<()> {
+    let at = scene.bridges[0].text().len();
+    scene.ada_types(at, TYPED)?;
+    scene.ada_writes(
+        "changed.txt",
+        &[
+            "3a first new line\\nsecond new line",
+            "4s/new/fresh/",
+            "10,12d",
+            "s/line 30$/line thirty/",
+        ],
+    )?;
+    scene.ada_writes(
+        "sorted.txt",
+        &[
+            "1i from the start",
+            "s/line 2$/line 2 is long/",
+            "$a at the end",
+        ],
+    )
+}
+
+#[test]
+fn what_one_has_written_in_steps_without_the_server() -> Result<()> {
+    let mut scene = Scene::new()?;
+    scene.server.kill()?;
+    ada_works(&mut scene)?;
+    scene.bob_pulls_from_ada()?;
+    scene.server.restart()?;
+    scene.have_the_commit()
+}
+
+#[test]
+fn and_her_bridge_has_ended_meanwhile() -> Result<()> {
+    let mut scene = Scene::new()?;
+    scene.server.kill()?;
+    ada_works(&mut scene)?;
+    scene.bob_pulls_from_ada()?;
+    scene.bridges[0].lose()?;
+    let (bridge, person) = (&mut scene.bridges[0], &scene.people[0]);
+    bridge.come_back(person)?;
     scene.server.restart()?;
     scene.have_the_commit()
 }

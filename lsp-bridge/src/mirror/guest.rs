@@ -184,11 +184,12 @@ impl Mirror {
             }
             let record = match ours {
                 None => theirs,
-                Some(ours) => Record {
-                    state: self.whole(&document, &ours.state, &theirs.state)?.state,
-                    unsaved: ours.unsaved || theirs.unsaved,
-                    base: saved.or(ours.base),
-                },
+                Some(ours) => {
+                    let state = self.whole(&document, &ours.state, &theirs.state)?.state;
+                    let unsaved = ours.unsaved || theirs.unsaved;
+                    let base = saved.or_else(|| ours.base.clone());
+                    Record::after(Some(&ours), state, unsaved, base)
+                }
             };
             self.save(&document, &record, record.unsaved)?;
         }

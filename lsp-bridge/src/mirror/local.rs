@@ -383,6 +383,7 @@ fn new_record(text: &TextFile, file: &BaseFile) -> Record {
         }),
         state,
         unsaved: true,
+        confirmed: None,
     }
 }
 

@@ -20,6 +20,8 @@ pub struct Stored {
     pub state: Vec<u8>,
     /// Whether it holds edits that the server has not confirmed.
     pub unsaved: bool,
+    /// What it was when the server had last confirmed everything, if that is known.
+    pub confirmed: Option<Vec<u8>>,
 }
 
 /// What others do in ignorance of an edit is heard of within this time after the server has confirmed the
@@ -55,6 +57,10 @@ impl Mirror {
             own => own,
         };
         Ok(record.map(|record| Stored {
+            confirmed: match record.unsaved {
+                true => record.confirmed,
+                false => Some(record.state.clone()),
+            },
             state: record.state,
             unsaved: record.unsaved,
         }))
@@ -110,12 +116,14 @@ impl Mirror {
                 None => Stored {
                     state: state.clone(),
                     unsaved: true,
+                    confirmed: None,
                 },
                 Some(stored) => {
                     let whole = self.whole(document, &stored.state, state)?;
                     Stored {
                         state: whole.state,
                         unsaved: stored.unsaved || whole.lacked.is_some(),
+                        confirmed: stored.confirmed,
                     }
                 }
             });
@@ -151,19 +159,12 @@ impl Mirror {
         unsaved: bool,
     ) -> Result<Record, MirrorError> {
         let Some(stored) = self.own_record(document)? else {
-            let (state, base) = (state.to_vec(), None);
-            return Ok(Record {
-                state,
-                unsaved,
-                base,
-            });
+            return Ok(Record::after(None, state.to_vec(), unsaved, None));
         };
         let whole = self.whole(document, state, &stored.state)?;
-        Ok(Record {
-            state: whole.state,
-            unsaved: unsaved || stored.unsaved && whole.lacked.is_some(),
-            base: stored.base,
-        })
+        let unsaved = unsaved || stored.unsaved && whole.lacked.is_some();
+        let base = stored.base.clone();
+        Ok(Record::after(Some(&stored), whole.state, unsaved, base))
     }
 
     pub(super) fn whole(

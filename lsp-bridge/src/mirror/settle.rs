@@ -100,11 +100,7 @@ impl Mirror {
                 settled.add(update);
                 return Ok(Outcome::Done);
             }
-            let record = Record {
-                state: main.clone(),
-                unsaved,
-                base,
-            };
+            let record = Record::after(stored.as_ref(), main.clone(), unsaved, base);
             if stored.as_ref() != Some(&record) {
                 self.save(document, &record, unsaved)?;
             }
@@ -423,11 +419,8 @@ impl Mirror {
         subject: &mut Subject<'_>,
         base: Option<Base>,
     ) -> Result<(), MirrorError> {
-        let record = Record {
-            state: subject.main.state(),
-            unsaved: subject.unsaved,
-            base,
-        };
+        let state = subject.main.state();
+        let record = Record::after(subject.stored.as_ref(), state, subject.unsaved, base);
         // Most documents are found as they were left.
         if subject.stored.as_ref() == Some(&record) {
             return Ok(());

@@ -1,7 +1,8 @@
 //! What the bridge remembers of each document between two runs: `.tutti/state/DOCUMENT.yrs`.
 //!
 //! A file is a line that names the format, the length of a JSON header, the header, the replica's
-//! state, the disk base's state if it differs, and the SHA-256 of all that. It is replaced in one
+//! state, the disk base's state if it differs, the state before the first edit that the server has not
+//! confirmed, and the SHA-256 of all that. It is replaced in one
 //! step. One that does not add up is put aside and taken for absent: never for an empty document.
 
 use std::io;
@@ -35,8 +36,31 @@ pub(crate) struct Record {
     pub(crate) state: Vec<u8>,
     /// Whether it holds edits that the server has not confirmed.
     pub(crate) unsaved: bool,
+    /// Then: what it was before the first of them, as far as is known.
+    pub(crate) confirmed: Option<Vec<u8>>,
     /// The file on disk, if there is one.
     pub(crate) base: Option<Base>,
+}
+
+impl Record {
+    /// What is remembered of a document next, of which `before` was.
+    pub(crate) fn after(
+        before: Option<&Self>,
+        state: Vec<u8>,
+        unsaved: bool,
+        base: Option<Base>,
+    ) -> Self {
+        let confirmed = before.filter(|_| unsaved).and_then(|before| match before.unsaved {
+            true => before.confirmed.clone(),
+            false => Some(before.state.clone()),
+        });
+        Self {
+            state,
+            unsaved,
+            confirmed,
+            base,
+        }
+    }
 }
 
 /// What was last written to the file or read from it.
@@ -65,6 +89,8 @@ pub(crate) struct BaseFile {
 struct Header {
     unsaved: bool,
     state_bytes: usize,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    confirmed_bytes: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     base: Option<BaseHeader>,
 }
@@ -208,6 +234,7 @@ fn encode(record: &Record) -> Vec<u8> {
     let header = Header {
         unsaved: record.unsaved,
         state_bytes: record.state.len(),
+        confirmed_bytes: record.confirmed.as_ref().map(Vec::len),
         base: base.map(|base| BaseHeader {
             path: base.file.path.to_string(),
             eol: base.file.eol,
@@ -223,6 +250,7 @@ fn encode(record: &Record) -> Vec<u8> {
     bytes.extend(header);
     bytes.extend(&record.state);
     bytes.extend(own_state.iter().flat_map(|base| &base.state));
+    bytes.extend(record.confirmed.iter().flatten());
     let checksum = hash(&bytes);
     bytes.extend(checksum);
     bytes
@@ -237,13 +265,19 @@ fn decode(bytes: &[u8]) -> Option<Record> {
     let (length, rest) = rest.split_first_chunk::<4>()?;
     let (header, rest) = rest.split_at_checked(u32::from_le_bytes(*length) as usize)?;
     let header: Header = serde_json::from_slice(header).ok()?;
-    let (state, base_state) = rest.split_at_checked(header.state_bytes)?;
+    let (state, rest) = rest.split_at_checked(header.state_bytes)?;
+    let base_bytes = header.base.as_ref().and_then(|base| base.state_bytes);
+    let (base_state, rest) = rest.split_at_checked(base_bytes.unwrap_or(0))?;
+    let confirmed = match header.confirmed_bytes {
+        None => None,
+        Some(length) => Some(rest.get(..length)?.to_vec()),
+    };
     let base = match header.base {
         None => None,
         Some(base) => Some(Base {
             state: match base.state_bytes {
                 None => state.to_vec(),
-                Some(length) => base_state.get(..length)?.to_vec(),
+                Some(_) => base_state.to_vec(),
             },
             file: BaseFile {
                 path: base.path.parse().ok()?,
@@ -257,6 +291,7 @@ fn decode(bytes: &[u8]) -> Option<Record> {
     Some(Record {
         state: state.to_vec(),
         unsaved: header.unsaved,
+        confirmed,
         base,
     })
 }
@@ -278,6 +313,7 @@ mod tests {
         Record {
             state: b"state".to_vec(),
             unsaved: true,
+            confirmed: Some(b"before".to_vec()),
             base: Some(Base {
                 state: base_state.to_vec(),
                 file: BaseFile {
@@ -297,7 +333,11 @@ mod tests {
         let id: DocumentId = "Ab-c_1".parse().unwrap();
         let other: DocumentId = "ab-c_1".parse().unwrap();
         assert_eq!(store.load(&id).unwrap(), None);
-        for saved in [record(b"state"), record(b"older")] {
+        let without = Record {
+            confirmed: None,
+            ..record(b"older")
+        };
+        for saved in [record(b"state"), record(b"older"), without] {
             store.save(&id, &saved, true).unwrap();
             assert_eq!(store.load(&id).unwrap(), Some(saved));
         }
@@ -306,6 +346,25 @@ mod tests {
         store.forget(&id).unwrap();
         store.forget(&id).unwrap();
         assert_eq!(store.load(&id).unwrap(), None);
+    }
+
+    #[test]
+    fn what_was_confirmed_is_kept_until_all_is() {
+        let after = |before: Option<&Record>, state: &[u8], unsaved| {
+            Record::after(before, state.to_vec(), unsaved, None)
+        };
+        let first = after(None, b"1", true);
+        assert_eq!(first.confirmed, None, "nothing of it was ever confirmed");
+        let mut last = after(Some(&first), b"2", false);
+        for (state, unsaved, confirmed) in [
+            (b"3", true, Some(b"2".to_vec())),
+            (b"4", true, Some(b"2".to_vec())),
+            (b"5", false, None),
+            (b"6", true, Some(b"5".to_vec())),
+        ] {
+            last = after(Some(&last), state, unsaved);
+            assert_eq!(last.confirmed, confirmed);
+        }
     }
 
     #[test]

@@ -63,7 +63,8 @@ impl Project {
     ) {
         self.loading.remove(&document);
         if !self.rooms.contains_key(&document) {
-            let was_unsaved = stored.as_ref().map(|stored| stored.unsaved);
+            let was_stored = stored.as_ref();
+            let was_stored = was_stored.map(|stored| (stored.unsaved, stored.confirmed.clone()));
             let on_disk = base.or_else(|| stored.as_ref().map(|stored| stored.state.clone()));
             let replica = match stored {
                 None => Replica::new(new_client_id()),
@@ -79,8 +80,8 @@ impl Project {
                 closed.on_disk = on_disk;
                 closed.touched = true;
             }
-            if let Some(unsaved) = was_unsaved {
-                room.was_stored(unsaved);
+            if let Some((unsaved, confirmed)) = was_stored {
+                room.was_stored(unsaved, confirmed);
             }
             self.join(&document, room);
         }

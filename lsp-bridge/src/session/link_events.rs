@@ -5,12 +5,14 @@ use tutti_protocol::close;
 use tutti_protocol::ids::DocumentId;
 use tutti_protocol::role::Role;
 
+use super::apart::MEETING_MS;
 use super::disk::Task;
 use super::project::{Connection, Project};
 use super::room::{Held, Open, Step};
 use super::saved::Saved;
 use crate::link::{Command, Event, Status};
 use crate::lsp::Severity;
+use crate::mirror::both;
 
 /// The update that contains nothing.
 const EMPTY_UPDATE: [u8; 2] = [0, 0];
@@ -126,6 +128,7 @@ impl Project {
     /// A room is not connected now.
     fn away(&mut self, document: &DocumentId) {
         if let Some(room) = self.rooms.get_mut(document) {
+            room.parts();
             room.synced = false;
             room.offered = false;
         }
@@ -227,7 +230,12 @@ impl Project {
             self.index_refresh_at = Some(self.clock.now());
             return;
         }
+        let until = self.clock.after(MEETING_MS);
         if let Some(room) = self.rooms.get_mut(document) {
+            if self.role == Role::Editor {
+                room.meets();
+            }
+            room.has_met(until);
             room.synced = true;
             room.complete = true;
             if let Some(resolved) = room.resolved() {
@@ -259,7 +267,6 @@ impl Project {
                 .get_or_insert(self.clock.after(STORE_MS));
             return;
         }
-        let (now, store_at) = (self.clock.now(), self.clock.after(STORE_MS));
         let Some(room) = self.rooms.get_mut(document) else {
             return;
         };
@@ -268,6 +275,28 @@ impl Project {
         {
             return guess.hold(update);
         }
+        if self.role == Role::Editor {
+            room.meets();
+        }
+        let twice = room.written_twice(&update);
+        let update = match &twice {
+            // In one, lest anybody sees it.
+            Some(twice) => both(&update, twice),
+            None => update,
+        };
+        self.take_in(document, update);
+        if let Some(twice) = twice {
+            tracing::info!(%document, "what two have written, each without the other, stays once");
+            self.changed_on_disk(document, twice);
+        }
+    }
+
+    /// Takes an update of others into a document.
+    fn take_in(&mut self, document: &DocumentId, update: Vec<u8>) {
+        let (now, store_at) = (self.clock.now(), self.clock.after(STORE_MS));
+        let Some(room) = self.rooms.get_mut(document) else {
+            return;
+        };
         match &mut room.held {
             Held::Open(open) => {
                 room.store_at.get_or_insert(store_at);

@@ -10,6 +10,7 @@
 //! never waits for any of its neighbours: what they say comes when it comes.
 
 mod ahead;
+mod apart;
 mod asked;
 mod blobs;
 mod catch_up;

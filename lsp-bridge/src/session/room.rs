@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use ropey::Rope;
 use tutti_engine::{BadUpdate, Document, Millis, Replica};
 
+use super::apart::Meeting;
 use super::guess::Guess;
 use super::saved::Saved;
 use crate::mirror::Journal;
@@ -29,6 +30,10 @@ pub(super) struct Room {
     pub(super) held_back: bool,
     /// What was opened before the server had told what it has.
     pub(super) guess: Option<Guess>,
+    /// What the server has had, before what was written here without it.
+    pub(super) confirmed: Option<Vec<u8>>,
+    /// Of that with what others have written meanwhile.
+    pub(super) meeting: Option<Meeting>,
     /// When the replica is to be stored.
     pub(super) store_at: Option<Millis>,
     /// Whether what was stored last was marked as unconfirmed.
@@ -119,6 +124,8 @@ impl Room {
             offered: false,
             held_back: false,
             guess: None,
+            confirmed: None,
+            meeting: None,
             store_at: None,
             stored_unsaved: false,
         }
@@ -154,11 +161,12 @@ impl Room {
         self.store_at.get_or_insert(at);
     }
 
-    /// Takes up a replica as it was stored, `unsaved` or not.
-    pub(super) fn was_stored(&mut self, unsaved: bool) {
+    /// Takes up a replica as it was stored, `unsaved` or not; `confirmed` is what the server had of it.
+    pub(super) fn was_stored(&mut self, unsaved: bool, confirmed: Option<Vec<u8>>) {
         self.complete = true;
         self.saved = Saved::stored(unsaved);
         self.stored_unsaved = unsaved;
+        self.confirmed = confirmed;
     }
 
     /// The server may have confirmed everything: then that is stored soon.
@@ -184,7 +192,8 @@ impl Room {
                 _ => None,
             },
         };
-        earlier(own, self.store_at)
+        let meeting = self.meeting.as_ref().and_then(|meeting| meeting.until);
+        earlier(earlier(own, self.store_at), meeting)
     }
 }
 

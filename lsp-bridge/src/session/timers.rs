@@ -73,6 +73,7 @@ impl Project {
         let Some(room) = self.rooms.get_mut(document) else {
             return;
         };
+        room.meeting_due(now);
         if take_due(&mut room.store_at, now) {
             self.store(document);
         }

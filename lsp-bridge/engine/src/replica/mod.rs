@@ -8,6 +8,7 @@
 //! so the first key in a long file would wait for that; whoever asks for a state waits for the
 //! whole text anyway.
 
+mod apart;
 mod hidden;
 mod integrate;
 mod items;
@@ -28,6 +29,7 @@ use yrs::{ClientID, Doc, OffsetKind, Options, ReadTxn, StateVector, Transact, Up
 
 use crate::diff::diff;
 use crate::patch::Patch;
+pub use apart::Apart;
 use items::View;
 use journal::Untold;
 pub(crate) use journal::{read_marks, write_marks};

@@ -1,0 +1,188 @@
+//! What two have written while they did not hear of each other, of which a part may be the same.
+//!
+//! One types, saves and commits without a connection; the other takes that commit with git. Both then have
+//! the same lines, each written as somebody of their own, and a merge of characters keeps both. So what
+//! was written apart is compared as git compares it: line by line, in the same place of what both had
+//! before. Lines that both have come to stay once.
+//!
+//! Which of the two stays follows from their characters alone, so both may decide it at once.
+
+mod blocks;
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use yrs::{ClientID, ID, IdSet};
+
+use super::items::{Items, Node, View};
+use super::wire::{self, Kind};
+use super::{BadUpdate, Replica, bad};
+use blocks::{Block, Piece, Texts, Writer, put};
+
+/// What was written here without a connection, beside what others have written meanwhile.
+pub struct Apart {
+    /// What both had.
+    base: Replica,
+    /// What there was here when they met.
+    ours: Replica,
+    /// What the others have written since.
+    theirs: IdSet,
+    /// What they have deleted, of whatever age.
+    gone: IdSet,
+}
+
+impl Apart {
+    /// `base` is a state that both had, `ours` what has become of it here.
+    ///
+    /// # Errors
+    /// [`BadUpdate`] if one of them is no state.
+    pub fn new(base: &[u8], ours: &[u8]) -> Result<Self, BadUpdate> {
+        Ok(Self {
+            base: Replica::from_state(0, base)?,
+            ours: Replica::from_state(0, ours)?,
+            theirs: IdSet::new(),
+            gone: IdSet::new(),
+        })
+    }
+
+    /// The others have made this update.
+    ///
+    /// # Errors
+    /// [`BadUpdate`] if it is none.
+    pub fn hear(&mut self, update: &[u8]) -> Result<(), BadUpdate> {
+        let parsed = wire::parse(update).map_err(bad)?;
+        for one in &parsed.structs {
+            let known = self.ours.text.items.next_clock(one.id.client);
+            let (from, end) = (one.id.clock.max(known), one.id.clock + one.len);
+            if from < end && !matches!(one.kind, Kind::Missing) {
+                self.theirs.insert(ID::new(one.id.client, from), end - from);
+            }
+        }
+        self.gone.merge_with(parsed.deleted);
+        Ok(())
+    }
+
+    /// The update that takes one of the two away of each line that both have come to; `None` if there is
+    /// none. `now` has what both have written.
+    pub fn written_twice(&self, now: &Replica) -> Option<Vec<u8>> {
+        if self.theirs.is_empty() {
+            return None;
+        }
+        let (written, gone) = (Spans::of(&self.theirs), Spans::of(&self.gone));
+        let mut texts = Texts::default();
+        let mut gaps: Vec<Block> = Vec::new();
+        for node in now.text.items.all() {
+            for mut piece in self.pieces(now, node, &written, &gone) {
+                let (is_ours, is_theirs) = (piece.ours.is_some(), piece.theirs.is_some());
+                if is_ours || is_theirs {
+                    texts.push(&self.content(now, &piece)?, &mut piece);
+                }
+                if is_ours != is_theirs {
+                    put(piece, &mut gaps, &texts);
+                }
+            }
+        }
+        let mut twice = IdSet::new();
+        for block in texts.whole_lines(gaps) {
+            block.add_needless(&texts, &mut twice);
+        }
+        (!twice.is_empty()).then(|| wire::write(ClientID::new(0), &[], &twice))
+    }
+
+    /// The parts of an item of `now` that have one fate each; not yet where they stand.
+    fn pieces(&self, now: &Replica, node: Node, written: &Spans, gone: &Spans) -> Vec<Piece> {
+        let item = now.text.items.item(node);
+        let (mut clock, end) = (item.id.clock, item.id.clock + item.len);
+        let mut pieces = Vec::new();
+        while clock < end {
+            let id = ID::new(item.id.client, clock);
+            let (before, until) = stands(&self.base.text.items, id);
+            let (with_us, our_end) = stands(&self.ours.text.items, id);
+            let (is_theirs, their_end) = written.at(id);
+            let (is_gone, gone_end) = gone.at(id);
+            let until = until.min(our_end).min(their_end).min(gone_end).min(end);
+            let writer = match before {
+                Some(_) => Writer::Both,
+                None if is_theirs => Writer::They,
+                None => Writer::We,
+            };
+            // What is gone since they met, and not by them, we have deleted.
+            let we_deleted = with_us == Some(false) || !item.shared && !is_gone;
+            let was_there = before != Some(false);
+            let is_in = |is_in: bool| (was_there && is_in).then_some(0..0);
+            pieces.push(Piece {
+                id,
+                len: until - clock,
+                writer,
+                ours: is_in(writer != Writer::They && !we_deleted),
+                theirs: is_in(writer != Writer::We && !is_gone),
+                now: item.shared.then_some(0..0),
+            });
+            clock = until;
+        }
+        pieces
+    }
+
+    /// The characters of a piece; `None` if nobody has them any more.
+    fn content(&self, now: &Replica, piece: &Piece) -> Option<String> {
+        let all = [now, &self.ours, &self.base].into_iter();
+        let mut all = all.filter_map(|one| slice(one, piece));
+        all.next()
+    }
+}
+
+/// Whether a unit stands in a text, `None` if it is not known there; and up to which clock that holds, at
+/// least.
+fn stands(items: &Items, id: ID) -> (Option<bool>, u32) {
+    let next = items.next_clock(id.client);
+    if id.clock >= next {
+        return (None, u32::MAX);
+    }
+    match items.find(id).map(|node| items.item(node)) {
+        Some(item) => (Some(item.shared), item.id.clock + item.len),
+        None => (Some(false), id.clock + 1),
+    }
+}
+
+/// A set of units to be looked through often.
+struct Spans(HashMap<ClientID, Vec<Range<u32>>>);
+
+impl Spans {
+    fn of(set: &IdSet) -> Self {
+        let clients = set.iter();
+        Self(
+            clients
+                .map(|(client, ranges)| (*client, ranges.iter().cloned().collect()))
+                .collect(),
+        )
+    }
+
+    /// Whether a unit is in the set, and up to which clock that holds.
+    fn at(&self, id: ID) -> (bool, u32) {
+        let ranges = self.0.get(&id.client).map_or(&[][..], Vec::as_slice);
+        let next = ranges.partition_point(|range| range.end <= id.clock);
+        match ranges.get(next) {
+            Some(range) if range.start <= id.clock => (true, range.end),
+            Some(range) => (false, range.start),
+            None => (false, u32::MAX),
+        }
+    }
+}
+
+/// The characters of a piece, where a replica still has them.
+fn slice(replica: &Replica, piece: &Piece) -> Option<String> {
+    let text = &replica.text;
+    let node = text.items.find(piece.id)?;
+    let item = text.items.item(node);
+    let offset = piece.id.clock - item.id.clock;
+    let is_whole = offset + piece.len <= item.len;
+    (item.shared && is_whole).then(|| {
+        let start = (text.items.start(View::Shared, node) + offset) as usize;
+        let rope = &text.shared;
+        let [from, to] = [start, start + piece.len as usize].map(|at| rope.utf16_cu_to_char(at));
+        rope.slice(from..to).to_string()
+    })
+}
+
+#[cfg(test)]
+mod tests;
