@@ -2,11 +2,13 @@
 
 use std::cmp::Ordering;
 
-use super::{CHARACTER_DIFF_LIMIT, by_characters, by_characters_between_ends, chars};
+use imara_diff::{Algorithm, Diff, InternedInput};
+
+use super::{by_characters, by_characters_between_ends, chars};
 use crate::patch::{Patch, Splice};
 
-/// How many pairs of lines are compared at most.
-const PAIRS_LIMIT: usize = 40_000;
+/// Of how many pairs of lines each is compared, at most.
+const PAIRS_LIMIT: usize = 10_000;
 /// How many characters of pairs of lines are looked through at most for what lies between their ends.
 const PIECES_LIMIT: usize = 20_000_000;
 /// Two lines are one that was changed if they have this part of their characters in common, in
@@ -20,6 +22,8 @@ const MANY: usize = 8;
 /// They have not if, character by character, not even this part of them has, and what is left of them
 /// stands in pieces of some length: the lines were changed all over.
 const FEWER: usize = 10;
+/// Up to how many characters (old and new together) are looked at that way.
+const ALL_OVER_LIMIT: usize = 8_000;
 /// How many characters those pieces have at least, on average.
 const PIECES_LEFT: usize = 2;
 /// In a text that is so many times as long, any letters are found one behind the other.
@@ -29,10 +33,10 @@ const LONGER: usize = 4;
 /// was changed is compared by its characters; others come and go as a whole.
 pub(super) fn changed(old: &[&str], new: &[&str], offset: usize, patch: &mut Patch) {
     let mut changed = Patch::default();
-    by_pairs(old, new, offset, &mut changed);
+    let whole = by_pairs(old, new, offset, &mut changed);
     let (was, is) = (old.concat(), new.concat());
-    let is_long = was.len() + is.len() > CHARACTER_DIFF_LIMIT || is.len() > LONGER * was.len();
-    if gone(&changed) >= MANY && !is_long {
+    let is_long = was.len() + is.len() > ALL_OVER_LIMIT || is.len() > LONGER * was.len();
+    if whole >= MANY && !is_long {
         let mut all_over = Patch::default();
         by_characters(&was, &is, offset, &mut all_over);
         let left = was.chars().count() - gone(&all_over);
@@ -50,8 +54,10 @@ fn gone(patch: &Patch) -> usize {
     patch.splices().iter().map(|splice| splice.delete).sum()
 }
 
-fn by_pairs(old: &[&str], new: &[&str], offset: usize, patch: &mut Patch) {
+/// Returns how many characters have gone with whole lines.
+fn by_pairs(old: &[&str], new: &[&str], offset: usize, patch: &mut Patch) -> usize {
     let mut at = offset;
+    let mut whole = 0;
     let (mut next_old, mut next_new) = (0, 0);
     let ends = [(old.len(), new.len())];
     for (old_line, new_line) in pairs(old, new).into_iter().chain(ends) {
@@ -62,21 +68,65 @@ fn by_pairs(old: &[&str], new: &[&str], offset: usize, patch: &mut Patch) {
             insert: new[next_new..new_line].concat(),
         });
         at += gone;
+        whole += gone;
         if let (Some(was), Some(is)) = (old.get(old_line), new.get(new_line)) {
             by_characters_between_ends(was, is, at, patch);
             at += was.chars().count();
         }
         (next_old, next_new) = (old_line + 1, new_line + 1);
     }
+    whole
 }
 
-/// The lines that are one, in ascending order: those that together have most in common.
+/// The lines that are one, in ascending order.
 fn pairs(old: &[&str], new: &[&str]) -> Vec<(usize, usize)> {
+    if old.len().saturating_mul(new.len()) <= PAIRS_LIMIT {
+        return best_pairs(old, new);
+    }
+    one_by_one(old, new).unwrap_or_else(|| around_indented(old, new))
+}
+
+/// Each with its own, if as many have come as have gone and all are alike: somebody has changed something
+/// in every line.
+fn one_by_one(old: &[&str], new: &[&str]) -> Option<Vec<(usize, usize)>> {
+    let line = |line: &&str| Line::of(line, true);
+    let alike = |(was, is)| line(was).in_common(&line(is)) > 0;
+    let is_so = old.len() == new.len() && std::iter::zip(old, new).all(alike);
+    is_so.then(|| (0..old.len()).map(|n| (n, n)).collect())
+}
+
+/// Those of which only the blanks were changed, as one does who indents them, and between them as ever.
+/// Too many lines that have gone between two of them are not compared.
+fn around_indented(old: &[&str], new: &[&str]) -> Vec<(usize, usize)> {
+    let letters = |line: &&str| -> String { line.split_whitespace().collect() };
+    let (was, is): (Vec<_>, Vec<_>) = (
+        old.iter().map(letters).collect(),
+        new.iter().map(letters).collect(),
+    );
+    let mut input = InternedInput::default();
+    input.update_before(was.iter().map(String::as_str));
+    input.update_after(is.iter().map(String::as_str));
+    let mut pairs = Vec::new();
+    let (mut next_old, mut next_new) = (0, 0);
+    for hunk in Diff::compute(Algorithm::Histogram, &input).hunks() {
+        let (start, new_start) = (hunk.before.start as usize, hunk.after.start as usize);
+        pairs.extend(std::iter::zip(next_old..start, next_new..new_start));
+        (next_old, next_new) = (hunk.before.end as usize, hunk.after.end as usize);
+        let (gone, come) = (&old[start..next_old], &new[new_start..next_new]);
+        let between = match gone.len().saturating_mul(come.len()) <= PAIRS_LIMIT {
+            true => best_pairs(gone, come),
+            false => one_by_one(gone, come).unwrap_or_default(),
+        };
+        pairs.extend(between.iter().map(|(i, j)| (start + i, new_start + j)));
+    }
+    pairs.extend(std::iter::zip(next_old..old.len(), next_new..new.len()));
+    pairs
+}
+
+/// Those that together have most in common.
+fn best_pairs(old: &[&str], new: &[&str]) -> Vec<(usize, usize)> {
     if old.len() == 1 && new.len() == 1 {
         return vec![(0, 0)];
-    }
-    if old.len().saturating_mul(new.len()) > PAIRS_LIMIT {
-        return Vec::new();
     }
     let width = new.len() + 1;
     // The most that the lines from here on have in common.
@@ -225,13 +275,33 @@ mod tests {
         }
     }
 
-    /// Comparing each line with each would take too long beyond that: they go and come as a whole.
+    /// Comparing each line with each would take too long then.
     #[test]
-    fn too_many_lines_are_not_compared_one_by_one() {
-        for (count, pairs_wanted) in [(200, 200), (201, 0)] {
-            let old = vec!["a line\n"; count];
-            let new = vec!["a lime\n"; count];
-            assert_eq!(pairs(&old, &new).len(), pairs_wanted);
-        }
+    fn many_lines_are_compared_with_their_own() {
+        let made =
+            |count: usize, line: fn(usize) -> String| (0..count).map(line).collect::<Vec<_>>();
+        let old = made(300, |n| format!("let value_{n} = {n};\n"));
+        let renamed = made(300, |n| format!("let result_{n} = {n};\n"));
+        let indented = made(300, |n| match n {
+            7 => "if it {\n    let value_7 = 7;\n".to_owned(),
+            n => format!("    let value_{n} = {n};\n"),
+        });
+        let others = made(290, |n| format!("call({n} * {n})\n"));
+        let paired = |new: &[String]| {
+            let new = new.concat();
+            let new: Vec<&str> = new.split_inclusive('\n').collect();
+            let old: Vec<&str> = old.iter().map(String::as_str).collect();
+            pairs(&old, &new)
+        };
+        assert_eq!(
+            paired(&renamed),
+            (0..300).map(|n| (n, n)).collect::<Vec<_>>()
+        );
+        let one_later = |n: usize| (n, n + usize::from(n > 6));
+        assert_eq!(
+            paired(&indented),
+            (0..300).map(one_later).collect::<Vec<_>>()
+        );
+        assert_eq!(paired(&others), []);
     }
 }
