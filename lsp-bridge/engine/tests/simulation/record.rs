@@ -216,7 +216,7 @@ impl Play<'_> {
                 let letter = self.editor.buffer.get_char(0)?;
                 piece = Patch::single(0, 1, letter);
             }
-            self.does(&piece);
+            self.does(&piece)?;
             let reports = self
                 .editor
                 .change(&piece, From::Person, self.now, &mut self.ledger);
@@ -225,12 +225,14 @@ impl Play<'_> {
         Some(())
     }
 
-    fn does(&mut self, patch: &Patch) {
+    /// `None` if the text has no such place: it was searched for in another.
+    fn does(&mut self, patch: &Patch) -> Option<()> {
         for splice in patch.splices() {
-            let gone = self.editor.buffer.slice(splice.at..splice.end());
+            let gone = self.editor.buffer.get_slice(splice.at..splice.end())?;
             self.gone.push_str(&gone.to_string());
             self.new.push_str(&splice.insert);
         }
+        Some(())
     }
 
     fn reports(mut self, last: Option<&Patch>) -> Option<(String, String)> {
@@ -249,7 +251,7 @@ impl Play<'_> {
             Cause::Letter(_) => {
                 let letter = last?;
                 self.comes_to(at)?;
-                self.does(letter);
+                self.does(letter)?;
                 let reports = self
                     .editor
                     .change(letter, From::Person, at, &mut self.ledger);
