@@ -182,6 +182,9 @@ impl Mirror {
             self.refuse(document, path.as_str(), reason);
             return Ok(None);
         }
+        if self.holds_new_one(&path, document) {
+            return Ok(None);
+        }
         // It will be moved away when it is closed, and this one written then.
         if let Some(other) = self.at.get(&path).filter(|at| *at != document).cloned()
             && self.is_open(&other)?
@@ -190,6 +193,13 @@ impl Mirror {
             return Ok(None);
         }
         Ok(Some((path, entry)))
+    }
+
+    /// Whether another file stands there that was made here just now. The index that is known does not show
+    /// it yet, so not which of the two stays there.
+    pub(super) fn holds_new_one(&self, path: &ProjectPath, document: &DocumentId) -> bool {
+        let there = self.at.get(path).filter(|there| *there != document);
+        there.is_some_and(|there| self.announced.contains(there))
     }
 
     fn is_unchanged(&self, subject: &Subject<'_>, base: &Base) -> Result<bool, MirrorError> {

@@ -50,10 +50,12 @@ impl Record {
         unsaved: bool,
         base: Option<Base>,
     ) -> Self {
-        let confirmed = before.filter(|_| unsaved).and_then(|before| match before.unsaved {
-            true => before.confirmed.clone(),
-            false => Some(before.state.clone()),
-        });
+        let confirmed = before
+            .filter(|_| unsaved)
+            .and_then(|before| match before.unsaved {
+                true => before.confirmed.clone(),
+                false => Some(before.state.clone()),
+            });
         Self {
             state,
             unsaved,

@@ -62,6 +62,9 @@ impl Mirror {
             return Ok(());
         }
         let record = self.blob_record(document).cloned();
+        if record.is_none() && self.holds_new_one(&path, document) {
+            return Ok(());
+        }
         // It will be moved away when it is closed, and this one written then.
         if record.is_none()
             && let Some(other) = self.at.get(&path).cloned()

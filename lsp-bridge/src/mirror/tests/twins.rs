@@ -102,3 +102,47 @@ fn data_is_there_once() {
         BTreeMap::from([("new.png".to_owned(), DATA.to_vec())])
     );
 }
+
+/// What Bob has made is heard of while what Ada has made is listed, and before the index shows that.
+#[test]
+fn one_that_is_heard_of_just_then_is_not_taken_for_the_own() {
+    for (text, id) in [(true, "0"), (true, "zz"), (false, "0"), (false, "zz")] {
+        let content: &[u8] = if text { b"text\n" } else { &DATA };
+        let (mut hub, mut ada) = (Hub::new(), Here::new());
+        ada.sync(&mut hub);
+        ada.write("new", content);
+        let effects = ada.mirror.files_changed(&Changes::everything()).unwrap();
+        ada.carry_out(effects, &mut hub);
+        ada.look_again(&mut hub);
+        let (adas, mut entry) = hub.entries().into_iter().next().unwrap();
+        entry.created_by = "Bob".to_owned();
+        let bobs: DocumentId = id.parse().unwrap();
+        match text {
+            true => drop(hub.put(id, "new", "text\n")),
+            false => hub.change_index(|txn, roots| index::insert(txn, roots, &bobs, &entry)),
+        }
+        let mut without_adas = hub.entries();
+        without_adas.remove(&adas);
+        let effects = ada.mirror.index_changed(without_adas, true).unwrap();
+        ada.carry_out(effects, &mut hub);
+        for _ in 0..3 {
+            ada.sync(&mut hub);
+        }
+        let is_bobs_first = id == "0";
+        let there = hub
+            .entries()
+            .into_iter()
+            .filter(|(_, entry)| entry.is_there());
+        let there: Vec<_> = there.map(|(document, _)| document).collect();
+        // Bob takes his away, where that is the second.
+        let expected = if is_bobs_first {
+            vec![bobs]
+        } else {
+            vec![adas, bobs]
+        };
+        assert_eq!(there, expected, "text: {text}, {id}");
+        assert_eq!(ada.files()["new"], content, "text: {text}, {id}");
+        assert_eq!(ada.files().len(), expected.len(), "text: {text}, {id}");
+        assert_eq!(ada.told, [], "text: {text}, {id}");
+    }
+}
