@@ -120,7 +120,9 @@ impl Scene {
     fn both_pull(&self) -> Result<()> {
         let pulls = self.dirs.each_ref().map(|dir| {
             let dir = dir.path().to_owned();
-            thread::spawn(move || run(&dir, "git pull -q"))
+            // Git refuses where what the other has pulled has come in that very moment.
+            let pull = "git pull -q || { git fetch -q && git reset -q FETCH_HEAD; }";
+            thread::spawn(move || run(&dir, pull))
         });
         for pull in pulls {
             pull.join().map_err(|_| anyhow!("no pull"))??;
