@@ -33,6 +33,22 @@ pub(super) fn write(replica: &mut Replica, patch: &Patch) -> Result<Vec<u8>, Bad
     Ok(update)
 }
 
+/// A new document with this text, in the name of the text: who makes a file of the same text makes the same
+/// characters, in a document of their own.
+pub(super) fn begin(text: &str) -> Replica {
+    let mut replica = Replica::new(name(text.as_bytes(), 0));
+    replica.edit(text);
+    replica
+}
+
+/// Whether two documents began with one text, or hold an edit that two programs have made alike.
+pub(super) fn have_common(one: &Replica, other: &Replica) -> bool {
+    let other = other.doc().transact().state_vector();
+    let one = one.doc().transact().state_vector();
+    let mut named = one.iter().filter(|(client, _)| client.get() >= NAMES);
+    named.any(|(client, _)| other.get(client) > 0)
+}
+
 fn name(nameless: &[u8], time: u32) -> u64 {
     let of = [nameless, &time.to_be_bytes()].concat();
     let hash = hash(&of);
@@ -84,6 +100,18 @@ mod tests {
         let mut lines: Vec<String> = all.text().lines().map(str::to_owned).collect();
         lines.sort_unstable();
         assert_eq!(lines.concat().matches("ew").count(), 4, "{lines:?}");
+    }
+
+    #[test]
+    fn two_files_of_one_text_are_one_text() {
+        let (mut ada, bob) = (begin("a\nb\n"), begin("a\nb\n"));
+        assert!(have_common(&ada, &bob));
+        let mut bob = bob.fork(new_client_id());
+        bob.edit("a\nBob's\nb\n");
+        ada.apply(&bob.state()).unwrap();
+        assert_eq!(ada.text(), "a\nBob's\nb\n");
+        assert!(!have_common(&ada, &begin("a\n")));
+        assert!(!have_common(&begin(""), &begin("")));
     }
 
     #[test]

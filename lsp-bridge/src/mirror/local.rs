@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use tutti_engine::Replica;
 use tutti_protocol::ids::DocumentId;
 use tutti_protocol::index::FileEntry;
 use tutti_protocol::path::ProjectPath;
@@ -12,14 +11,13 @@ use super::arrivals::NewFile;
 use super::blob::see::Disk;
 use super::effect::{Effect, IndexEdit};
 use super::ignores::Ignores;
-use super::merge::new_client_id;
 use super::places::Places;
 use super::state::{Base, BaseFile, Record, hash};
 use super::text::{TextFile, parse};
 use super::tree::{Found, LeftAlone};
 use super::walk::walk;
 use super::watch::Changes;
-use super::{Mirror, MirrorError};
+use super::{Mirror, MirrorError, alike_edits};
 
 /// What a look at the disk has found.
 #[derive(Default)]
@@ -373,9 +371,7 @@ impl Mirror {
 }
 
 fn new_record(text: &TextFile, file: &BaseFile) -> Record {
-    let mut replica = Replica::new(new_client_id());
-    replica.edit(&text.text);
-    let state = replica.state();
+    let state = alike_edits::begin(&text.text).state();
     Record {
         base: Some(Base {
             state: state.clone(),

@@ -51,7 +51,7 @@ impl Mirror {
             }
         }
         self.turned(document, &mut settled.effects)?;
-        self.look_for_twins(document, &mut settled.effects)?;
+        self.look_for_twins(document, &mut settled)?;
         Ok(settled)
     }
 

@@ -2,37 +2,75 @@
 //!
 //! Two pull the same commit, say, and both add what is new in it. Then the project lists two files of one
 //! name, and shows the one with the larger id under a name of its own. Whoever made that one takes it away
-//! again, as its person would, once both are known to hold the same. If somebody types into it meanwhile,
-//! it comes back as any file does that one deletes while another types in it.
+//! again, as its person would, once both are known to hold the same. Both began with the same characters
+//! ([`alike_edits`]), so what was written into the one since can go over to the other first. If somebody
+//! types into it meanwhile, it comes back as any file does that one deletes while another types in it.
 
 use tutti_protocol::blob::BlobHash;
 use tutti_protocol::ids::DocumentId;
 use tutti_protocol::index::FileEntry;
 use tutti_protocol::path::ProjectPath;
 
-use super::effect::Effect;
+use super::effect::{Effect, Settled};
 use super::tree::{Expected, Outcome};
-use super::{Mirror, MirrorError};
+use super::{Mirror, MirrorError, alike_edits};
+
+/// What has become of two texts of one name.
+enum Twins {
+    /// Each began as what it is, or they hold the same by chance.
+    Apart,
+    /// The one that stays has all that the other has.
+    Within,
+    /// Both began as the same, and the other has this besides.
+    Grown(Vec<u8>),
+}
 
 impl Mirror {
-    /// `document` and its file have come together: if it is a twin that was made here, its file goes; if it
-    /// is the one that stays, the others are to be looked at.
+    /// `document` and its file have come together: if it is a twin that was made here, its file goes, once
+    /// the one that stays has what was written into it; if it is the one that stays, it takes that over.
     pub(super) fn look_for_twins(
         &mut self,
         document: &DocumentId,
-        effects: &mut Vec<Effect>,
+        settled: &mut Settled,
     ) -> Result<(), MirrorError> {
         if let Some(first) = self.first_of(document) {
-            if self.is_twin(document, &first)? && self.have_one_text(document, &first)? {
-                self.take_away_twin(document, effects)?;
+            if self.is_twin(document, &first)? {
+                match self.compare(document, &first)? {
+                    Twins::Apart => {}
+                    Twins::Within => self.take_away_twin(document, &mut settled.effects)?,
+                    Twins::Grown(_) => settled.effects.push(Effect::Sync(first)),
+                }
             }
             return Ok(());
         }
         for twin in self.others_of(document) {
-            if self.is_twin(&twin, document)? && self.have_one_text(&twin, document)? {
-                effects.push(Effect::Sync(twin));
+            if !self.is_twin(&twin, document)? {
+                continue;
             }
+            match self.compare(&twin, document)? {
+                Twins::Apart => continue,
+                Twins::Within => {}
+                Twins::Grown(update) => self.take_in_twin(document, update, settled)?,
+            }
+            settled.effects.push(Effect::Sync(twin));
         }
+        Ok(())
+    }
+
+    /// The one that stays takes over what was written into the other.
+    fn take_in_twin(
+        &mut self,
+        first: &DocumentId,
+        update: Vec<u8>,
+        settled: &mut Settled,
+    ) -> Result<(), MirrorError> {
+        let Some(stored) = self.load(first)? else {
+            return Ok(());
+        };
+        let state = self.whole(first, &stored.state, &update)?.state;
+        self.persist(first, &state, true)?;
+        settled.add(update);
+        settled.effects.push(Effect::Sync(first.clone()));
         Ok(())
     }
 
@@ -100,18 +138,26 @@ impl Mirror {
         Ok(is_alike && is_here && !self.is_open(document)?)
     }
 
-    /// Whether both texts are known and the same.
-    fn have_one_text(
-        &mut self,
-        document: &DocumentId,
-        other: &DocumentId,
-    ) -> Result<bool, MirrorError> {
-        let (Some(one), Some(other_one)) = (self.load(document)?, self.load(other)?) else {
-            return Ok(false);
+    /// How a text compares with the one that stays.
+    fn compare(&self, twin: &DocumentId, first: &DocumentId) -> Result<Twins, MirrorError> {
+        let (Some(one), Some(other)) = (self.load(twin)?, self.load(first)?) else {
+            return Ok(Twins::Apart);
         };
-        let are_written = one.base.is_some() && other_one.base.is_some();
-        Ok(are_written
-            && self.text_of(document, &one.state)? == self.text_of(other, &other_one.state)?)
+        if one.base.is_none() || other.base.is_none() {
+            return Ok(Twins::Apart);
+        }
+        let texts = (
+            self.replica(twin, &one.state)?,
+            self.replica(first, &other.state)?,
+        );
+        if texts.0.rope() == texts.1.rope() {
+            return Ok(Twins::Within);
+        }
+        if !alike_edits::have_common(&texts.0, &texts.1) {
+            return Ok(Twins::Apart);
+        }
+        let lacked = self.whole(first, &other.state, &one.state)?.lacked;
+        Ok(lacked.map_or(Twins::Within, Twins::Grown))
     }
 
     /// Removes the file, if it stands where the project shows it and holds what is known of it.

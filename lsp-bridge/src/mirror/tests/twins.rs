@@ -1,6 +1,7 @@
 //! The same new file, made by two people at once.
 
 use super::*;
+use crate::mirror::alike_edits;
 
 const DATA: [u8; 3] = [0, 1, 255];
 
@@ -82,6 +83,44 @@ fn what_is_typed_into_the_other_meanwhile_stays() {
             .into_values()
             .any(|text| text == b"text\ntyped\n")
     );
+}
+
+/// Both take over a file, and go on in it before they hear of each other.
+#[test]
+fn what_was_written_into_either_is_in_the_one_that_stays() {
+    for (adas, bobs) in [
+        ("text\nAda's\n", "text\n"),
+        ("text\n", "Bob's\ntext\n"),
+        ("text\nAda's\n", "Bob's\ntext\n"),
+    ] {
+        let (mut hub, mut ada) = (Hub::new(), Here::new());
+        ada.sync(&mut hub);
+        ada.write("new.txt", "text\n");
+        ada.sync(&mut hub);
+        if adas != "text\n" {
+            ada.write("new.txt", adas);
+            ada.sync(&mut hub);
+        }
+        let first = hub.put("0", "new.txt", "");
+        let begun = alike_edits::begin("text\n").state();
+        hub.document(&first).apply(&begun).unwrap();
+        hub.document(&first).edit(bobs);
+        for _ in 0..4 {
+            ada.sync(&mut hub);
+        }
+        let both = match (adas, bobs) {
+            (adas, "text\n") => adas,
+            ("text\n", bobs) => bobs,
+            _ => "Bob's\ntext\nAda's\n",
+        };
+        assert_eq!(
+            ada.files(),
+            BTreeMap::from([("new.txt".to_owned(), both.into())])
+        );
+        assert_eq!(hub.text("new.txt"), both);
+        assert_eq!(hub.entries().len(), 1);
+        assert_eq!(ada.recovered(), BTreeMap::new());
+    }
 }
 
 #[test]
