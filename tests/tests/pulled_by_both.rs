@@ -1,6 +1,7 @@
 //! Two people pull the same commit, at the same time or while the server is away, each in a directory of their own: what
 //! it brings is there once, and git has nothing to say.
 
+use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::thread;
@@ -169,9 +170,14 @@ impl Scene {
 
     /// Both have the commit and nothing else, and so has the project.
     fn have_the_commit(&mut self) -> Result<()> {
+        self.have_the_commit_and("")
+    }
+
+    /// The same, but for what git says of a file that was changed since.
+    fn have_the_commit_and(&mut self, changed: &str) -> Result<()> {
         self.both_hear_of("end")?;
         let rest = Rest::new(self.server.url(), self.project.editor_token().to_owned());
-        let expected = state(self.origin.path())?;
+        let expected = format!("{changed}{}", state(self.origin.path())?);
         let names = run(self.origin.path(), "git ls-files")?;
         let mut names: Vec<&str> = names.lines().collect();
         names.sort_unstable();
@@ -218,6 +224,26 @@ fn while_the_server_is_away() -> Result<()> {
     scene.both_pull()?;
     scene.server.restart()?;
     scene.have_the_commit()
+}
+
+#[test]
+fn and_both_go_on_in_a_file_that_is_new() -> Result<()> {
+    let mut scene = Scene::new()?;
+    scene.server.kill()?;
+    scene.both_pull()?;
+    for (dir, edit) in scene.dirs.iter().zip(["1i above", "$a below"]) {
+        // Not before the bridge has seen it as it came.
+        let is_known = || run(dir.path(), "grep -q new/deep/new.txt .tutti/state/*.yrs").ok();
+        until_or("the bridge to take it up", is_known, String::new)?;
+        run(dir.path(), &format!("sed -i '{edit}' new/deep/new.txt"))?;
+    }
+    scene.server.restart()?;
+    scene.have_the_commit_and(" M new/deep/new.txt\n")?;
+    for dir in &scene.dirs {
+        let text = fs::read_to_string(dir.path().join("new/deep/new.txt"))?;
+        ensure!(text == "above\nnew\nbelow\n", "{text:?}");
+    }
+    Ok(())
 }
 
 const TYPED: &str = "\ndef typed(a):\n    return a + 1\n";
