@@ -85,12 +85,16 @@ fn read(body: &[u8]) -> ApiResult<Vec<(tutti_protocol::ids::DocumentId, Have)>> 
                     "The index is synced over WebSocket, as it changes all the time.",
                 ));
             }
+            let vector = |vector: &[u8]| match vector {
+                [] => Ok(Default::default()),
+                vector => read_state_vector(vector).map_err(|error| unreadable(&error)),
+            };
             let have = match asked.have {
-                bulk::Have::Vector([]) => Have::Vector(Default::default()),
-                bulk::Have::Vector(vector) => {
-                    Have::Vector(read_state_vector(vector).map_err(|error| unreadable(&error))?)
-                }
+                bulk::Have::Vector(bytes) => Have::Vector(vector(bytes)?),
                 bulk::Have::State(state) => Have::State(state.to_vec().into()),
+                bulk::Have::Contents(bytes, fingerprint) => {
+                    Have::Contents(vector(bytes)?, fingerprint)
+                }
             };
             Ok((asked.document, have))
         })

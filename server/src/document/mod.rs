@@ -12,6 +12,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bytes::Bytes;
 use thiserror::Error;
+use tutti_protocol::fingerprint::{Fingerprint, fingerprint};
 use tutti_protocol::index::new_doc;
 use yrs::updates::decoder::Decode;
 use yrs::updates::encoder::Encode;
@@ -198,6 +199,11 @@ impl Document {
     /// The state vector, encoded.
     pub fn state_vector(&self) -> Vec<u8> {
         self.doc.transact().state_vector().encode_v1()
+    }
+
+    /// What it has in common with documents that contain the same.
+    pub fn fingerprint(&self) -> Fingerprint {
+        fingerprint(&self.doc.transact())
     }
 
     /// What is in the document, to compare updates with.

@@ -193,7 +193,7 @@ impl Room {
         if let Some(digest) = self.digest {
             return digest;
         }
-        let digest = Digest(self.document.contents().fingerprint());
+        let digest = Digest(self.document.fingerprint());
         self.digest = Some(digest);
         digest
     }

@@ -9,6 +9,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use tutti_protocol::bulk::Differing;
+use tutti_protocol::fingerprint::{Fingerprint, fingerprint};
 use tutti_protocol::ids::{DocumentId, ProjectId, RoomName};
 use yrs::{ReadTxn, StateVector, Transact};
 
@@ -25,6 +27,8 @@ pub enum Have {
     Vector(StateVector),
     /// This whole state, which the server may lack.
     State(Bytes),
+    /// What has this state vector and this fingerprint.
+    Contents(StateVector, Fingerprint),
 }
 
 /// What the answers need together before the rest is left to be asked for again, in bytes.
@@ -44,7 +48,7 @@ impl Rooms {
         let turn = turn.map_err(|_| RoomError::ShuttingDown)?;
         let states = asked.iter().filter_map(|(document, have)| match have {
             Have::State(state) => Some((document.clone(), state.clone())),
-            Have::Vector(_) => None,
+            Have::Vector(_) | Have::Contents(..) => None,
         });
         // A task of its own: what has been begun is ended, even if nobody waits for it any more.
         let adding = add_new(registry.clone(), project.clone(), states.collect());
@@ -77,14 +81,16 @@ impl Rooms {
     }
 
     async fn exchange_one(&self, room: &RoomName, have: Have) -> Result<Bytes, RoomError> {
-        let (vector, state) = match have {
-            Have::Vector(vector) => (vector, None),
-            Have::State(state) => (vector_of(state.clone()).await?, Some(state)),
+        let (vector, state, theirs) = match have {
+            Have::Vector(vector) => (vector, None, None),
+            Have::State(state) => (vector_of(state.clone()).await?, Some(state), None),
+            Have::Contents(vector, fingerprint) => (vector, None, Some(fingerprint)),
         };
         if self.registry.resident(room).is_none() {
             let (document, _) = self.registry.load(room).await?;
             let (vector, state) = (vector.clone(), state.clone());
-            if let Some(update) = off_the_loop(move || lacking(document, &vector, state)).await? {
+            let lacking = move || lacking(document, &vector, state, theirs);
+            if let Some(update) = off_the_loop(lacking).await? {
                 return Ok(update);
             }
         }
@@ -92,16 +98,19 @@ impl Rooms {
         if let Some(state) = state {
             self.apply(room, state).await?;
         }
-        let update = self.read(room, move |doc| doc.transact().encode_diff_v1(&vector));
-        Ok(update.await?.map_or_else(Bytes::new, unless_empty))
+        let known = vector.clone();
+        let update = self.read(room, move |doc| given(&doc.transact(), &known, theirs));
+        let of_nothing = || given(&Document::default().doc().transact(), &vector, theirs);
+        Ok(update.await?.unwrap_or_else(of_nothing))
     }
 }
 
-/// What the client lacks of a document that is not open; `None` if the client has news for it.
+/// What is given of a document that is not open; `None` if the client has news for it.
 fn lacking(
     mut document: Document,
     vector: &StateVector,
     state: Option<Bytes>,
+    theirs: Option<Fingerprint>,
 ) -> Result<Option<Bytes>, RoomError> {
     if let Some(state) = state {
         let change = document.apply(&state, Wanted::OnlyNew).map_err(bad)?;
@@ -109,13 +118,27 @@ fn lacking(
             return Ok(None);
         }
     }
-    Ok(Some(unless_empty(document.diff(vector))))
+    Ok(Some(given(&document.doc().transact(), vector, theirs)))
 }
 
-fn unless_empty(update: Vec<u8>) -> Bytes {
-    match update == EMPTY {
-        true => Bytes::new(),
-        false => update.into(),
+/// What is given to a client that has this: nothing for nothing.
+fn given(txn: &impl ReadTxn, vector: &StateVector, theirs: Option<Fingerprint>) -> Bytes {
+    let ours = theirs.map(|_| fingerprint(txn));
+    if ours.is_some() && ours == theirs {
+        return Bytes::new();
+    }
+    let update = txn.encode_diff_v1(vector);
+    match ours {
+        Some(fingerprint) => {
+            let update = &update;
+            let differing = Differing {
+                fingerprint,
+                update,
+            };
+            differing.write().into()
+        }
+        None if update == EMPTY => Bytes::new(),
+        None => update.into(),
     }
 }
 

@@ -1,9 +1,12 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::future::BoxFuture;
+use tutti_protocol::bulk::Differing;
+use tutti_protocol::fingerprint::fingerprint;
 use tutti_protocol::ids::DocumentId;
 use tutti_protocol::index::new_doc;
-use yrs::{StateVector, Text};
+use yrs::updates::decoder::Decode;
+use yrs::{StateVector, Text, Update};
 
 use super::*;
 use crate::fanout::LocalFanOut;
@@ -304,4 +307,47 @@ async fn an_exchange_races_with_an_edit() {
         let shown = rooms.text(&room).await.unwrap().unwrap();
         assert_eq!(shown.len(), "bulk typed ".len(), "{n}: {shown}");
     }
+}
+
+#[tokio::test]
+async fn who_tells_a_fingerprint_hears_what_is_different() {
+    let dir = tempfile::tempdir().unwrap();
+    let (rooms, _) = rooms(&dir, Limits::default());
+    let content = |doc: &Doc| doc.get_or_insert_text("content");
+    let ada = new_doc(7);
+    content(&ada).push(&mut ada.transact_mut(), "abc");
+    let update = |doc: &Doc| doc.transact().encode_diff_v1(&StateVector::default());
+    let before = update(&ada);
+    let asks = |doc: &Doc| {
+        let txn = doc.transact();
+        Have::Contents(txn.state_vector(), fingerprint(&txn))
+    };
+    for (id, is_open) in [("closed", false), ("open", true)] {
+        let room = name(&format!("p/{id}"));
+        match is_open {
+            true => rooms.apply(&room, before.clone().into()).await.unwrap(),
+            false => drop(exchange(&rooms, vec![(id, Have::State(before.clone().into()))]).await),
+        }
+        let bob = new_doc(8);
+        let known = Update::decode_v1(&before).unwrap();
+        bob.transact_mut().apply_update(known).unwrap();
+        // The same, something more here, something less, and both.
+        assert_eq!(
+            exchange(&rooms, vec![(id, asks(&bob))]).await,
+            [Bytes::new()]
+        );
+        let nothing = exchange(&rooms, vec![(id, asks(&new_doc(9)))]).await;
+        let differing = Differing::read(&nothing[0]).unwrap().unwrap();
+        assert_eq!(differing.fingerprint, fingerprint(&bob.transact()));
+        assert_eq!(text_of(&[differing.update.to_vec().into()]), "abc");
+        content(&bob).remove_range(&mut bob.transact_mut(), 0, 1);
+        let deleted = exchange(&rooms, vec![(id, asks(&bob))]).await;
+        let differing = Differing::read(&deleted[0]).unwrap().unwrap();
+        let given = Update::decode_v1(differing.update).unwrap();
+        bob.transact_mut().apply_update(given).unwrap();
+        assert_ne!(differing.fingerprint, fingerprint(&bob.transact()));
+        assert_eq!(rooms.registry.resident(&room).is_some(), is_open);
+    }
+    let unknown = exchange(&rooms, vec![("unknown", asks(&ada))]).await;
+    assert!(Differing::read(&unknown[0]).unwrap().is_some());
 }

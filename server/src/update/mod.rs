@@ -10,10 +10,8 @@ mod canonical;
 mod scan;
 mod split;
 
-use std::collections::{BTreeMap, HashMap};
-use std::ops::Range;
+use std::collections::HashMap;
 
-use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 use tutti_protocol::codec::{DecodeError, Reader};
 use yrs::{ClientID, IdSet, ReadTxn, StateVector};
@@ -100,43 +98,6 @@ impl Contents {
             clocks: clocks(&snapshot.state_map),
             deleted: snapshot.delete_set,
         }
-    }
-
-    /// A fingerprint: documents that have it in common contain the same structs and deletions.
-    pub fn fingerprint(&self) -> [u8; 16] {
-        let mut hasher = Sha256::new();
-        let mut number = |number: u64| hasher.update(number.to_le_bytes());
-        let clocks: BTreeMap<u64, u32> = self.clocks.iter().map(|(&c, &n)| (c, n)).collect();
-        number(clocks.len() as u64);
-        for (client, clock) in clocks {
-            number(client);
-            number(u64::from(clock));
-        }
-        for (client, ranges) in self.deleted.iter() {
-            number(client.get());
-            // Where one document deleted in one go, another one did in two.
-            let mut joined: Option<Range<u32>> = None;
-            for range in ranges.iter() {
-                match &mut joined {
-                    Some(before) if range.start <= before.end => {
-                        before.end = before.end.max(range.end);
-                    }
-                    _ => {
-                        if let Some(before) = joined.replace(range.clone()) {
-                            number(u64::from(before.start));
-                            number(u64::from(before.end));
-                        }
-                    }
-                }
-            }
-            if let Some(last) = joined {
-                number(u64::from(last.start));
-                number(u64::from(last.end));
-            }
-        }
-        let mut short = [0; 16];
-        short.copy_from_slice(&hasher.finalize()[..16]);
-        short
     }
 
     /// Whether every struct and every deletion of `update` is in the document.
