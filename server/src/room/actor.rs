@@ -245,7 +245,9 @@ impl Room {
             SaveEvent::Saved => {
                 let was_failing = self.saver.failure().is_some();
                 if let Some(since) = self.saver.oldest() {
-                    metrics::histogram!("tutti_save_seconds").record(since.elapsed());
+                    let waited = since.elapsed();
+                    metrics::histogram!("tutti_save_seconds").record(waited);
+                    self.registry.document_stored(&self.name, waited);
                 }
                 let (ready, written) = self.saver.saved();
                 self.registry.unsaved_less(written.bytes);

@@ -74,6 +74,16 @@ impl Registry {
         }
     }
 
+    /// Notes that a change was durable only after so long. Who was told of it before that may have asked another
+    /// node, which answers from the store.
+    pub(crate) fn document_stored(self: &Arc<Self>, room: &RoomName, waited: Duration) {
+        if waited > COLLECT && self.fanout.has_others() && !room.document.is_index() {
+            self.collect(&room.project, |changed| {
+                changed.here.insert(room.document.clone());
+            });
+        }
+    }
+
     /// Notes that a change of another node has arrived.
     pub(crate) fn changed_by_others(self: &Arc<Self>, room: &RoomName) {
         self.edited.elsewhere(&room.project);

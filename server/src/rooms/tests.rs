@@ -1,6 +1,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::future::BoxFuture;
+use tokio::sync::Semaphore;
 use tutti_protocol::bulk::Differing;
 use tutti_protocol::fingerprint::fingerprint;
 use tutti_protocol::ids::DocumentId;
@@ -9,7 +10,7 @@ use yrs::updates::decoder::Decode;
 use yrs::{StateVector, Text, Update};
 
 use super::*;
-use crate::fanout::LocalFanOut;
+use crate::fanout::{FanOut, LocalFanOut, Message, Received, Topic};
 use crate::store::{Append, Replacement, Seen, SqliteStore, StoredDocument};
 
 fn name(room: &str) -> RoomName {
@@ -24,12 +25,15 @@ fn edit(text: &str) -> Bytes {
     txn.encode_update_v1().into()
 }
 
-/// The real store, which counts how often it is read.
-struct Counting(SqliteStore, AtomicUsize);
+/// The real store, which counts how often it is read, and can be made to wait before it writes.
+struct Counting(SqliteStore, AtomicUsize, Semaphore);
 
 impl DocumentStore for Counting {
     fn append(&self, batch: Vec<Append>) -> BoxFuture<'_, Result<(), StoreError>> {
-        self.0.append(batch)
+        Box::pin(async {
+            let _permit = self.2.acquire().await.unwrap();
+            self.0.append(batch).await
+        })
     }
     fn load<'a>(
         &'a self,
@@ -67,9 +71,18 @@ impl DocumentStore for Counting {
 }
 
 fn rooms(dir: &tempfile::TempDir, limits: Limits) -> (Rooms, Arc<Counting>) {
-    let store = SqliteStore::open(&dir.path().join("documents.sqlite3")).unwrap();
-    let store = Arc::new(Counting(store, AtomicUsize::new(0)));
     let fanout = Arc::new(LocalFanOut::new());
+    rooms_of_node(dir, limits, fanout)
+}
+
+fn rooms_of_node(
+    dir: &tempfile::TempDir,
+    limits: Limits,
+    fanout: Arc<LocalFanOut>,
+) -> (Rooms, Arc<Counting>) {
+    let store = SqliteStore::open(&dir.path().join("documents.sqlite3")).unwrap();
+    let writes = Semaphore::new(1);
+    let store = Arc::new(Counting(store, AtomicUsize::new(0), writes));
     (Rooms::new(store.clone(), fanout, limits), store)
 }
 
@@ -350,4 +363,31 @@ async fn who_tells_a_fingerprint_hears_what_is_different() {
     }
     let unknown = exchange(&rooms, vec![("unknown", asks(&ada))]).await;
     assert!(Differing::read(&unknown[0]).unwrap().is_some());
+}
+
+/// Another node answers from the store, where the change may not have been when it was told of.
+#[tokio::test]
+async fn what_was_long_on_its_way_into_the_store_is_told_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let fanout = Arc::new(LocalFanOut::new());
+    let other = fanout.another_node();
+    let mut told = other.subscribe(&Topic::Room(name("p/index")));
+    let (rooms, store) = rooms_of_node(&dir, Limits::default(), fanout);
+    let held = store.2.acquire().await.unwrap();
+    let room = name("p/a");
+    let typed = rooms.apply(&room, edit("one"));
+    let mut is_told = async || {
+        loop {
+            if let Received::Message(_, Message::Changed(documents)) = told.next().await {
+                return documents.to_vec();
+            }
+        }
+    };
+    let hears = async {
+        assert_eq!(is_told().await, [document("a")]);
+        drop(held);
+        assert_eq!(is_told().await, [document("a")]);
+    };
+    let (typed, ()) = tokio::join!(typed, hears);
+    typed.unwrap();
 }
