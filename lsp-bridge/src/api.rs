@@ -29,9 +29,6 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const REACH_TIMEOUT: Duration = Duration::from_secs(5);
 /// No request takes longer.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// Nor one that carries documents, over a slow line.
-const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(300);
 /// What a small document more may add to an answer that is full.
 const MAX_ANSWER_BYTES: usize = 64 * 1024 * 1024;
 /// Little, and quick.
@@ -195,8 +192,14 @@ impl Api {
         self.post::<(), _>(&format!("api/projects/{id}/join"), None)
     }
 
-    /// Asks one question of [`tutti_protocol::bulk`] and returns its answer.
-    pub fn exchange(&self, id: &ProjectId, question: &[u8]) -> Result<Vec<u8>, ApiError> {
+    /// Asks one question of [`tutti_protocol::bulk`] and returns its answer, if that takes no longer than
+    /// `patience`.
+    pub fn exchange(
+        &self,
+        id: &ProjectId,
+        question: &[u8],
+        patience: Duration,
+    ) -> Result<Vec<u8>, ApiError> {
         let damaged = |_| self.no_tutti("its answer cannot be understood".to_owned());
         let packed = zstd::bulk::compress(question, COMPRESSION_LEVEL).map_err(damaged)?;
         let request = self
@@ -206,7 +209,7 @@ impl Api {
             .header("Authorization", self.bearer())
             .header("Content-Type", bulk::CONTENT_TYPE)
             .config()
-            .timeout_global(Some(EXCHANGE_TIMEOUT))
+            .timeout_global(Some(patience))
             .build();
         let mut answer = self.succeeded(request.send(&packed[..]))?;
         let body = answer

@@ -1,5 +1,5 @@
-//! Contents of files on their way to the server and back, on threads of their own, so that neither
-//! an edit nor the mirror waits for them.
+//! Contents of files on their way to the server and back, and questions about many documents, on
+//! threads of their own, so that neither an edit nor the mirror waits for them.
 //!
 //! A content is sent straight from its file: if that is written to meanwhile, what arrives has
 //! another hash, and the server does not take it. It is fetched into `.tutti/blobs`. In both
@@ -9,11 +9,13 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tutti_protocol::ids::ProjectId;
 use url::Url;
 
 use crate::api::{Api, ApiError, Put};
+use crate::bulk::Question;
 use crate::link::Token;
 use crate::mirror::{Cargo, Carried, Holds};
 
@@ -23,6 +25,9 @@ const AT_ONCE: usize = 3;
 const PIECE_BYTES: usize = 64 * 1024;
 /// A content that arrives damaged is fetched once more.
 const TRIES: usize = 2;
+
+/// An answer about documents that is not there by then is not waited for: their rooms are another way.
+const ANSWER_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Something to be carried.
 pub(crate) enum Job {
@@ -42,12 +47,15 @@ pub(crate) enum Report {
     Carried(Carried),
     /// The largest file that the server takes, in bytes; `None` if it takes texts only.
     Cap(Option<u64>),
+    /// The answer to the question of this number.
+    Answered(u64, Result<Vec<u8>, ApiError>),
 }
 
 /// The way to the threads. They end with what they are at when this is dropped.
 pub(crate) struct Carrier {
     jobs: Sender<Job>,
     api: Arc<Api>,
+    ask: Box<dyn Fn(u64, Question) + Send + Sync>,
 }
 
 /// One of the threads.
@@ -64,7 +72,7 @@ impl Carrier {
         api: Api,
         project: &ProjectId,
         root: &Path,
-        report: impl Fn(Report) + Clone + Send + 'static,
+        report: impl Fn(Report) + Clone + Send + Sync + 'static,
     ) -> Self {
         let (jobs, waiting) = mpsc::channel();
         let (api, waiting) = (Arc::new(api), Arc::new(Mutex::new(waiting)));
@@ -78,7 +86,22 @@ impl Carrier {
             let waiting = waiting.clone();
             std::thread::spawn(move || porter.work(&waiting));
         }
-        Self { jobs, api }
+        let (asked, project) = (api.clone(), project.clone());
+        let ask = move |number, question: Question| {
+            let (api, project, report) = (asked.clone(), project.clone(), report.clone());
+            std::thread::spawn(move || {
+                let answer = api.exchange(&project, &question.into_body(), ANSWER_PATIENCE);
+                report(Report::Answered(number, answer));
+            });
+        };
+        let ask = Box::new(ask);
+        Self { jobs, api, ask }
+    }
+
+    /// Asks about documents, on a thread of its own: it must wait neither for a long file nor for a
+    /// question that a connection before this one has left unanswered.
+    pub(crate) fn ask(&self, number: u64, question: Question) {
+        (self.ask)(number, question);
     }
 
     /// Another server, or another token, from now on.

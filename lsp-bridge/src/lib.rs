@@ -1,6 +1,7 @@
 //! Tutti's local bridge: any LSP editor becomes a participant.
 
 pub mod api;
+mod bulk;
 mod carrier;
 pub mod cli;
 pub mod credentials;

@@ -10,22 +10,19 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use tokio::task::JoinHandle;
-use tutti_protocol::bulk::{self, Have};
+use tutti_protocol::bulk::Have;
 use tutti_protocol::ids::{DocumentId, ProjectId};
 
 use crate::api::{Api, ApiError};
+use crate::bulk::{Question, is_large, read_answer};
 use crate::mirror::Stored;
 
-/// A request is sent off once it holds so much, in bytes.
-const BATCH_BYTES: usize = 2 * 1024 * 1024;
-/// Or so many documents.
-const BATCH_DOCUMENTS: usize = 400;
-/// A document over this goes by itself, over a room of its own.
-const LARGE_BYTES: usize = 8 * 1024 * 1024;
 /// Requests under way.
 const AT_ONCE: usize = 2;
 /// A server that does not come back in this time is given up.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// Nor does one request take longer, over a slow line.
+const LONGEST: Duration = Duration::from_secs(300);
 /// Between two attempts.
 const PAUSE: Duration = Duration::from_millis(500);
 
@@ -105,14 +102,9 @@ impl Bulk {
                 }
                 answer => answer?,
             };
-            let given = bulk::read_answer(&answer).context("the server's answer is damaged")?;
-            anyhow::ensure!(!given.is_empty(), "the server answers with nothing");
+            let given = read_answer(&answer, request.documents.iter().map(|(id, _)| id))?;
             let mut asked = request.documents.into_iter();
             for (given, (document, stored)) in given.iter().zip(asked.by_ref()) {
-                anyhow::ensure!(
-                    given.document == document,
-                    "the server answers another question"
-                );
                 store.exchanged(&document, stored, given.update)?;
             }
             // What the answer had no room for.
@@ -130,26 +122,25 @@ impl Bulk {
         store: &mut impl Documents,
     ) -> anyhow::Result<Option<Request>> {
         let mut documents = Vec::new();
-        let mut question = Vec::new();
-        while documents.len() < BATCH_DOCUMENTS
-            && question.len() < BATCH_BYTES
+        let mut question = Question::default();
+        while !question.is_full()
             && let Some(document) = waiting.pop_front()
         {
             let stored = store.stored(&document)?;
             match &stored {
-                Some(stored) if stored.state.len() > LARGE_BYTES => {
+                Some(stored) if is_large(&stored.state) => {
                     need_a_room.push(document);
                     continue;
                 }
                 Some(stored) if stored.unsaved => {
-                    bulk::ask(&mut question, &document, Have::State(&stored.state));
+                    question.ask(&document, Have::State(&stored.state));
                 }
                 Some(stored) => {
                     let vector = yrs::encode_state_vector_from_update_v1(&stored.state)
                         .context("a stored document is damaged")?;
-                    bulk::ask(&mut question, &document, Have::Vector(&vector));
+                    question.ask(&document, Have::Vector(&vector));
                 }
-                None => bulk::ask(&mut question, &document, Have::Vector(&[])),
+                None => question.ask(&document, Have::Vector(&[])),
             }
             documents.push((document, stored));
         }
@@ -157,6 +148,7 @@ impl Bulk {
             return Ok(None);
         }
         let (api, project) = (self.api.clone(), self.project.clone());
+        let question = question.into_body();
         let answer = tokio::task::spawn_blocking(move || send(&api, &project, &question));
         Ok(Some(Request { documents, answer }))
     }
@@ -166,7 +158,7 @@ impl Bulk {
 fn send(api: &Api, project: &ProjectId, question: &[u8]) -> Result<Vec<u8>, ApiError> {
     let since = Instant::now();
     loop {
-        match api.exchange(project, question) {
+        match api.exchange(project, question, LONGEST) {
             Err(ApiError::NoServer { .. } | ApiError::Failed(_)) if since.elapsed() < PATIENCE => {
                 std::thread::sleep(PAUSE);
             }

@@ -14,6 +14,8 @@
 //! index      index_changed(entries, current) after the first sync and each change, own ones too
 //! hint       settle(doc, state)              after syncing a closed document
 //!            settle_offline(doc, state)      the same without a connection
+//! bulk       to_ask(doc)                     what the server is asked with about a closed document
+//!            answered(doc, asked, given)     the same as settle, with its answer
 //! disk       watch(), files_changed(changes) as DiskChanges::next() tells; and once
 //!                                            Changes::everything() after the first index_changed
 //! editor     opened(doc) / closed(doc)       an open file is the editor's: neither read nor written
@@ -36,6 +38,7 @@ mod alike;
 mod alike_edits;
 mod arrivals;
 mod aside;
+mod asked;
 mod beneath;
 mod beside;
 mod blob;
@@ -95,6 +98,7 @@ use tutti_protocol::ids::DocumentId;
 use tutti_protocol::index::FileEntry;
 use tutti_protocol::path::ProjectPath;
 
+pub use asked::{Answered, ToAsk};
 use beneath::Beneath;
 use blob::Blobs;
 pub use blob::Carried;

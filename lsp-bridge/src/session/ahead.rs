@@ -9,7 +9,7 @@ use tutti_protocol::ids::DocumentId;
 use tutti_protocol::index::FileEntry;
 
 use super::disk::News;
-use crate::mirror::{Effect, IndexEdit};
+use crate::mirror::IndexEdit;
 
 /// See the [module's documentation](self).
 #[derive(Default)]
@@ -23,16 +23,7 @@ pub(super) struct Ahead {
 impl Ahead {
     /// Notes what the mirror asks for.
     pub(super) fn note(&mut self, news: &News) {
-        let effects = match news {
-            News::Effects(effects) => effects.as_slice(),
-            News::Settled(_, settled) => &settled.effects,
-            _ => return,
-        };
-        let edits = effects.iter().filter_map(|effect| match effect {
-            Effect::Index(edit) => Some(edit.clone()),
-            _ => None,
-        });
-        self.waiting.extend(edits);
+        self.waiting.extend(news.index_edits().cloned());
     }
 
     /// Writes into an index that shows so many of the edits what it lacks. New files it goes on to lack: they are not
@@ -52,7 +43,7 @@ impl Ahead {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mirror::Settled;
+    use crate::mirror::{Effect, Settled};
     use tutti_protocol::index::Eol;
 
     fn entry(path: &str) -> FileEntry {

@@ -38,6 +38,7 @@ impl Project {
 
     pub(super) fn carried(&mut self, report: Report) {
         match report {
+            Report::Answered(number, answer) => self.bulk_answered(number, answer),
             Report::Cap(cap) => self.disk.give(Task::Connected(cap)),
             Report::Carried(carried) => {
                 if let Carried::Later(_) = carried {

@@ -26,27 +26,45 @@ impl Project {
         if let Some(room) = self.rooms.get_mut(&document) {
             if let Held::Closed(closed) = &mut room.held {
                 closed.touched = true;
-                if matches!(closed.step, Step::Leaving | Step::Lingering(_)) {
+                // One that lingers is not the mirror's yet.
+                if closed.step == Step::Leaving {
                     closed.step = Step::Syncing;
                 }
             }
             return self.advance(&document);
         }
-        if self.queued.insert(document.clone()) {
-            self.queue.push_back(document);
+        self.bulk.cancel(&document);
+        self.line.push(document);
+    }
+
+    /// The same where the mirror asks for it. What is about to be brought up to date with thousands of others is
+    /// left to that, if there is no room to spare.
+    pub(super) fn enqueue_for_mirror(&mut self, document: DocumentId) {
+        let is_full = self.line.len() + self.busy() >= AT_ONCE;
+        if !(is_full && self.bulk.works && self.bulk.contains(&document)) {
+            self.enqueue(document);
+        }
+    }
+
+    /// The same where others have changed it.
+    pub(super) fn enqueue_ahead(&mut self, document: DocumentId) {
+        // A room that is joined hears of the change itself.
+        if !self.rooms.contains_key(&document) {
+            self.bulk.cancel(&document);
+            self.line.push_ahead(document);
         }
     }
 
     /// Takes documents from the line while there is room.
     pub(super) fn start_waiting(&mut self) {
         while self.busy() < AT_ONCE
-            && let Some(document) = self.queue.pop_front()
+            && let Some(document) = self.line.pop()
         {
-            self.queued.remove(&document);
             if !self.rooms.contains_key(&document) && self.loading.insert(document.clone()) {
                 self.disk.give(Task::Load(document));
             }
         }
+        self.ask_in_bulk();
     }
 
     fn busy(&self) -> usize {
@@ -215,7 +233,7 @@ impl Project {
 
     /// Remembers a state that the mirror has had: an editor may have read that file just before
     /// the next one was written.
-    fn remember_overwritten(&mut self, document: DocumentId, state: Vec<u8>) {
+    pub(super) fn remember_overwritten(&mut self, document: DocumentId, state: Vec<u8>) {
         self.overwritten.push_back((document, state));
         let mut bytes: usize = self.overwritten.iter().map(|(_, state)| state.len()).sum();
         while self.overwritten.len() > OVERWRITTEN || bytes > OVERWRITTEN_BYTES {
@@ -231,13 +249,14 @@ impl Project {
         if self.connection != Connection::Online {
             return;
         }
-        let left = self.queue.len() + self.busy();
+        let in_bulk = self.bulk.left();
+        let left = self.line.len() + self.busy() + in_bulk;
         if !self.index_synced || self.index_refresh_at.is_some() {
             return;
         }
         if left == 0 {
             self.progress.end("in step");
-        } else if left.is_multiple_of(AT_ONCE) {
+        } else if in_bulk > 0 || left.is_multiple_of(AT_ONCE) {
             self.progress.show(format!("syncing, {left} files left"));
         }
     }

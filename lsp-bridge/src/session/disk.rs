@@ -17,8 +17,8 @@ use tutti_protocol::path::ProjectPath;
 use super::ahead::Ahead;
 use super::pause::Pause;
 use crate::mirror::{
-    Candidates, Carried, Changes, DiskChanges, EditorSaved, Effect, HeldOpen, IndexEdit, Journals,
-    Mirror, MirrorError, Settled, ShownAt, Standing, Stored,
+    Answered, Candidates, Carried, Changes, DiskChanges, EditorSaved, Effect, HeldOpen, IndexEdit,
+    Journals, Mirror, MirrorError, Settled, ShownAt, Standing, Stored, ToAsk,
 };
 
 /// Something for the mirror to do; see the methods of [`Mirror`].
@@ -40,6 +40,10 @@ pub(super) enum Task {
         /// Whether the server and this replica have all of each other.
         level: bool,
     },
+    /// What the server is asked with about these documents.
+    ToAsk(Vec<DocumentId>),
+    /// What the server has answered about documents.
+    Answered(Vec<Given>),
     /// The editor has opened a document, under this name.
     Opened(DocumentId, Option<ProjectPath>),
     Closed(DocumentId),
@@ -75,6 +79,15 @@ pub(super) enum Task {
     Carried(Carried),
 }
 
+/// What the server has answered about a document.
+pub(super) struct Given {
+    pub(super) document: DocumentId,
+    /// With which it was asked.
+    pub(super) asked: ToAsk,
+    /// Its words.
+    pub(super) given: Vec<u8>,
+}
+
 /// What came of a task.
 pub(super) enum News {
     /// The mirror is open.
@@ -102,6 +115,10 @@ pub(super) enum News {
     Chosen(String, Option<DocumentId>),
     /// The answer to [`Task::Settle`].
     Settled(DocumentId, Settled),
+    /// The answer to [`Task::ToAsk`]: `None` for what needs a room.
+    ToAsk(Vec<(DocumentId, Option<ToAsk>)>),
+    /// The outcome of [`Task::Answered`]: `None` for what needs a room.
+    Answered(Vec<(DocumentId, Result<Option<Answered>, MirrorError>)>),
     /// What another program has written into a file that the editor shows.
     Beneath(DocumentId, Vec<u8>),
     /// What the mirror wants besides.
@@ -120,16 +137,29 @@ impl News {
     /// What the project's index is told of it when the session ends. New files are left to the next
     /// bridge: their texts would not get there any more.
     pub(super) fn last_edits(&self) -> impl Iterator<Item = &IndexEdit> {
-        let effects = match self {
-            Self::Effects(effects) => effects.as_slice(),
-            Self::Settled(_, settled) => &settled.effects,
-            _ => &[],
+        let edits = self.index_edits();
+        edits.filter(|edit| !matches!(edit, IndexEdit::Insert(..)))
+    }
+
+    /// What the mirror wants to be written into the index.
+    pub(super) fn index_edits(&self) -> impl Iterator<Item = &IndexEdit> {
+        let (effects, answered) = match self {
+            Self::Effects(effects) => (effects.as_slice(), [].as_slice()),
+            Self::Settled(_, settled) => (settled.effects.as_slice(), [].as_slice()),
+            Self::Answered(answered) => ([].as_slice(), answered.as_slice()),
+            _ => ([].as_slice(), [].as_slice()),
         };
-        effects.iter().filter_map(|effect| match effect {
-            Effect::Index(IndexEdit::Insert(..)) => None,
-            Effect::Index(edit) => Some(edit),
-            _ => None,
-        })
+        let answered = answered
+            .iter()
+            .filter_map(|(_, one)| one.as_ref().ok()?.as_ref());
+        let answered = answered.flat_map(|answered| &answered.settled.effects);
+        effects
+            .iter()
+            .chain(answered)
+            .filter_map(|effect| match effect {
+                Effect::Index(edit) => Some(edit),
+                _ => None,
+            })
     }
 }
 
@@ -272,6 +302,28 @@ fn perform(mirror: &mut Mirror, task: Task) -> Result<Option<News>, MirrorError>
                 false => mirror.settle_offline(&document, &state)?,
             };
             return Ok(Some(News::Settled(document, settled)));
+        }
+        Task::ToAsk(documents) => {
+            let to_ask = documents.into_iter().map(|document| {
+                let to_ask = mirror.to_ask(&document).unwrap_or_else(|error| {
+                    tracing::info!(%document, %error, "it needs a room");
+                    None
+                });
+                (document, to_ask)
+            });
+            return Ok(Some(News::ToAsk(to_ask.collect())));
+        }
+        Task::Answered(given) => {
+            let answered = given.into_iter().map(|given| {
+                let answered = mirror.answered(&given.document, &given.asked, &given.given);
+                let answered = answered.or_else(|error| match mirror.standing() {
+                    Standing::There => Err(error),
+                    // It went meanwhile: the room's turn comes when it is back.
+                    _ => Ok(None),
+                });
+                (given.document, answered)
+            });
+            return Ok(Some(News::Answered(answered.collect())));
         }
         Task::Choose(uri, candidates) => {
             let document = mirror.choose(&candidates)?;

@@ -53,6 +53,8 @@ impl Project {
             }
             News::Chosen(uri, document) => self.chosen(uri, document),
             News::Settled(document, settled) => self.settled(&document, settled),
+            News::ToAsk(to_ask) => self.put_questions(to_ask),
+            News::Answered(answered) => self.settled_in_bulk(answered),
             News::Beneath(document, update) => self.changed_on_disk(&document, update),
             News::Effects(effects) => self.mirror_effects(effects),
             News::TookOver(changes) => {
@@ -124,7 +126,7 @@ impl Project {
                     self.index.count();
                     is_listed = true;
                 }
-                Effect::Sync(document) => self.enqueue(document),
+                Effect::Sync(document) => self.enqueue_for_mirror(document),
                 Effect::Written(document, text) => self.written(document, &text),
                 Effect::Beneath(document) => self.beneath(document),
                 Effect::Tell(notice) => self.tell(&notice),
@@ -201,8 +203,10 @@ impl Project {
         }
         let documents: Vec<_> = self.index.documents().cloned().collect();
         for document in documents {
-            if !self.rooms.contains_key(&document) {
-                self.enqueue(document);
+            match self.bulk.works {
+                _ if self.rooms.contains_key(&document) => {}
+                true if !self.line.contains(&document) => self.bulk.push(document),
+                _ => self.enqueue(document),
             }
         }
     }

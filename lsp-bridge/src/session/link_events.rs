@@ -111,6 +111,7 @@ impl Project {
     /// Returns what there was.
     fn without_connection(&mut self, connection: Connection) -> Connection {
         let before = std::mem::replace(&mut self.connection, connection);
+        self.bulk.interrupt();
         let documents: Vec<_> = self.rooms.keys().cloned().collect();
         for document in &documents {
             self.away(document);
@@ -225,6 +226,7 @@ impl Project {
     fn synced(&mut self, document: &DocumentId) {
         if document.is_index() {
             self.index_synced = true;
+            self.bulk.works = true;
             self.catch_up_wanted = true;
             self.ask_for_cap();
             self.index_refresh_at = Some(self.clock.now());
@@ -410,10 +412,7 @@ impl Project {
             return;
         }
         for document in documents {
-            // A room that is joined hears of the change itself.
-            if !self.rooms.contains_key(&document) {
-                self.enqueue(document);
-            }
+            self.enqueue_ahead(document);
         }
     }
 

@@ -16,11 +16,13 @@ use tutti_protocol::ids::DocumentId;
 use tutti_protocol::role::Role;
 
 use super::asked::Asked;
+use super::bulk::Bulk;
 use super::clock::Clock;
 use super::deleted::Deleted;
 use super::disk::{Disk, News, Task};
 use super::documents::{Place as Shown, Told, Unlisted};
 use super::index::Index;
+use super::line::Line;
 use super::link_events::ShutOut;
 use super::opening::Opening;
 use super::outage::Outage;
@@ -126,9 +128,10 @@ pub(super) struct Project {
     /// What another program has written into files that the editor shows, until it has read it or it is merged.
     pub(super) written: HashMap<DocumentId, Rope>,
     pub(super) unlisted: HashMap<String, Unlisted>,
-    /// Closed documents that are to be brought up to date, in order, each once.
-    pub(super) queue: VecDeque<DocumentId>,
-    pub(super) queued: BTreeSet<DocumentId>,
+    /// Closed documents that are to be brought up to date in their rooms.
+    pub(super) line: Line,
+    /// Those that are not, as long as others have nothing new of them.
+    pub(super) bulk: Bulk,
     /// Documents whose stored replicas are being read.
     pub(super) loading: BTreeSet<DocumentId>,
     /// What files held before others' edits were written into them: an editor may have read them
@@ -238,8 +241,8 @@ impl Project {
             reloads: HashMap::new(),
             written: HashMap::new(),
             unlisted: HashMap::new(),
-            queue: VecDeque::new(),
-            queued: BTreeSet::new(),
+            line: Line::default(),
+            bulk: Bulk::default(),
             loading: BTreeSet::new(),
             overwritten: VecDeque::new(),
             deleted: BTreeMap::new(),

@@ -1,5 +1,6 @@
 //! The mirror against real directories, with a project that exists in memory only.
 
+mod asked;
 mod blobs;
 mod hostile;
 mod kept;
