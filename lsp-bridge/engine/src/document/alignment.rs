@@ -8,6 +8,7 @@
 
 use ropey::Rope;
 
+use super::ends_with_newline;
 use crate::diff::diff;
 use crate::patch::{Patch, Side, Splice};
 
@@ -38,6 +39,22 @@ impl Alignment {
             return Self::Same;
         }
         Self::Mapped(vec![Character::unknown(true); shown.len_chars()]).matched(shown, replica)
+    }
+
+    /// Two texts that are the same, but for the newline that an editor puts behind a text that has none:
+    /// each character stands for the one in its place. Equal letters that have changed places meanwhile
+    /// have not, and nothing is left that could stand the wrong way round.
+    fn plain(shown: &Rope, replica: &Rope) -> Option<Self> {
+        if shown == replica {
+            return Some(Self::Same);
+        }
+        let len = replica.len_chars();
+        let is_longer = shown.len_chars() == len + 1 && shown.char(len) == '\n';
+        let is_plain = is_longer && !ends_with_newline(replica) && shown.slice(..len) == *replica;
+        is_plain.then(|| {
+            let newline = Character::unknown(true);
+            Self::Mapped((0..len).map(Character::known).chain([newline]).collect())
+        })
     }
 
     pub(super) fn is_same(&self) -> bool {
@@ -91,8 +108,8 @@ impl Alignment {
         let Self::Mapped(characters) = &self else {
             return Self::Same;
         };
-        if shown == replica {
-            return Self::Same;
+        if let Some(plain) = Self::plain(shown, replica) {
+            return plain;
         }
         let before = replica.len_chars() + deleted(written) - inserted_by(written);
         let gap = gap(characters, typed.at, before);
@@ -138,19 +155,13 @@ impl Alignment {
         shown: &Rope,
         replica: &Rope,
     ) -> Self {
-        if shown == replica {
-            return Self::Same;
+        if let Some(plain) = Self::plain(shown, replica) {
+            return plain;
         }
         let characters = match self {
-            Self::Same => {
-                let known = |at| Character {
-                    place: Some(at),
-                    is_ours: false,
-                };
-                (0..shown.len_chars() + deleted(landed) - inserted_by(landed))
-                    .map(known)
-                    .collect()
-            }
+            Self::Same => (0..shown.len_chars() + deleted(landed) - inserted_by(landed))
+                .map(Character::known)
+                .collect(),
             Self::Mapped(characters) => characters,
         };
         Self::Mapped(characters)
@@ -212,8 +223,8 @@ impl Alignment {
         let Self::Mapped(mut characters) = self else {
             return self;
         };
-        if shown == replica {
-            return Self::Same;
+        if let Some(plain) = Self::plain(shown, replica) {
+            return plain;
         }
         debug_assert_eq!(characters.len(), shown.len_chars());
         let mut is_free = vec![true; replica.len_chars()];
@@ -292,6 +303,13 @@ fn same_letters(
 }
 
 impl Character {
+    fn known(place: usize) -> Self {
+        Self {
+            place: Some(place),
+            is_ours: false,
+        }
+    }
+
     fn unknown(is_ours: bool) -> Self {
         Self {
             place: None,

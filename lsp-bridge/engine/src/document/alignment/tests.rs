@@ -45,6 +45,33 @@ fn character(place: usize, is_ours: bool) -> Character {
     }
 }
 
+/// The editor shows a newline that the text has not, so the two are never the same. Of two equal letters
+/// each stood for the other's, and all that was shown between them stood the wrong way round: what was
+/// typed there was written behind it.
+#[test]
+fn equal_letters_that_have_changed_places_have_not() {
+    let replica = Rope::from_str("axbx");
+    let crossed = [(0, false), (3, false), (2, true), (1, true)];
+    let mut characters = crossed
+        .map(|(place, is_ours)| character(place, is_ours))
+        .to_vec();
+    characters.push(Character::unknown(true));
+    let alignment = Alignment::Mapped(characters).landed(
+        &Patch::default(),
+        &Patch::default(),
+        &Rope::from_str("axbx\n"),
+        &replica,
+    );
+    let typed = Splice {
+        at: 2,
+        delete: 0,
+        insert: "Y".into(),
+    };
+    let written = alignment.carry(&typed, &replica);
+    assert_eq!(written, Patch::from(typed));
+    assert!(alignment.ends_with_nobodys());
+}
+
 /// Four letters of ours stand before the person's, and one of them is out of order as well.
 #[test]
 fn a_repair_leaves_the_persons_letters_where_they_are() {
