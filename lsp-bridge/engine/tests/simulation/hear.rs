@@ -88,9 +88,11 @@ impl World {
         shared: [&str; 2],
         hidden: &str,
     ) -> Option<Verdict> {
-        let shorter = story.is_mixed().then(|| story.or_else(gone, new, shared));
+        let shorter = story
+            .is_mixed()
+            .then(|| story.or_else(gone, new, hidden, shared));
         shorter.flatten().or_else(|| {
-            let verdict = story.proven(story.told.as_ref()?, gone, new, hidden)?;
+            let verdict = story.proven(story.told.as_ref()?, gone, new, hidden, shared)?;
             self.proven += 1;
             Some(verdict)
         })

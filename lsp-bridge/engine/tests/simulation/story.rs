@@ -76,19 +76,21 @@ impl Story {
     }
 
     /// The engine says that the person took out `gone` and put in `new`; `shared` were the text that it
-    /// knew and everyone's. `None` if that is just what happened, all of it told, or cannot have happened, or is
-    /// the longer story.
-    pub(crate) fn or_else(&self, gone: &str, new: &str, shared: [&str; 2]) -> Option<Verdict> {
+    /// knew and everyone's, and `hidden` is what others had taken out of the text before. `None` if that is
+    /// just what happened, all of it told, or cannot have happened, or is the longer story.
+    pub(crate) fn or_else(
+        &self,
+        gone: &str,
+        new: &str,
+        hidden: &str,
+        shared: [&str; 2],
+    ) -> Option<Verdict> {
         let (true_gone, true_new) = (counts(&self.gone), counts(&self.new));
         let (gone, new) = (counts(gone), counts(new));
         // Who takes out what others have taken out already has nothing to tell, and may have done so
         // in the engine's story or not.
-        let [known, everyones] = shared.map(counts);
-        let everyones = |letter| everyones.get(letter).copied().unwrap_or_default();
-        let both = known
-            .iter()
-            .map(|(letter, count)| (*letter, (*count).min(everyones(letter))));
-        let shared: Difference = both.collect();
+        let shared = in_both(shared);
+        let hidden = self.hidden(&shared, hidden);
         let mut all_gone = gone.clone();
         for (letter, count) in &true_gone {
             let left = shared.get(letter).copied().unwrap_or_default();
@@ -107,7 +109,7 @@ impl Story {
         }
         let mut stories = [all_gone, gone.clone()].into_iter();
         let is_short = |gone: &Difference| {
-            let unseen = self.left_over(gone, &new, &shared)?;
+            let unseen = self.left_over(gone, &new, &hidden)?;
             (size(gone) + unseen + size(&new) <= true_size).then_some(())
         };
         let story = stories.find(|gone| is_short(gone).is_some());
@@ -121,6 +123,7 @@ impl Story {
         gone: &str,
         new: &str,
         hidden: &str,
+        shared: [&str; 2],
     ) -> Option<Verdict> {
         let (true_gone, true_new) = (counts(&self.gone), counts(&self.new));
         if (counts(gone), counts(new)) == (true_gone.clone(), true_new.clone()) {
@@ -128,7 +131,7 @@ impl Story {
         }
         let wanted = Wanted {
             gone: counts(gone),
-            hidden: counts(hidden),
+            hidden: self.hidden(&in_both(shared), hidden),
             new: counts(new),
         };
         let (gone, new) = find(told, &wanted)?;
@@ -139,23 +142,40 @@ impl Story {
         })
     }
 
+    /// What the editor has shown of others': the text before, and what the edits have brought.
+    fn shown(&self) -> Difference {
+        let mut shown = counts(&self.before);
+        let inserts = self.edits.iter().flat_map(|edit| edit.inserts.chars());
+        for letter in inserts {
+            *shown.entry(letter).or_default() += 1;
+        }
+        shown
+    }
+
+    /// What of that the shared text has no longer, such as what its writer has taken back while the edit
+    /// that brings it was on its way. Who takes it out has nothing to tell. Of the text before `known` is
+    /// gone, even where others have written letters like it elsewhere.
+    fn hidden(&self, shared: &Difference, known: &str) -> Difference {
+        let mut hidden = counts(known);
+        for (letter, count) in less(&self.shown(), shared) {
+            let gone = hidden.entry(letter).or_default();
+            *gone = count.max(*gone);
+        }
+        hidden
+    }
+
     /// How much of what is gone the edits cannot have taken away: the person must have, where others
     /// had already, so nothing was told. `None` if others had not.
-    fn left_over(&self, gone: &Difference, new: &Difference, shared: &Difference) -> Option<isize> {
-        let before = counts(&self.before);
-        let mut left = before.clone();
-        let inserts = self.edits.iter().map(|edit| edit.inserts.as_str());
-        for more in inserts.map(counts).chain([new.clone()]) {
-            for (letter, count) in more {
-                *left.entry(letter).or_default() += count;
-            }
+    fn left_over(&self, gone: &Difference, new: &Difference, hidden: &Difference) -> Option<isize> {
+        let mut left = self.shown();
+        for (letter, count) in new {
+            *left.entry(*letter).or_default() += count;
         }
         let left = less(&less(&left, gone), &counts(&self.behind));
         if left.values().any(|count| *count < 0) {
             return None;
         }
-        let hidden = less(&before, shared);
-        let hidden = |letter: char| hidden.get(&letter).map_or(0, |count| (*count).max(0));
+        let hidden = |letter: char| hidden.get(&letter).copied().unwrap_or_default();
         let sum = |part: fn(&Asked) -> usize| self.edits.iter().map(part).sum::<usize>() as isize;
         let lines = left.get(&'\n').copied().unwrap_or_default() - sum(|edit| edit.lines);
         let all = size(&left) - sum(|edit| edit.characters);
@@ -163,6 +183,15 @@ impl Story {
         let is_possible = lines <= hidden('\n') && all <= most;
         is_possible.then_some(all.max(lines).max(0))
     }
+}
+
+/// How often each letter stands in both texts.
+fn in_both(texts: [&str; 2]) -> Difference {
+    let [one, other] = texts.map(counts);
+    let in_other = |letter| other.get(letter).copied().unwrap_or_default();
+    let both = one.iter();
+    both.map(|(letter, count)| (*letter, (*count).min(in_other(letter))))
+        .collect()
 }
 
 /// How often each letter stands in a text.
