@@ -303,6 +303,7 @@ impl Mirror {
     ) -> Result<(), MirrorError> {
         match self.load(document)? {
             Some(record) => {
+                self.lately.deleted(&record);
                 if let Some(base) = &record.base {
                     let path = base.file.path.clone();
                     self.deleted.insert(path, (document.clone(), record));
@@ -339,7 +340,10 @@ impl Mirror {
             listed: false,
         };
         // Deleted and made again, as many programs save: the same document, with its history.
-        let deleted = self.deleted.remove(&file.path);
+        let deleted = self.deleted.remove(&file.path).or_else(|| {
+            let moved_from = self.deleted_with(&file.hash, text.text.is_empty())?;
+            self.deleted.remove(&moved_from)
+        });
         // Unless someone has brought it back, and it stands elsewhere by now.
         let deleted = deleted.filter(|(document, _)| {
             let entries = self.entries.as_ref();
@@ -351,6 +355,7 @@ impl Mirror {
             None => (new_document_id(), new_record(&text, &file)),
         };
         if let Some(base) = &mut record.base {
+            base.file.path = file.path.clone();
             base.file.listed = false;
         }
         tracing::debug!(%document, path = %file.path, "a file is new");

@@ -52,6 +52,7 @@ mod held;
 mod holds;
 mod ignores;
 mod journals;
+mod lately;
 mod leavings;
 mod local;
 mod lock;
@@ -110,6 +111,7 @@ pub(crate) use holds::{Holds, text_on_disk};
 use ignores::Ignores;
 use journals::LeftBehind;
 pub use journals::{Journal, Journals, ShownAt};
+use lately::Lately;
 use lock::Lock;
 use marks::Mark;
 pub(crate) use merge::{both, shown_of, take_once, what_is_new};
@@ -230,6 +232,7 @@ pub struct Mirror {
     /// Documents whose files were deleted here, or made here and never known to be listed: a file that
     /// is found there is the same document.
     deleted: HashMap<ProjectPath, (DocumentId, Record)>,
+    lately: Lately,
 }
 
 #[derive(Debug)]
@@ -293,6 +296,7 @@ impl Mirror {
             vanished: HashSet::new(),
             removed: BTreeSet::new(),
             deleted: HashMap::new(),
+            lately: Lately::default(),
         };
         mirror.load_known()?;
         Ok(mirror)

@@ -5,6 +5,34 @@ use super::*;
 const NAMES: [&str; 4] = ["a.txt", "b.txt", "deep/c.txt", "data"];
 
 /// Every file that the mirror has stored.
+/// Where the file went is heard of long after it is missed.
+#[test]
+fn a_file_that_is_found_soon_after_it_counted_as_deleted_is_the_same() {
+    for (text, content, is_same) in [
+        ("text\n", "text\n", true),
+        ("text\n", "other\n", false),
+        ("", "", false),
+    ] {
+        let mut hub = Hub::new();
+        let mut ada = Here::with(&[("a.txt", text.as_bytes())]);
+        ada.sync(&mut hub);
+        let id = hub.id("a.txt");
+        fs::remove_file(ada.path("a.txt")).unwrap();
+        ada.sync(&mut hub);
+        assert!(hub.entries().is_empty());
+        hub.document(&id);
+        ada.write("b/b.txt", content);
+        ada.sync(&mut hub);
+        ada.sync(&mut hub);
+        assert_eq!(hub.id("b/b.txt") == id, is_same, "{text:?} {content:?}");
+        assert_eq!(hub.text("b/b.txt"), content);
+        assert_eq!(
+            ada.files(),
+            BTreeMap::from([("b/b.txt".to_owned(), content.into())])
+        );
+    }
+}
+
 fn stored(root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let entries = fs::read_dir(root.join(".tutti/state")).unwrap();
     let paths = entries.map(|entry| entry.unwrap().path());
