@@ -68,6 +68,18 @@ fn stored(dir: &Path) -> Result<String> {
     run(dir, "cat .tutti/state/*.yrs | sha256sum")
 }
 
+/// The same, once it changes no more.
+fn stored_at_last(dir: &Path) -> Result<String> {
+    let (mut last, mut calm) = (stored(dir)?, 0);
+    let is_calm = || {
+        let now = stored(dir).ok()?;
+        calm = if now == last { calm + 1 } else { 0 };
+        last = now;
+        (calm == CALM).then(|| last.clone())
+    };
+    until_or("the bridge to be done", is_calm, String::new)
+}
+
 impl Scene {
     fn new() -> Result<Self> {
         let server = Server::start()?;
@@ -293,4 +305,49 @@ fn and_her_bridge_has_ended_meanwhile() -> Result<()> {
     bridge.come_back(person)?;
     scene.server.restart()?;
     scene.have_the_commit()
+}
+
+/// Bob takes what Ada has done over with git, which leaves markers in the file until he has resolved it; or he
+/// looks at an older state and comes back. Ada's words stand where she has put them.
+#[test]
+fn what_is_written_anew_without_the_server_is_not_changed() -> Result<()> {
+    let mut scene = Scene::new()?;
+    scene.both_pull()?;
+    scene.have_the_commit()?;
+    scene.server.kill()?;
+    scene.ada_writes("changed.txt", &["s/line 12$/rather line 12, hers/"])?;
+    scene.ada_writes("sorted.txt", &["s/line 12$/hers/"])?;
+    run(
+        scene.dirs[0].path(),
+        "git commit -qam hers; git push -q origin HEAD:refs/heads/hers",
+    )?;
+    let bobs = scene.dirs[1].path();
+    let taken_up = |script: &str| -> Result<()> {
+        let before = stored_at_last(bobs)?;
+        run(bobs, script)?;
+        let is_taken = || (stored(bobs).ok()? != before).then_some(());
+        until_or("the bridge to take it up", is_taken, || script.to_owned())
+    };
+    taken_up("git checkout -q HEAD~1 -- changed.txt sorted.txt")?;
+    taken_up("git checkout -q HEAD -- changed.txt sorted.txt")?;
+    run(
+        bobs,
+        "sed -i 's/line 13$/line 13, his/' changed.txt; git commit -qam his",
+    )?;
+    taken_up("git pull -q --no-rebase origin hers || grep -q '<<<<' changed.txt")?;
+    taken_up("sed -i '/^<<<</,/^>>>>/c rather line 12, hers\\nline 13, his' changed.txt")?;
+    run(
+        bobs,
+        "git commit -qam both; git push -q origin HEAD:refs/heads/both",
+    )?;
+    run(scene.origin.path(), "git reset -q --hard both")?;
+    let wanted = run(scene.origin.path(), "cat changed.txt sorted.txt")?;
+    scene.server.restart()?;
+    scene.both_hear_of("met")?;
+    for dir in &scene.dirs {
+        let there = || run(dir.path(), "cat changed.txt sorted.txt");
+        let is_so = || (there().ok()? == wanted).then_some(());
+        until_or("both to have it", is_so, || there().unwrap_or_default())?;
+    }
+    Ok(())
 }

@@ -6,10 +6,12 @@
 //! and those that it brings. Who makes the same one writes the very same characters, and Yjs takes what it
 //! knows already for what it is.
 
+use ropey::Rope;
 use tutti_engine::patch::Patch;
 use tutti_engine::{BadUpdate, Replica};
 use yrs::{ClientID, ReadTxn, Transact};
 
+use super::beside::lines_of;
 use super::state::hash;
 
 /// The names of edits. Yjs draws its clients' names out of the first 32 bits, and none has more than 53.
@@ -17,20 +19,50 @@ const NAMES: u64 = 1 << 52;
 /// Who writes while the name is not known. Nothing that it writes is ever sent or stored.
 const NOBODY: u64 = NAMES;
 
-/// Writes `patch`, whose old text must be the replica's, in the name of the edit. Returns the update.
+/// Up to so many edits of one text have a name each; each name stays in the document for good.
+const MOST_NAMES: usize = 16;
+
+/// Writes `patch`, whose old text must be the replica's, in the name of the edit. What it does in different
+/// places are different edits: two that have only some of them in common have these in common. Returns the
+/// update.
 ///
 /// # Errors
 /// [`BadUpdate`] if the replica cannot be written to.
-pub(super) fn write(replica: &mut Replica, patch: &Patch) -> Result<Vec<u8>, BadUpdate> {
-    let nameless = replica.fork(NOBODY).splice(patch);
+pub(crate) fn write(replica: &mut Replica, patch: &Patch) -> Result<Vec<u8>, BadUpdate> {
     let known = replica.doc().transact().state_vector();
-    // An edit that was made once and taken back is made again, and has to have another name.
-    let mut names = (0_u32..).map(|time| name(&nameless, time));
-    let is_new = |name: &u64| known.get(&ClientID::new(*name)) == 0;
-    let name = names.find(is_new).unwrap_or(NOBODY + 1);
-    let update = replica.fork(name).splice(patch);
-    replica.apply(&update)?;
-    Ok(update)
+    let mut nameless = replica.fork(NOBODY);
+    let mut updates = Vec::new();
+    // From the end, so that no place moves before its turn.
+    for edit in edits(replica.rope(), patch).iter().rev() {
+        let is_by_nobody = nameless.splice(edit);
+        let edit_itself = Replica::nameless(&is_by_nobody)?;
+        // An edit that was made once and taken back is made again, and has to have another name.
+        let mut names = (0_u32..).map(|time| name(&edit_itself, time));
+        let is_new = |name: &u64| known.get(&ClientID::new(*name)) == 0;
+        let name = names.find(is_new).unwrap_or(NOBODY + 1);
+        updates.push(replica.splice_as(name, edit));
+    }
+    let merged = yrs::merge_updates_v1(updates.iter().map(Vec::as_slice));
+    Ok(merged.expect("updates that were made here"))
+}
+
+/// The parts of a patch that lie in lines of their own.
+fn edits(text: &Rope, patch: &Patch) -> Vec<Patch> {
+    let mut edits: Vec<(Patch, usize)> = Vec::new();
+    for splice in patch.splices() {
+        let (start, end) = lines_of(text, splice);
+        match edits.last_mut() {
+            Some((edit, last)) if start < *last => {
+                edit.push(splice.clone());
+                *last = end;
+            }
+            _ => edits.push((Patch::from(splice.clone()), end)),
+        }
+    }
+    match edits.len() > MOST_NAMES {
+        true => vec![patch.clone()],
+        false => edits.into_iter().map(|(edit, _)| edit).collect(),
+    }
 }
 
 /// A new document with this text, in the name of the text: who makes a file of the same text makes the same
@@ -59,7 +91,8 @@ fn name(nameless: &[u8], time: u32) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use tutti_engine::patch::Patch;
+    use tutti_engine::diff::diff_lines;
+    use tutti_engine::patch::{Patch, Splice};
 
     use super::*;
     use crate::mirror::merge::new_client_id;
@@ -100,6 +133,50 @@ mod tests {
         let mut lines: Vec<String> = all.text().lines().map(str::to_owned).collect();
         lines.sort_unstable();
         assert_eq!(lines.concat().matches("ew").count(), 4, "{lines:?}");
+    }
+
+    #[test]
+    fn of_two_edits_what_both_do_is_done_once() {
+        let start = text("one\ntwo\nthree\nfour\nfive\n");
+        let both = [
+            Splice {
+                at: 4,
+                delete: 3,
+                insert: "TWO".into(),
+            },
+            Splice {
+                at: 19,
+                delete: 0,
+                insert: "new\n".into(),
+            },
+        ];
+        let (mut by_ada, mut by_bob) = (Patch::default(), Patch::default());
+        both.iter().for_each(|one| by_ada.push(one.clone()));
+        by_bob.push(both[0].clone());
+        by_bob.push(Splice {
+            at: 9,
+            delete: 0,
+            insert: "Bob's ".into(),
+        });
+        by_bob.push(both[1].clone());
+        let (mut ada, mut bob) = (start.fork(new_client_id()), start.fork(new_client_id()));
+        write(&mut ada, &by_ada).unwrap();
+        let update = write(&mut bob, &by_bob).unwrap();
+        ada.apply(&update).unwrap();
+        assert_eq!(ada.text(), "one\nTWO\ntBob's hree\nfour\nnew\nfive\n");
+        assert_eq!(bob.text(), ada.text());
+    }
+
+    #[test]
+    fn many_edits_have_one_name() {
+        let lines: String = (0..100).map(|n| format!("line {n}\n\n")).collect();
+        let mut replica = text(&lines);
+        let before = replica.doc().transact().state_vector().len();
+        let changed = Rope::from_str(&lines.replace("line", "row"));
+        let patch = diff_lines(replica.rope(), &changed);
+        write(&mut replica, &patch).unwrap();
+        assert_eq!(*replica.rope(), changed);
+        assert_eq!(replica.doc().transact().state_vector().len(), before + 1);
     }
 
     #[test]

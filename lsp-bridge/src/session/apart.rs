@@ -1,9 +1,10 @@
 //! What was written here without a connection, until it has met what others have written meanwhile.
 
-use tutti_engine::{Apart, Millis};
+use tutti_engine::{Agreed, Apart, Millis};
 
 use super::project::new_client_id;
 use super::room::Room;
+use crate::mirror::write_alike;
 
 /// Two who come back at the same moment have heard of each other within this time.
 pub(super) const MEETING_MS: u64 = 5_000;
@@ -54,16 +55,17 @@ impl Room {
         }
     }
 
-    /// An update of others is about to be taken in: what takes away what is there twice then.
-    pub(super) fn written_twice(&mut self, update: &[u8]) -> Option<Vec<u8>> {
+    /// An update of others is about to be taken in: what it takes besides for both to have what they wrote.
+    pub(super) fn agreed(&mut self, update: &[u8]) -> Option<Vec<u8>> {
         let mut meeting = self.meeting.take()?;
         let mut now = self.replica().fork(new_client_id());
         let heard = meeting.apart.hear(update).and_then(|()| now.apply(update));
-        let twice = match heard {
-            Ok(()) => meeting.apart.written_twice(&now),
-            Err(_) => None,
-        };
+        let agreed = heard.ok().and_then(|()| meeting.apart.agree(&now));
         self.meeting = Some(meeting);
-        twice
+        match agreed? {
+            // Whoever else comes to the same does so in the same name.
+            Agreed::On(patch) => write_alike(&mut now, &patch).ok(),
+            Agreed::Once(update) => Some(update),
+        }
     }
 }

@@ -280,16 +280,16 @@ impl Project {
         if self.role == Role::Editor {
             room.meets();
         }
-        let twice = room.written_twice(&update);
-        let update = match &twice {
-            // In one, lest anybody sees it.
-            Some(twice) => both(&update, twice),
+        let agreed = room.agreed(&update);
+        let update = match &agreed {
+            // In one, lest anybody sees the one without the other.
+            Some(agreed) => both(&update, agreed),
             None => update,
         };
         self.take_in(document, update);
-        if let Some(twice) = twice {
-            tracing::info!(%document, "what two have written, each without the other, stays once");
-            self.changed_on_disk(document, twice);
+        if let Some(agreed) = agreed {
+            tracing::info!(%document, "what two have written apart is brought together");
+            self.changed_on_disk(document, agreed);
         }
     }
 

@@ -5,19 +5,36 @@
 //! was written apart is compared as git compares it: line by line, in the same place of what both had
 //! before. Lines that both have come to stay once.
 //!
-//! Which of the two stays follows from their characters alone, so both may decide it at once.
+//! Where a merge line by line has one outcome, and there is reason not to trust the one by characters, that is
+//! what the text becomes. Else one of two equal lines goes; which of the two follows from their characters
+//! alone, so both may decide it at once.
 
 mod blocks;
+mod merge;
 
 use std::collections::HashMap;
 use std::ops::Range;
 
+use ropey::Rope;
 use yrs::{ClientID, ID, IdSet};
 
 use super::items::{Items, Node, View};
 use super::wire::{self, Kind};
 use super::{BadUpdate, Replica, bad};
+use crate::diff::diff_lines;
+use crate::patch::{Patch, Splice};
 use blocks::{Block, Piece, Texts, Writer, put};
+use merge::merge;
+
+/// What two have agreed on who have written apart.
+#[derive(Debug)]
+pub enum Agreed {
+    /// The text becomes this, by a patch of what it is. Of lines that were deleted and written anew, what the
+    /// others have written in them is left without them.
+    On(Patch),
+    /// Of what is there twice, one goes, by this update.
+    Once(Vec<u8>),
+}
 
 /// What was written here without a connection, beside what others have written meanwhile.
 pub struct Apart {
@@ -62,18 +79,22 @@ impl Apart {
         Ok(())
     }
 
-    /// The update that takes one of the two away of each line that both have come to; `None` if there is
-    /// none. `now` has what both have written.
-    pub fn written_twice(&self, now: &Replica) -> Option<Vec<u8>> {
-        if self.theirs.is_empty() {
+    /// What is to be done to `now`, which has what both have written; `None` for nothing.
+    pub fn agree(&self, now: &Replica) -> Option<Agreed> {
+        if self.theirs.is_empty() && self.gone.is_empty() {
             return None;
         }
         let (written, gone) = (Spans::of(&self.theirs), Spans::of(&self.gone));
         let mut texts = Texts::default();
         let mut gaps: Vec<Block> = Vec::new();
+        let (mut gone_with_us, mut gone_with_them) = (0, 0);
         for node in now.text.items.all() {
             for mut piece in self.pieces(now, node, &written, &gone) {
                 let (is_ours, is_theirs) = (piece.ours.is_some(), piece.theirs.is_some());
+                if piece.writer == Writer::Both {
+                    gone_with_us += if is_ours { 0 } else { piece.len };
+                    gone_with_them += if is_theirs { 0 } else { piece.len };
+                }
                 if is_ours || is_theirs {
                     texts.push(&self.content(now, &piece)?, &mut piece);
                 }
@@ -82,11 +103,28 @@ impl Apart {
                 }
             }
         }
+        let is_anew = self.is_written_anew(&texts.ours, gone_with_us)
+            || self.is_written_anew(&texts.theirs, gone_with_them);
+        let merge = merge(&self.base.text(), &texts.ours, &texts.theirs);
+        if let Some(merge) = merge.filter(|merge| merge.is_shared || is_anew) {
+            let patch = diff_lines(now.rope(), &Rope::from_str(&merge.text));
+            return (!patch.is_empty()).then_some(Agreed::On(patch));
+        }
         let mut twice = IdSet::new();
         for block in texts.whole_lines(gaps) {
             block.add_needless(&texts, &mut twice);
         }
-        (!twice.is_empty()).then(|| wire::write(ClientID::new(0), &[], &twice))
+        let twice = (!twice.is_empty()).then(|| wire::write(ClientID::new(0), &[], &twice));
+        twice.map(Agreed::Once)
+    }
+
+    /// Whether some of what both had was deleted, so many units in all, and written anew in `text`: as it is
+    /// where a program takes a file back to what it was, and forward again.
+    fn is_written_anew(&self, text: &str, gone: u32) -> bool {
+        let base = self.base.rope();
+        let needed = diff_lines(base, &Rope::from_str(text));
+        let units = |splice: &Splice| base.slice(splice.at..splice.end()).len_utf16_cu();
+        (gone as usize) > needed.splices().iter().map(units).sum()
     }
 
     /// The parts of an item of `now` that have one fate each; not yet where they stand.
@@ -108,16 +146,17 @@ impl Apart {
             };
             // What is gone since they met, and not by them, we have deleted.
             let we_deleted = with_us == Some(false) || !item.shared && !is_gone;
-            let was_there = before != Some(false);
-            let is_in = |is_in: bool| (was_there && is_in).then_some(0..0);
-            pieces.push(Piece {
+            let is_in = |is_in: bool| is_in.then_some(0..0);
+            let piece = Piece {
                 id,
                 len: until - clock,
                 writer,
                 ours: is_in(writer != Writer::They && !we_deleted),
                 theirs: is_in(writer != Writer::We && !is_gone),
-                now: item.shared.then_some(0..0),
-            });
+                now: is_in(item.shared),
+            };
+            // What both had deleted before is of no interest.
+            pieces.extend((before != Some(false)).then_some(piece));
             clock = until;
         }
         pieces

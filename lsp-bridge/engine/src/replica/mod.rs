@@ -29,7 +29,7 @@ use yrs::{ClientID, Doc, OffsetKind, Options, ReadTxn, StateVector, Transact, Up
 
 use crate::diff::diff;
 use crate::patch::Patch;
-pub use apart::Apart;
+pub use apart::{Agreed, Apart};
 use items::View;
 use journal::Untold;
 pub(crate) use journal::{read_marks, write_marks};
@@ -208,6 +208,20 @@ impl Replica {
     pub fn splice(&mut self, patch: &Patch) -> Vec<u8> {
         let client = self.doc.client_id();
         self.write(View::Shared, client, patch).0
+    }
+
+    /// The same as somebody else, `client`.
+    pub fn splice_as(&mut self, client: u64, patch: &Patch) -> Vec<u8> {
+        self.write(View::Shared, ClientID::new(client), patch).0
+    }
+
+    /// What [`Replica::splice`] says to everyone, but for who says it: the same bytes for all who make this
+    /// edit of this text.
+    ///
+    /// # Errors
+    /// [`BadUpdate`] when `update` is none.
+    pub fn nameless(update: &[u8]) -> Result<Vec<u8>, BadUpdate> {
+        wire::nameless(update).map_err(bad)
     }
 
     /// Makes the text `new` by the smallest edits; returns the update.

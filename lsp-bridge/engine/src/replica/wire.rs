@@ -225,6 +225,33 @@ pub(super) fn write(client: ClientID, typed: &[Typed], deleted: &IdSet) -> Vec<u
     encoder.to_vec()
 }
 
+/// An update of one client without saying which, and which of its units it is: between what its text stands,
+/// the text, and what it deletes. The same of two updates means that they do the same.
+pub(super) fn nameless(update: &[u8]) -> Result<Vec<u8>, Error> {
+    let parsed = parse(update)?;
+    let mut encoder = EncoderV1::new();
+    for one in parsed.structs {
+        if let Kind::Item {
+            origin,
+            right_origin,
+            content: Content::Text(text),
+            ..
+        } = one.kind
+        {
+            let id = ID::new(ClientID::new(0), 0);
+            let typed = Typed {
+                id,
+                origin,
+                right_origin,
+                text,
+            };
+            write_typed(&mut encoder, &typed);
+        }
+    }
+    parsed.deleted.encode(&mut encoder);
+    Ok(encoder.to_vec())
+}
+
 fn write_typed(encoder: &mut EncoderV1, typed: &Typed) {
     write_start(encoder, STRING, typed.origin, typed.right_origin);
     encoder.write_string(&typed.text);

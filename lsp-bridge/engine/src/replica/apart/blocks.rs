@@ -5,7 +5,7 @@ use std::ops::Range;
 use yrs::{ID, IdSet};
 
 /// So many characters in one place are no chance.
-const ALIKE: u32 = 3;
+pub(super) const ALIKE: usize = 3;
 
 /// Some units that stand or stood behind each other, and have the same fate.
 #[derive(Clone)]
@@ -43,8 +43,8 @@ pub(super) struct Block {
 /// The text as we have made it, as they have, and as it is now.
 #[derive(Default)]
 pub(super) struct Texts {
-    ours: String,
-    theirs: String,
+    pub(super) ours: String,
+    pub(super) theirs: String,
     now: String,
 }
 
@@ -181,7 +181,7 @@ impl Lines {
         let we = common.ours.map(|part| self.written(Writer::We, part));
         let they = common.theirs.map(|part| self.written(Writer::They, part));
         let units = |parts: &[Vec<Written>; 2]| parts.iter().flatten().map(|one| one.len).sum();
-        if u32::min(units(&we), units(&they)) < ALIKE {
+        if u32::min(units(&we), units(&they)) < ALIKE as u32 {
             return None;
         }
         // What is decided hangs on nothing but what both see alike.
@@ -269,7 +269,7 @@ impl Common {
         let parts = |text: &str| [0..head, text.len() - tail..text.len()];
         let letters = parts(ours).into_iter().flat_map(|part| ours[part].chars());
         let letters = letters.filter(|c| c.is_alphanumeric()).count();
-        let is_half = 2 * (head + tail) >= shorter && letters >= ALIKE as usize;
+        let is_half = 2 * (head + tail) >= shorter && letters >= ALIKE;
         if head + tail < shorter && !is_half {
             return Self::within(ours, theirs);
         }

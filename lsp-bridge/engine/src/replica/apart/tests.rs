@@ -58,7 +58,11 @@ impl Pair {
         let base = Replica::from_state(0, &self.base).unwrap();
         let theirs = self.people[1 - who].diff(&base.state_vector()).unwrap();
         apart.hear(&theirs).unwrap();
-        apart.written_twice(now)
+        // As somebody whose name follows from the patch; that is the same for both here.
+        apart.agree(now).map(|agreed| match agreed {
+            Agreed::On(patch) => now.fork(99).splice(&patch),
+            Agreed::Once(update) => update,
+        })
     }
 
     fn meets_as(&self, expected: &str) {
@@ -139,6 +143,35 @@ fn a_line_that_is_written_anew_is_the_line_that_was_changed() {
     pair.writes(0, changed, true);
     pair.writes(1, changed, false);
     pair.meets_as(changed);
+}
+
+/// Markers of a conflict come and go, or an older text and the newer one again: what the other has written
+/// stands where they have written it.
+#[test]
+fn who_writes_it_anew_has_changed_nothing() {
+    let lines = |from: usize, to: usize| -> String {
+        (from..=to).map(|n| format!("line {n} of it\n")).collect()
+    };
+    let start = lines(1, 20);
+    let changed = start.replace("line 12", "my line 12");
+    let mut pair = Pair::new(&start);
+    pair.writes(0, &changed, true);
+    pair.writes(1, &(lines(1, 1) + &lines(12, 20)), false);
+    pair.writes(1, &start, false);
+    pair.meets_as(&changed);
+    let theirs = start.replace("line 13", "their thirteenth");
+    let both = changed.replace("line 13", "their thirteenth");
+    let mut pair = Pair::new(&start);
+    pair.writes(0, &changed.replace("my line 12 of it", "what I put"), true);
+    let marked = format!(
+        "{}<<<<\nline 12 of it\ntheir thirteenth of it\n====\nwhat I put\nline 13 of it\n>>>>\n{}",
+        lines(1, 11),
+        lines(14, 20)
+    );
+    pair.writes(1, &theirs, false);
+    pair.writes(1, &marked, false);
+    pair.writes(1, &both.replace("my line 12 of it", "what I put"), false);
+    pair.meets_as(&both.replace("my line 12 of it", "what I put"));
 }
 
 #[test]

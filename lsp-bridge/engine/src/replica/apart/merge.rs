@@ -1,0 +1,271 @@
+//! What two have made of one text, line by line.
+
+use std::ops::Range;
+
+use imara_diff::{Algorithm, Diff, InternedInput};
+
+use super::blocks::ALIKE;
+
+/// A text that two have come to, and how.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Merge {
+    pub(super) text: String,
+    /// There are lines that both have changed, and in the same way.
+    pub(super) is_shared: bool,
+}
+
+/// Lines of the common text, and what one has made of them.
+struct Hunk<'a> {
+    lines: Range<usize>,
+    made: Vec<&'a str>,
+}
+
+/// What is made of `base` by what each has done: where both have changed the same lines, the one must have made
+/// the same of them as the other, or have that among what it has made. `None` if there are others.
+pub(super) fn merge(base: &str, ours: &str, theirs: &str) -> Option<Merge> {
+    let lines: Vec<&str> = base.split_inclusive('\n').collect();
+    let [ours, theirs] = [ours, theirs].map(|text| hunks(base, text));
+    let (mut ours, mut theirs) = (ours.as_slice(), theirs.as_slice());
+    let mut merge = Merge {
+        text: String::new(),
+        is_shared: false,
+    };
+    let mut at = 0;
+    while !ours.is_empty() || !theirs.is_empty() {
+        let (our_count, their_count) = together(ours, theirs);
+        let (our_part, our_rest) = ours.split_at(our_count);
+        let (their_part, their_rest) = theirs.split_at(their_count);
+        (ours, theirs) = (our_rest, their_rest);
+        let all = || our_part.iter().chain(their_part);
+        let start = all().map(|hunk| hunk.lines.start).min()?;
+        let end = all().map(|hunk| hunk.lines.end).max()?;
+        let place = &lines[start..end];
+        let [one, other] = [our_part, their_part].map(|part| made(place, start, part));
+        let made = match (our_count, their_count) {
+            (_, 0) => one,
+            (0, _) => other,
+            // Both bring the same, which is too little for it to be the same.
+            _ if one == other && place.is_empty() && letters(&one) < ALIKE => [one, other].concat(),
+            _ => {
+                merge.is_shared = true;
+                let (is_ours, is_theirs) = (
+                    includes(&one, place, start, their_part),
+                    includes(&other, place, start, our_part),
+                );
+                match (is_ours, is_theirs) {
+                    (true, true) => one.max(other),
+                    (true, false) => one,
+                    (false, true) => other,
+                    (false, false) => return None,
+                }
+            }
+        };
+        merge.text.extend(lines[at..start].iter().copied());
+        merge.text.push_str(&made.concat());
+        at = end;
+    }
+    merge.text.extend(lines[at..].iter().copied());
+    Some(merge)
+}
+
+fn letters(lines: &[&str]) -> usize {
+    lines.iter().map(|line| line.chars().count()).sum()
+}
+
+fn hunks<'a>(base: &str, text: &'a str) -> Vec<Hunk<'a>> {
+    let lines: Vec<&str> = text.split_inclusive('\n').collect();
+    let mut input = InternedInput::default();
+    input.update_before(base.split_inclusive('\n'));
+    input.update_after(lines.iter().copied());
+    let diff = Diff::compute(Algorithm::Histogram, &input);
+    let range = |range: &Range<u32>| range.start as usize..range.end as usize;
+    diff.hunks()
+        .map(|hunk| Hunk {
+            lines: range(&hunk.before),
+            made: lines[range(&hunk.after)].to_vec(),
+        })
+        .collect()
+}
+
+/// How many of the first hunks of each are about the same lines; of one of them none if there are none.
+fn together(ours: &[Hunk<'_>], theirs: &[Hunk<'_>]) -> (usize, usize) {
+    let (Some(one), Some(other)) = (ours.first(), theirs.first()) else {
+        return (ours.len().min(1), theirs.len().min(1));
+    };
+    if !one.meets(other) {
+        let is_first = (one.lines.start, one.lines.end) < (other.lines.start, other.lines.end);
+        return (usize::from(is_first), usize::from(!is_first));
+    }
+    let (mut our_count, mut their_count) = (1, 1);
+    loop {
+        let is_next = |next: Option<&Hunk<'_>>, those: &[Hunk<'_>]| {
+            next.is_some_and(|next| those.iter().any(|one| next.meets(one)))
+        };
+        if is_next(ours.get(our_count), &theirs[..their_count]) {
+            our_count += 1;
+        } else if is_next(theirs.get(their_count), &ours[..our_count]) {
+            their_count += 1;
+        } else {
+            return (our_count, their_count);
+        }
+    }
+}
+
+impl Hunk<'_> {
+    /// Whether two changes are about the same lines, or bring lines into the same place, or one does among
+    /// the lines of the other.
+    fn meets(&self, other: &Self) -> bool {
+        let (one, two) = (&self.lines, &other.lines);
+        let (later, earlier) = (one.start.max(two.start), one.end.min(two.end));
+        later < earlier || one == two || self.is_within(other) || other.is_within(self)
+    }
+
+    /// Whether it only brings lines, among those that the other changes, or where that begins or ends and
+    /// brings the same.
+    fn is_within(&self, other: &Self) -> bool {
+        let (at, lines) = (self.lines.start, &other.lines);
+        let is_among = lines.start < at && at < lines.end;
+        let is_before = at == lines.start && other.made.starts_with(&self.made);
+        let is_behind = at == lines.end && other.made.ends_with(&self.made);
+        self.lines.is_empty() && (is_among || is_before || is_behind)
+    }
+}
+
+/// What hunks make of the lines of a place that begins with line `start`.
+fn made<'a>(place: &[&'a str], start: usize, hunks: &[Hunk<'a>]) -> Vec<&'a str> {
+    let (mut made, mut at) = (Vec::new(), 0);
+    for hunk in hunks {
+        made.extend(&place[at..hunk.lines.start - start]);
+        made.extend(&hunk.made);
+        at = hunk.lines.end - start;
+    }
+    made.extend(&place[at..]);
+    made
+}
+
+/// Whether `text`, which one has made of a place, has all that the other's `hunks` have brought there, and
+/// takes away what they take away. Who has changed a line has not taken it away.
+fn includes(text: &[&str], place: &[&str], start: usize, hunks: &[Hunk<'_>]) -> bool {
+    let mut rest = text;
+    for hunk in hunks {
+        let lines = hunk.lines.start - start..hunk.lines.end - start;
+        let made = hunk.made.as_slice();
+        let stays = |line: &&str| text.contains(line) && !made.contains(line);
+        if place[lines.clone()].iter().any(stays) {
+            return false;
+        }
+        let is_found = match (lines.start, lines.end) {
+            _ if made.is_empty() => is_part(text, place).then_some(0),
+            (0, _) => rest.starts_with(made).then_some(0),
+            (_, end) if end == place.len() => {
+                let before = rest.len().checked_sub(made.len());
+                before.filter(|_| rest.ends_with(made))
+            }
+            _ => {
+                let mut places = rest.windows(made.len());
+                places.position(|part| part == made)
+            }
+        };
+        match is_found {
+            Some(at) => rest = &rest[at + made.len()..],
+            None => return false,
+        }
+    }
+    true
+}
+
+/// Whether these lines are lines of the other ones, in their order.
+fn is_part(lines: &[&str], of: &[&str]) -> bool {
+    let mut of = of.iter();
+    lines.iter().all(|line| of.any(|other| other == line))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_each_has_done_is_done() {
+        let base = "1\n2\n3\n4\n5\n";
+        let table = [
+            // (ours, theirs, together, in the same lines)
+            (
+                "1\nTWO\n3\n4\n5\n",
+                "1\n2\nTHREE\n4\n5\n",
+                Some("1\nTWO\nTHREE\n4\n5\n"),
+                false,
+            ),
+            (base, "1\n3\n4\n5\n", Some("1\n3\n4\n5\n"), false),
+            (
+                "1\nnew\n2\n3\n4\n5\n",
+                "1\nTWO\n3\n4\n5\n",
+                Some("1\nnew\nTWO\n3\n4\n5\n"),
+                false,
+            ),
+            (
+                "1\n2\nnew\n3\n4\n5\n",
+                "1\nTWO\n3\n4\n5\n",
+                Some("1\nTWO\nnew\n3\n4\n5\n"),
+                false,
+            ),
+            // Both the same, and the one more.
+            (
+                "1\nTWO\n3\n4\n5\n",
+                "1\nTWO\n3\n4\n5\n",
+                Some("1\nTWO\n3\n4\n5\n"),
+                true,
+            ),
+            (
+                "1\nTWO\nTHREE\n4\n5\n",
+                "1\nTWO\n3\n4\n5\n",
+                Some("1\nTWO\nTHREE\n4\n5\n"),
+                true,
+            ),
+            (
+                "1\n2\nTHREE\n4\n5\n",
+                "1\nTWO\nTHREE\n4\n5\n",
+                Some("1\nTWO\nTHREE\n4\n5\n"),
+                true,
+            ),
+            ("1\na\nb\nc\n2\n3\n4\n5\n", "1\nb\n2\n3\n4\n5\n", None, true),
+            (
+                "1\na\nb\n2\n3\n4\n5\n",
+                "1\na\n2\n3\n4\n5\n",
+                Some("1\na\nb\n2\n3\n4\n5\n"),
+                true,
+            ),
+            ("1\n4\n5\n", "1\n3\n4\n5\n", Some("1\n4\n5\n"), true),
+            (
+                "1\nnew\n3\n4\n5\n",
+                "1\nnew\n2\n3\n4\n5\n",
+                Some("1\nnew\n3\n4\n5\n"),
+                true,
+            ),
+            (
+                "1\nnew\n3\n4\n5\n",
+                "1\n2\nnew\n3\n4\n5\n",
+                Some("1\nnew\n3\n4\n5\n"),
+                true,
+            ),
+            // The one this, the other that.
+            ("1\nTWO\n3\n4\n5\n", "1\nII\n3\n4\n5\n", None, true),
+            ("1\na\n2\n3\n4\n5\n", "1\nb\n2\n3\n4\n5\n", None, true),
+            (
+                "1\n}\n2\n3\n4\n5\n",
+                "1\n}\n2\n3\n4\n5\n",
+                Some("1\n}\n}\n2\n3\n4\n5\n"),
+                false,
+            ),
+            ("1\n3\n4\n5\n", "1\nTWO\n3\n4\n5\n", None, true),
+            ("1\n2\n3\n4\n5", "1\n2\n3\n4\nfive\n", None, true),
+        ];
+        for (ours, theirs, expected, is_shared) in table {
+            let expected = expected.map(|text| Merge {
+                text: text.to_owned(),
+                is_shared,
+            });
+            assert_eq!(merge(base, ours, theirs), expected, "{ours:?} {theirs:?}");
+            assert_eq!(merge(base, theirs, ours), expected, "{theirs:?} {ours:?}");
+        }
+    }
+}
