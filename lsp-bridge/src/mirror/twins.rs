@@ -11,7 +11,7 @@ use tutti_protocol::ids::DocumentId;
 use tutti_protocol::index::FileEntry;
 use tutti_protocol::path::ProjectPath;
 
-use super::effect::{Effect, Settled};
+use super::effect::{Effect, IndexEdit, Settled};
 use super::tree::{Expected, Outcome};
 use super::{Mirror, MirrorError, alike_edits};
 
@@ -122,7 +122,7 @@ impl Mirror {
     }
 
     /// Whether `document` was made by this person, nobody has it open here, and the index says the same of
-    /// it and of `first`.
+    /// it and of `first`, but for the executable bit.
     fn is_twin(&mut self, document: &DocumentId, first: &DocumentId) -> Result<bool, MirrorError> {
         let (Some(entry), Some(other)) = (self.entry(document), self.entry(first)) else {
             return Ok(false);
@@ -130,7 +130,6 @@ impl Mirror {
         let content = |entry: &FileEntry| entry.blob.as_ref().map(|blob| blob.sha256);
         let is_alike = entry.created_by == self.me
             && entry.path == other.path
-            && entry.executable == other.executable
             && entry.eol == other.eol
             && content(entry) == content(other)
             && content(entry) != Some(None);
@@ -179,6 +178,13 @@ impl Mirror {
         let expected = Expected::Hash(BlobHash(file.hash));
         if let Ok(Outcome::Done) = self.tree.remove(&file.path, expected) {
             tracing::info!(path = %file.path, "two have made the same file, one of the two goes");
+            // Who made it executable did so on purpose.
+            if file.executable
+                && let Some(first) = self.first_of(document)
+                && self.entry(&first).is_some_and(|first| !first.executable)
+            {
+                self.edit_index(IndexEdit::SetExecutable(first, true), effects);
+            }
             effects.push(Effect::LookAgain(file.path));
         }
         Ok(())

@@ -42,6 +42,34 @@ fn it_is_there_once() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn one_that_is_executable_for_either_is_so() {
+    use std::os::unix::fs::PermissionsExt;
+    for (adas, bobs) in [(true, false), (false, true)] {
+        let (mut hub, mut ada) = (Hub::new(), Here::new());
+        ada.sync(&mut hub);
+        ada.write("run.sh", "text\n");
+        let mode = |on: bool| fs::Permissions::from_mode(if on { 0o755 } else { 0o644 });
+        fs::set_permissions(ada.path("run.sh"), mode(adas)).unwrap();
+        let effects = ada.mirror.files_changed(&Changes::everything()).unwrap();
+        ada.carry_out(effects, &mut hub);
+        let first = hub.put("0", "run.sh", "text\n");
+        hub.change_index(|txn, roots| index::set_executable(txn, roots, &first, bobs));
+        for _ in 0..4 {
+            ada.sync(&mut hub);
+        }
+        assert_eq!(ada.files().len(), 1, "{adas} {bobs}");
+        let entries: Vec<_> = hub.entries().into_values().collect();
+        assert!(
+            matches!(&entries[..], [one] if one.executable),
+            "{entries:?}"
+        );
+        let on_disk = ada.path("run.sh").metadata().unwrap().permissions();
+        assert_eq!(on_disk.mode() & 0o777, 0o755, "{adas} {bobs}");
+    }
+}
+
 #[test]
 fn who_made_the_other_one_takes_it_away() {
     let (hub, ada) = both_make("text\n", "text\n", false);
