@@ -23,6 +23,7 @@ const START: &str = "
     for n in $(seq 40); do echo \"line $n\"; done | tee changed.txt sorted.txt > moved.txt
     echo gone > deleted.txt; echo open > open.txt; printf '#!/bin/sh\\n' > run.sh; printf '\\000\\377' > picture
     printf 'one\\r\\ntwo\\r\\n' > returns.txt
+    mkdir split; echo file > joined; echo one > split/one.txt; echo two > split/two.txt
     git init -q; git add .; git commit -q -m start";
 /// What somebody else has done meanwhile.
 const COMMIT: &str = "
@@ -32,6 +33,7 @@ const COMMIT: &str = "
     git rm -q deleted.txt; mkdir -p new/deep; echo new > new/deep/new.txt; : > new/empty.txt
     printf '\\000\\001\\002' > picture; printf '\\000new' > new/picture; chmod +x run.sh
     sed -i 's/two/2/' returns.txt
+    git rm -qr joined split; mkdir joined; echo in it > joined/inner.txt; echo one file > split
     git add .; git commit -q -m next";
 
 /// Ada's directory, and Bob's, and the one that both pull from.
@@ -224,6 +226,27 @@ fn at_the_same_time() -> Result<()> {
     for _ in 0..3 {
         let mut scene = Scene::new()?;
         scene.both_pull()?;
+        scene.have_the_commit()?;
+    }
+    Ok(())
+}
+
+/// The other has it by Tutti alone, and the older commit again.
+#[test]
+fn by_one_alone() -> Result<()> {
+    let mut scene = Scene::new()?;
+    for at in ["FETCH_HEAD", "HEAD~1", "FETCH_HEAD"] {
+        let [adas, bobs] = scene.dirs.each_ref().map(TempDir::path);
+        run(adas, &format!("git fetch -q; git reset -q --hard {at}"))?;
+        // Bob's git is told where he is, and does nothing to his files.
+        run(bobs, &format!("git fetch -q; git reset -q {at}"))?;
+        run(
+            scene.origin.path(),
+            &format!(
+                "git checkout -q $(git -C {} rev-parse HEAD)",
+                adas.display()
+            ),
+        )?;
         scene.have_the_commit()?;
     }
     Ok(())

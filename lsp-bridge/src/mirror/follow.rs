@@ -10,7 +10,7 @@ use super::effect::{Effect, IndexEdit};
 use super::places::Places;
 use super::replicas::Known;
 use super::state::{Record, hash};
-use super::tree::{Expected, Found, Outcome};
+use super::tree::{Expected, Found, LeftAlone, Outcome};
 use super::watch::Changes;
 use super::{Mirror, MirrorError};
 
@@ -244,7 +244,7 @@ impl Mirror {
                         self.relocated(&step.document, &step.to)?;
                         self.moved_from.insert(step.from, step.document);
                     }
-                    Ok(Outcome::Changed) => blocked.push(step),
+                    Ok(Outcome::Changed) | Err(LeftAlone::ParentIsFile) => blocked.push(step),
                     Err(reason) => {
                         self.refuse(&step.document, step.to.as_str(), reason);
                     }

@@ -1,6 +1,5 @@
 //! The project follows the directory: what other programs changed, made, deleted or moved.
 
-use std::collections::HashMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use tutti_protocol::ids::DocumentId;
@@ -131,6 +130,8 @@ impl Mirror {
             };
             match self.tree.directory(Some(changed)) {
                 Ok(_) | Err(LeftAlone::OtherProject(_)) => {
+                    // Where a file was known, there is none any more.
+                    paths.extend(self.at.get_key_value(&path).map(|(path, _)| path.clone()));
                     if !self.is_ignored_directory(&path) {
                         paths.extend(self.walk_and_watch(changed));
                     }
@@ -252,45 +253,6 @@ impl Mirror {
             Found::Blocked(reason) => {
                 self.refuse(&document, path.as_str(), reason);
             }
-        }
-        Ok(())
-    }
-
-    /// A new file whose name others' file systems may take for another file's stays out: the
-    /// project would have to show it under a name that it does not have here.
-    fn leave_namesakes(&mut self, news: &mut News, effects: &[Effect]) {
-        if news.created.is_empty() {
-            return;
-        }
-        if !effects.is_empty() {
-            self.shown = Places::of(self.entries.get_or_insert_default());
-        }
-        let shown = self.shown.paths();
-        let mut names: HashMap<String, ProjectPath> =
-            shown.map(|path| (path.folded(), path.clone())).collect();
-        news.created.sort_by(|a, b| a.path.cmp(&b.path));
-        news.created.retain(|file| {
-            let name = names.entry(file.path.folded());
-            let first = name.or_insert_with(|| file.path.clone());
-            let is_first = *first == file.path;
-            if !is_first {
-                let reason = LeftAlone::Namesake(first.clone());
-                self.left_alone.insert(file.path.to_string(), reason);
-            }
-            is_first
-        });
-    }
-
-    /// Looks again at the files whose names others had: those may be free now.
-    pub(super) fn look_at_namesakes(
-        &mut self,
-        effects: &mut Vec<Effect>,
-    ) -> Result<(), MirrorError> {
-        let left_alone = self.left_alone.iter();
-        let namesakes = left_alone.filter(|(_, why)| matches!(why, LeftAlone::Namesake(_)));
-        let paths: Vec<String> = namesakes.map(|(path, _)| path.clone()).collect();
-        if !paths.is_empty() {
-            effects.extend(self.files_changed(&Changes::of(paths))?);
         }
         Ok(())
     }

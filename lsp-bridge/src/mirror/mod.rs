@@ -62,6 +62,7 @@ mod merge;
 mod missing;
 mod mode;
 mod moved;
+mod names;
 mod nearest;
 mod outlived;
 mod overwritten;

@@ -253,6 +253,8 @@ fn a_write_that_comes_second_changes_nothing() {
     assert_eq!(write(b"3", Expected::Bytes(b"2")), Ok(Outcome::Changed));
     let names = fs::read_dir(here.path()).unwrap().count();
     assert!(names <= 1, "no temporary files stay behind");
-    let blocked = tree.read(&"a".parse().unwrap());
-    assert_eq!(blocked, Found::Blocked(LeftAlone::Directory));
+    let directory = "a".parse().unwrap();
+    assert_eq!(tree.read(&directory), Found::Missing);
+    let blocked = tree.write(&directory, b"4", false, Expected::Missing);
+    assert_eq!(blocked, Err(LeftAlone::Directory));
 }

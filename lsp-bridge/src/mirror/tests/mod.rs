@@ -4,6 +4,7 @@ mod asked;
 mod blobs;
 mod hostile;
 mod kept;
+mod kinds;
 mod let_go;
 mod long_ago;
 mod many;
@@ -33,6 +34,7 @@ use tutti_protocol::index::{self, Eol, FileEntry, Roots};
 use yrs::Transact;
 
 use super::merge::new_client_id;
+use super::tree::LeftAlone;
 use super::{Changes, Effect, Mirror, Notice};
 
 /// The project as the server has it.

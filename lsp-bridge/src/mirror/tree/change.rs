@@ -212,7 +212,12 @@ pub(super) fn put_in_place(
     if let Expected::Missing = expected {
         return match rename_new(from.0, from.1, to.0, to.1) {
             Ok(()) => Ok(Outcome::Done),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(Outcome::Changed),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                match to.0.symlink_metadata(to.1) {
+                    Ok(found) if found.is_dir() => Err(LeftAlone::Directory),
+                    _ => Ok(Outcome::Changed),
+                }
+            }
             Err(error) => Err(error.into()),
         };
     }

@@ -99,7 +99,7 @@ fn nanoseconds(time: Option<SystemTime>) -> u64 {
 }
 
 impl Tree {
-    /// Looks at a file without reading it; `None` if nothing stands there.
+    /// Looks at a file without reading it; `None` if no file stands there.
     pub(crate) fn look(&self, path: &ProjectPath) -> Result<Option<Looked>, LeftAlone> {
         match self.parent(path)? {
             Some(dir) => look_in(&dir, path.file_name()),
@@ -107,7 +107,7 @@ impl Tree {
         }
     }
 
-    /// Opens a file to be read; `None` if nothing stands there.
+    /// Opens a file to be read; `None` if no file stands there.
     pub(crate) fn open_file(&self, path: &ProjectPath) -> Result<Option<File>, LeftAlone> {
         match self.parent(path)? {
             Some(dir) => open_in(&dir, path.file_name()),
@@ -136,6 +136,7 @@ fn look_in(dir: &Dir, name: &str) -> Result<Option<Looked>, LeftAlone> {
     match dir.symlink_metadata(name) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error.into()),
+        Ok(found) if found.is_dir() => Ok(None),
         Ok(found) => {
             check_plain(&found)?;
             Ok(Some(Looked::of(&found)))
@@ -148,7 +149,7 @@ pub(super) fn is_plain(dir: &Dir, name: &str) -> Result<bool, LeftAlone> {
     Ok(look_in(dir, name)?.is_some())
 }
 
-/// Opens a plain file, following no link; `None` if nothing stands there.
+/// Opens a plain file, following no link; `None` if no file stands there.
 pub(super) fn open_in(dir: &Dir, name: &str) -> Result<Option<File>, LeftAlone> {
     if !is_plain(dir, name)? {
         return Ok(None);
@@ -164,7 +165,7 @@ pub(super) fn open_in(dir: &Dir, name: &str) -> Result<Option<File>, LeftAlone> 
     Ok(Some(file.into_std()))
 }
 
-/// The hash of a plain file; `None` if nothing stands there.
+/// The hash of a plain file; `None` if no file stands there.
 pub(super) fn hash_in(dir: &Dir, name: &str) -> Result<Option<BlobHash>, LeftAlone> {
     let file = open_in(dir, name)?;
     Ok(file.map(|mut file| hash_of(&mut file)).transpose()?)

@@ -55,7 +55,7 @@ impl RawFile {
 /// What stands at a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Found {
-    /// Nothing.
+    /// No file: nothing, a directory, or what is no directory on the way to it.
     Missing,
     /// A plain file.
     File(RawFile),
@@ -102,6 +102,9 @@ pub enum LeftAlone {
     /// Where file systems fold case or form, its name is that of another file of the project.
     #[error("its name differs from {0} only in case or in how its characters are encoded")]
     Namesake(ProjectPath),
+    /// The project has a file whose name is that of its directory, or has the other way round.
+    #[error("the project has {0}, and one of the two names cannot be both a file and a directory")]
+    InTheWay(ProjectPath),
     /// Another file of the project stands there, which others have renamed while it is open here.
     #[error("another file is open under that name here: close that one")]
     Occupied,
@@ -146,9 +149,12 @@ impl Tree {
     }
 
     fn try_read(&self, path: &ProjectPath) -> Result<Found, LeftAlone> {
-        match self.parent(path)? {
-            Some(dir) => read_in(&dir, path.file_name()),
-            None => Ok(Found::Missing),
+        let Some(dir) = self.parent(path)? else {
+            return Ok(Found::Missing);
+        };
+        match read_in(&dir, path.file_name()) {
+            Err(LeftAlone::Directory) => Ok(Found::Missing),
+            found => found,
         }
     }
 
@@ -168,7 +174,7 @@ impl Tree {
         found.filter(|reason| matches!(reason, LeftAlone::OtherProject(_)))
     }
 
-    /// The directory that holds `path`; `None` if it is not there.
+    /// The directory that holds `path`; `None` if it is not there, or is a file.
     fn parent(&self, path: &ProjectPath) -> Result<Option<Dir>, LeftAlone> {
         let mut dir = self.root.try_clone()?;
         let mut parts: Vec<&str> = path.parts().collect();
@@ -180,7 +186,12 @@ impl Tree {
                     dir = next;
                 }
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-                Err(error) => return Err(why_no_directory(&dir, part, error)),
+                Err(error) => {
+                    return match why_no_directory(&dir, part, error) {
+                        LeftAlone::ParentIsFile => Ok(None),
+                        reason => Err(reason),
+                    };
+                }
             }
         }
         Ok(Some(dir))
