@@ -248,7 +248,7 @@ pub const CATALOG: &[Figure] = &[
     ),
     counter(
         "tutti_fanout_vouched_total",
-        "Times that edits of other nodes, which may have died, were stored by this one",
+        "Times that edits of other nodes were stored by this one too: somebody counted on them, or that node may have died",
     ),
     counter(
         "tutti_fanout_from_store_total",

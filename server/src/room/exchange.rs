@@ -121,7 +121,11 @@ impl Room {
                 self.on_gone(node);
                 self.follow_for_a_while();
             }
-            Received::Away => self.follow_until_back(),
+            Received::Away => {
+                // Whoever told it may have died with Redis, of which nobody would hear.
+                self.hearsay.orphaned();
+                self.follow_until_back();
+            }
             Received::Back => self.on_back(),
         }
     }
@@ -247,8 +251,8 @@ impl Room {
             return;
         }
         let Integrated { news, held } = self.integrate_elsewhere(update, wanted);
-        if news || held {
-            self.note_hearsay(update);
+        if news.is_some() || held {
+            self.note_hearsay(update, news.as_ref());
         }
         if held {
             // It builds on something that was lost.
@@ -285,9 +289,10 @@ impl Room {
     }
 
     fn hear_answer(&mut self, from: NodeId, update: &Bytes, vector: &Bytes, digest: Digest) {
-        if self.integrate_elsewhere(update, Wanted::OnlyNew).news {
+        let news = self.integrate_elsewhere(update, Wanted::OnlyNew).news;
+        if news.is_some() {
             metrics::counter!("tutti_fanout_heals_total").increment(1);
-            self.note_hearsay(update);
+            self.note_hearsay(update, news.as_ref());
         }
         if self.digest() == digest {
             return;

@@ -233,7 +233,10 @@ impl Room {
                 let mut any = false;
                 let log = stored.log.iter().map(|entry| &entry.update);
                 for update in stored.snapshot.iter().chain(log) {
-                    any |= self.integrate_elsewhere(update, Wanted::OnlyNew).news;
+                    if let Some(news) = self.integrate_elsewhere(update, Wanted::OnlyNew).news {
+                        any = true;
+                        self.hearsay.spread(&news);
+                    }
                 }
                 if any {
                     metrics::counter!("tutti_fanout_from_store_total").increment(1);

@@ -5,6 +5,9 @@
 //! is saved, the edit would be in the memory of this node only. So what is heard is remembered
 //! until a look into the store has found it, and what was not found by the time that somebody
 //! counts on it is stored by this node too. An edit that is stored twice is there once.
+//!
+//! Whoever types on behind it counts on it as well: stored without what it builds on, an edit is
+//! in no document that is read, so its author must not be told that it is saved.
 
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -13,7 +16,7 @@ use bytes::Bytes;
 
 use super::actor::Room;
 use crate::store::LogEntry;
-use crate::update::{Contents, scan};
+use crate::update::{Clocks, Contents, scan};
 
 /// After so much more hearsay the store is looked into, to forget what it has by then.
 const LOOK_EVERY: usize = 1_024;
@@ -27,6 +30,8 @@ const MOST_BYTES: usize = 4 * 1024 * 1024;
 pub(super) struct Hearsay {
     updates: Vec<Bytes>,
     bytes: usize,
+    /// For each client from which clock on its text is hearsay, or builds on some.
+    doubtful: Clocks,
     /// Heard since the last look was asked for.
     fresh: usize,
     is_too_much: bool,
@@ -39,8 +44,12 @@ impl Hearsay {
         self.updates.is_empty() && !self.is_too_much
     }
 
-    /// Notes an update; says whether it is time to look into the store.
-    fn note(&mut self, update: &Bytes) -> bool {
+    /// Notes an update, and what of it is new in the document; says whether it is time to look
+    /// into the store.
+    fn note(&mut self, update: &Bytes, news: Option<&Bytes>) -> bool {
+        for update in [Some(update), news].into_iter().flatten() {
+            self.doubt(update);
+        }
         self.fresh += 1;
         let before = self.bytes;
         self.bytes += update.len();
@@ -55,6 +64,30 @@ impl Hearsay {
         is_much || self.fresh.is_multiple_of(LOOK_EVERY)
     }
 
+    fn doubt(&mut self, update: &Bytes) {
+        let Ok(scanned) = scan(update) else { return };
+        for (client, piece) in scanned.structs().filter(|(_, piece)| !piece.skip) {
+            let from = self.doubtful.entry(client).or_insert(piece.clock);
+            *from = piece.clock.min(*from);
+        }
+    }
+
+    /// Takes note of what is stored and new here: where it builds on hearsay, who builds on it does.
+    pub(super) fn spread(&mut self, stored: &Bytes) {
+        if self.is_under(stored) {
+            self.doubt(stored);
+        }
+    }
+
+    /// Whether an update builds on it.
+    fn is_under(&self, update: &Bytes) -> bool {
+        let is_doubtful = |(client, clock): (u64, u32)| {
+            let from = self.doubtful.get(&client);
+            from.is_some_and(|from| clock >= *from)
+        };
+        !self.is_empty() && scan(update).is_ok_and(|scanned| scanned.needs().any(is_doubtful))
+    }
+
     /// Forgets what is among the entries, or in the document, that a look has found.
     pub(super) fn found(&mut self, log: &[LogEntry], contents: Option<&Contents>) {
         let stored: HashSet<&Bytes> = log.iter().map(|entry| &entry.update).collect();
@@ -66,6 +99,9 @@ impl Hearsay {
             .retain(|update| !stored.contains(update) && !is_covered(update));
         self.bytes = self.updates.iter().map(Bytes::len).sum();
         self.fresh = 0;
+        if self.is_empty() {
+            self.doubtful.clear();
+        }
     }
 
     /// All of it in one update; `None` where the whole document stands for it.
@@ -76,7 +112,7 @@ impl Hearsay {
         (!self.is_too_much).then(|| merged.into())
     }
 
-    /// The node that told some of it has died.
+    /// Who told some of it has died, or may have.
     pub(super) fn orphaned(&mut self) {
         self.is_orphaned = !self.is_empty();
     }
@@ -87,10 +123,17 @@ impl Hearsay {
 }
 
 impl Room {
-    /// Remembers an update that another node has told of.
-    pub(super) fn note_hearsay(&mut self, update: &Bytes) {
-        if self.hearsay.note(update) {
+    /// Remembers an update that another node has told of; `news` is what is new in it.
+    pub(super) fn note_hearsay(&mut self, update: &Bytes, news: Option<&Bytes>) {
+        if self.hearsay.note(update, news) {
             self.follow_store();
+        }
+    }
+
+    /// Call it before an edit is accepted that will be acknowledged.
+    pub(super) fn vouch_for_what_is_under(&mut self, update: &Bytes) {
+        if self.hearsay.is_under(update) {
+            self.vouch();
         }
     }
 
@@ -116,7 +159,8 @@ mod tests {
     use crate::document::{Document, Wanted};
     use crate::store::EntryId;
     use tutti_protocol::index::new_doc;
-    use yrs::{Text, Transact};
+    use yrs::updates::decoder::Decode;
+    use yrs::{ReadTxn, Text, Transact};
 
     /// Two edits, one after the other, and a deletion of both.
     fn edits() -> [Bytes; 3] {
@@ -146,7 +190,7 @@ mod tests {
         let [a, b, gone] = edits();
         let mut hearsay = Hearsay::default();
         for update in [&a, &b, &gone] {
-            assert!(!hearsay.note(update));
+            assert!(!hearsay.note(update, None));
         }
         hearsay.found(&[entry(&b)], None);
         assert_eq!(hearsay.updates, [a.clone(), gone.clone()]);
@@ -167,7 +211,7 @@ mod tests {
         let [a, b, gone] = edits();
         let mut hearsay = Hearsay::default();
         for update in [&a, &gone] {
-            hearsay.note(update);
+            hearsay.note(update, None);
         }
         // Between what it has of one author, another node has stored something.
         let merged = hearsay.merged().unwrap();
@@ -188,18 +232,64 @@ mod tests {
     }
 
     #[test]
+    fn what_builds_on_hearsay_is_known_whatever_way_it_comes() {
+        let doc = new_doc(1);
+        let text = doc.get_or_insert_text("content");
+        let typed = |client: u64, at: u32, on: &[&Bytes]| {
+            let doc = new_doc(client);
+            let text = doc.get_or_insert_text("content");
+            let mut txn = doc.transact_mut();
+            for update in on {
+                let update = yrs::Update::decode_v1(update).unwrap();
+                txn.apply_update(update).unwrap();
+            }
+            let before = txn.state_vector();
+            text.insert(&mut txn, at, "x");
+            Bytes::from(txn.encode_diff_v1(&before))
+        };
+        let (first, heard) = {
+            let mut txn = doc.transact_mut();
+            text.insert(&mut txn, 0, "ab");
+            let first = Bytes::from(txn.encode_update_v1());
+            drop(txn);
+            let mut txn = doc.transact_mut();
+            text.insert(&mut txn, 2, "c");
+            (first, Bytes::from(txn.encode_update_v1()))
+        };
+        let (ahead, behind) = (
+            typed(2, 1, &[&first, &heard]),
+            typed(3, 3, &[&first, &heard]),
+        );
+        let behind_that = typed(4, 4, &[&first, &heard, &behind]);
+        let mut hearsay = Hearsay::default();
+        assert!(!hearsay.is_under(&behind));
+        hearsay.note(&heard, None);
+        assert!(!hearsay.is_under(&ahead) && hearsay.is_under(&behind));
+        // By itself it does not build on what was heard; what is between does.
+        assert!(!hearsay.is_under(&behind_that));
+        hearsay.spread(&behind);
+        assert!(hearsay.is_under(&behind_that) && !hearsay.is_under(&ahead));
+        hearsay.found(&[entry(&heard)], None);
+        assert!(!hearsay.is_under(&behind) && !hearsay.is_under(&behind_that));
+    }
+
+    #[test]
     fn it_is_bounded_and_looks_are_asked_for() {
         let mut hearsay = Hearsay::default();
         let update = Bytes::from(vec![0; MOST_BYTES / LOOK_EVERY / 2]);
-        let looks = (0..LOOK_EVERY).filter(|_| hearsay.note(&update)).count();
+        let looks = (0..LOOK_EVERY)
+            .filter(|_| hearsay.note(&update, None))
+            .count();
         let megabytes = MOST_BYTES / 2 / LOOK_EVERY_BYTES;
         assert_eq!((looks, hearsay.updates.len()), (megabytes, LOOK_EVERY));
         let tiny = Bytes::from_static(b"u");
         let mut other = Hearsay::default();
-        let looks = (0..3 * LOOK_EVERY).filter(|_| other.note(&tiny)).count();
+        let looks = (0..3 * LOOK_EVERY)
+            .filter(|_| other.note(&tiny, None))
+            .count();
         assert_eq!(looks, 3);
         for _ in 0..2 * LOOK_EVERY {
-            hearsay.note(&update);
+            hearsay.note(&update, None);
         }
         assert!(hearsay.updates.is_empty() && !hearsay.is_empty());
         // What a look finds then says nothing about the rest.

@@ -131,6 +131,7 @@ impl Room {
             self.registry.document_changed(&self.name);
         }
         if let Some(update) = to_store {
+            self.vouch_for_what_is_under(&update);
             self.written = true;
             self.registry.unsaved_more(update.len());
             self.saver.accept(update);
@@ -308,9 +309,7 @@ impl Room {
         }
         match self.document.apply(update, wanted) {
             Ok(change) => {
-                integrated.held = change.held;
-                integrated.news = change.integrated.is_some();
-                if integrated.held || integrated.news {
+                if change.held || change.integrated.is_some() {
                     self.heard_from_others = true;
                     self.written = true;
                 }
@@ -319,6 +318,8 @@ impl Room {
                     self.tell_update(update, None);
                     self.registry.changed_by_others(&self.name);
                 }
+                integrated.held = change.held;
+                integrated.news = change.integrated;
             }
             Err(error) => {
                 metrics::counter!("tutti_rejected_updates_total").increment(1);
@@ -342,8 +343,8 @@ impl Room {
 /// What came of an update that is not from a member.
 #[derive(Debug, Default)]
 pub(super) struct Integrated {
-    /// Whether it changed the document.
-    pub(super) news: bool,
+    /// What changed in the document.
+    pub(super) news: Option<Bytes>,
     /// Whether a part of it has to wait for predecessors.
     pub(super) held: bool,
 }

@@ -76,6 +76,18 @@ impl ScannedUpdate<'_> {
             .flat_map(|of| of.structs.iter().map(|piece| (of.client, piece)))
     }
 
+    /// The ids that have to be there before it, as far as each of its parts tells by itself: they may be in the update.
+    pub fn needs(&self) -> impl Iterator<Item = (u64, u32)> {
+        let named = self.structs().flat_map(|(_, piece)| piece.needs);
+        let before = self.structs().map(|(client, piece)| {
+            let last = piece.clock.checked_sub(1);
+            last.map(|last| (client, last))
+        });
+        let deleted = self.deletes.iter();
+        let deleted = deleted.map(|(client, range)| Some((*client, range.end - 1)));
+        named.chain(before).chain(deleted).flatten()
+    }
+
     /// Every deleted range with its client.
     pub fn deletions(&self) -> impl Iterator<Item = (u64, Range<u32>)> {
         self.deletes.iter().cloned()
