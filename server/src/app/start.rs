@@ -18,7 +18,7 @@ use crate::auth::admin::AdminTokenError;
 use crate::auth::{Access, DirectoryError};
 use crate::collect::Collector;
 use crate::config::Settings;
-use crate::fanout::{FanOut, LocalFanOut, RedisFanOut, SilentFanOut};
+use crate::fanout::{FanOut, LocalFanOut, RedisFanOut, Signs, SilentFanOut};
 use crate::history::{History, Keeper, Watcher};
 use crate::mongo::ConnectError;
 use crate::rooms::Rooms;
@@ -111,7 +111,8 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     tracing::info!("serving {} on {addr}", storage.place);
     let admin_token = storage.admin_token;
     let access = Access::new(storage.directory, admin_token.key.clone());
-    let rooms = Rooms::new(storage.documents, fanout(&settings)?, settings.limits());
+    let fanout = fanout(&settings, storage.signs)?;
+    let rooms = Rooms::new(storage.documents, fanout, settings.limits());
     rooms.follow_others(Arc::new(access.clone()));
     let history = History::new(storage.versions, storage.texts);
     let collector = Collector {
@@ -153,9 +154,18 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
 }
 
 /// Connects to the other nodes. A Redis that is away keeps nobody from starting.
-fn fanout(settings: &Settings) -> Result<Arc<dyn FanOut>, StartError> {
-    Ok(match (&settings.redis, &settings.mongodb) {
-        (Some(url), _) => Arc::new(RedisFanOut::start(url.clone())?),
+fn fanout(
+    settings: &Settings,
+    signs: Option<Arc<dyn Signs>>,
+) -> Result<Arc<dyn FanOut>, StartError> {
+    Ok(match (&settings.redis, signs) {
+        (Some(url), signs) => {
+            let redis = RedisFanOut::start(url.clone())?;
+            if let Some(signs) = signs {
+                redis.leave_signs(signs);
+            }
+            Arc::new(redis)
+        }
         // Other nodes may use the database too.
         (None, Some(_)) => Arc::new(SilentFanOut),
         (None, None) => Arc::new(LocalFanOut::new()),

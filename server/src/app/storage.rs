@@ -9,6 +9,7 @@ use super::data_dir::DataDir;
 use crate::auth::admin::{self, AdminToken};
 use crate::auth::{Directory, MongoDirectory, SqliteDirectory};
 use crate::config::Settings;
+use crate::fanout::{MongoSigns, Signs};
 use crate::migrate::mark::Mark;
 use crate::mongo::Mongo;
 use crate::store::{BlobStore, DocumentStore, MongoStore, SqliteStore, VersionStore};
@@ -26,6 +27,8 @@ pub(super) struct Storage {
     pub(super) texts: Arc<dyn BlobStore>,
     pub(super) versions: Arc<dyn VersionStore>,
     pub(super) directory: Arc<dyn Directory>,
+    /// Where other nodes see that this one is there; `None` where there can be no others.
+    pub(super) signs: Option<Arc<dyn Signs>>,
     pub(super) admin_token: AdminToken,
     /// The files of the embedded databases.
     pub(super) databases: Vec<PathBuf>,
@@ -56,6 +59,7 @@ impl Storage {
             versions: Arc::new(documents.versions()),
             documents,
             admin_token: admin::shared::load_or_create(data_dir.path(), &mongo).await?,
+            signs: Some(Arc::new(MongoSigns::new(&mongo))),
             directory: Arc::new(MongoDirectory::new(mongo)),
             databases: Vec::new(),
             place: uri.to_string(),
@@ -78,6 +82,7 @@ impl Storage {
             versions: Arc::new(documents.versions()),
             documents,
             directory: Arc::new(directory),
+            signs: None,
             admin_token: admin::load_or_create(data_dir.path())?,
             databases,
             place,

@@ -7,7 +7,9 @@
 
 mod local;
 mod message;
+mod mongodb;
 mod redis;
+mod signs;
 mod silent;
 
 use futures_util::future::BoxFuture;
@@ -15,7 +17,9 @@ use tutti_protocol::ids::RoomName;
 
 pub use local::LocalFanOut;
 pub use message::{Digest, Message};
+pub use mongodb::MongoSigns;
 pub use redis::{RedisFanOut, RedisUrl};
+pub use signs::{Sign, Signs};
 pub use silent::SilentFanOut;
 
 /// Carries messages between nodes.
@@ -84,6 +88,8 @@ pub enum Received {
     /// Some node is not heard at present, or may not be, as this one has just connected. If it lives, what its
     /// members write is in the store.
     Silent,
+    /// Some node lives and is not heard: it is cut off. What its members write is in the store, and only there.
+    CutOff,
     /// This node has gone; who was connected to it is not there any more.
     Left(NodeId),
     /// This node gives no sign of life any more. It may have died, or be cut off and go on

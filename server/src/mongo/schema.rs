@@ -12,6 +12,7 @@
 //! | `versions` | a version of a project: who, when, why, and the hash of its list of files | `_id`, project and number |
 //! | `texts` | as `blobs`: a text of a version, packed, or such a list | as `blobs` |
 //! | `text_parts`, `text_uploads` | as `blob_parts` and `uploads` | as these |
+//! | `signs` | a node that Redis does not reach, or that left a sign behind: how often it did | `_id`, the node |
 //! | `projects` | a project with its links and passes | `_id`; a link's id; a pass's id |
 
 use mongodb::IndexModel;
@@ -31,6 +32,7 @@ pub(crate) const VERSIONS: &str = "versions";
 pub(crate) const TEXTS: &str = "texts";
 pub(crate) const TEXT_PARTS: &str = "text_parts";
 pub(crate) const TEXT_UPLOADS: &str = "text_uploads";
+pub(crate) const SIGNS: &str = "signs";
 pub(crate) const PROJECTS: &str = "projects";
 
 /// The schema this program writes; a database of a later one is left alone.
@@ -90,6 +92,7 @@ async fn claim(mongo: &Mongo) -> Result<(), Unusable> {
         TEXTS,
         TEXT_PARTS,
         TEXT_UPLOADS,
+        SIGNS,
         PROJECTS,
     ];
     let taken = names.iter().find(|name| ours.contains(&name.as_str()));

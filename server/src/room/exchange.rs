@@ -114,6 +114,7 @@ impl Room {
                 self.follow_store();
             }
             Received::Silent => self.follow_silent(),
+            Received::CutOff => self.follow_cut_off(),
             Received::Left(node) => self.on_gone(node),
             Received::Lost(node) => {
                 // It may not have stored all that it told.

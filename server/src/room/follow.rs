@@ -16,13 +16,16 @@ use crate::update::Contents;
 const LOOK_AFTER: Duration = Duration::from_millis(600);
 const LOOK_BEFORE: Duration = Duration::from_millis(1_200);
 
-/// While a node is lost that may only be cut off: for how long, and about how often. That comes to
-/// 1.5 s at the most, so that what it stores is seen as soon as ever.
-const WHILE_LOST: Duration = Duration::from_secs(600);
+/// While a node is lost that may only be cut off, and has not left a sign yet: for how long, and
+/// about how often. That comes to 1.5 s at the most, so that what it stores is seen as soon as ever.
+const WHILE_LOST: Duration = Duration::from_secs(60);
 const LOOK_WHILE_LOST: Duration = Duration::from_millis(1_200);
 
 /// The same for a node that is not heard at present: until it is taken for lost.
 const WHILE_SILENT: Duration = Duration::from_secs(12);
+
+/// The same for one that is known to be cut off: until it has left another sign.
+const WHILE_CUT_OFF: Duration = Duration::from_secs(6);
 
 /// Between two looks for other reasons.
 const LOOK_AGAIN: Duration = Duration::from_millis(300);
@@ -51,10 +54,12 @@ pub(super) struct Follow {
     is_needed: bool,
     /// Until when a node that is not heard may go on writing, and be taken for alive.
     silent_until: Option<tokio::time::Instant>,
+    /// Until when a node is cut off that goes on writing.
+    cut_off_until: Option<tokio::time::Instant>,
     /// Until when a lost node may go on writing.
     lost_until: Option<tokio::time::Instant>,
     due: Option<tokio::time::Instant>,
-    /// In an index: as of the last look, while hints are not carried.
+    /// In an index: as of the last look, while hints are not carried, or not those of all nodes.
     sizes: Option<Sizes>,
 }
 
@@ -75,7 +80,13 @@ impl Follow {
     fn is_on(&self) -> bool {
         let now = tokio::time::Instant::now();
         let until = [self.silent_until, self.lost_until];
-        self.is_needed || until.into_iter().flatten().any(|until| now < until)
+        self.lacks_hints() || until.into_iter().flatten().any(|until| now < until)
+    }
+
+    /// Whether there are nodes, as is known, whose hints do not come.
+    fn lacks_hints(&self) -> bool {
+        let now = tokio::time::Instant::now();
+        self.is_needed || self.cut_off_until.is_some_and(|until| now < until)
     }
 
     pub(super) fn due(&self) -> Option<tokio::time::Instant> {
@@ -92,7 +103,7 @@ impl Follow {
     fn look_regularly(&mut self) {
         let now = tokio::time::Instant::now();
         let is_silent = self.silent_until.is_some_and(|until| now < until);
-        if self.is_needed || is_silent {
+        if self.lacks_hints() || is_silent {
             let span = LOOK_BEFORE - LOOK_AFTER;
             self.look_in(LOOK_AFTER + span.mul_f64(random()));
         } else if self.lost_until.is_some_and(|until| now < until) {
@@ -144,6 +155,13 @@ impl Room {
             .look_in(LOOK_AGAIN.mul_f64(0.2 + 0.8 * random()));
     }
 
+    /// Looks again and again for as long as a node leaves signs that it lives and is cut off.
+    pub(super) fn follow_cut_off(&mut self) {
+        self.follow.cut_off_until = Some(tokio::time::Instant::now() + WHILE_CUT_OFF);
+        self.follow
+            .look_in(LOOK_AGAIN.mul_f64(0.2 + 0.8 * random()));
+    }
+
     /// Looks again and again, but not for ever: a node that died writes nothing any more.
     pub(super) fn follow_for_a_while(&mut self) {
         self.follow.silent_until = None;
@@ -153,7 +171,9 @@ impl Room {
 
     pub(super) fn follow_no_more(&mut self) {
         self.follow.is_needed = false;
-        self.follow.sizes = None;
+        if !self.follow.lacks_hints() {
+            self.follow.sizes = None;
+        }
     }
 
     /// Whether other nodes may have written what a room without members has not looked up.
@@ -191,7 +211,7 @@ impl Room {
         };
         let (registry, name, news) = (self.registry.clone(), self.name.clone(), self.news.clone());
         let asks_contents = !self.hearsay.is_empty();
-        let asks_sizes = self.follow.is_needed && self.name.document.is_index();
+        let asks_sizes = self.follow.lacks_hints() && self.name.document.is_index();
         tokio::spawn(async move {
             let found = registry.news(&name, &seen).await;
             let (found, contents) = match found {
@@ -252,8 +272,11 @@ impl Room {
         if has_looked && self.hearsay.is_orphaned() {
             self.vouch();
         }
-        if let Some(sizes) = sizes.filter(|_| self.follow.is_needed) {
-            self.hint_at_growth(sizes);
+        match sizes.filter(|_| self.follow.lacks_hints()) {
+            Some(sizes) => self.hint_at_growth(sizes),
+            // What was known before says nothing about the next time.
+            None if !self.follow.lacks_hints() => self.follow.sizes = None,
+            None => {}
         }
         self.follow.seen = Some(seen);
         self.follow.look_regularly();

@@ -109,6 +109,11 @@ async fn follow(registry: Weak<Registry>, standing: Arc<dyn Standing>) {
             Some(
                 Received::Message(..) | Received::Silent | Received::Left(_) | Received::Lost(_),
             ) => {}
+            // It may withdraw links, and nobody hears it.
+            Some(Received::CutOff) => {
+                let soon = tokio::time::Instant::now() + ASK_AGAIN;
+                ask_at.get_or_insert(soon);
+            }
             Some(Received::Missed(_) | Received::Back) => {
                 is_away = false;
                 ask_at = Some(tokio::time::Instant::now() + ASK_SOON);

@@ -3,11 +3,12 @@
 //! Rooms put messages into one bounded queue and never wait. One task ([`session`]) holds the
 //! connection ([`connection`]) and sends what waits in one round trip. What arrives is looked at
 //! where it is read ([`shared`]), counted ([`numbers`]) and put into the [`inbox`] of its room.
-//! [`nodes`] knows who is there.
+//! [`nodes`] knows who is there, and [`cut_off`] who is and cannot be heard.
 
 mod address;
 mod cluster;
 mod connection;
+mod cut_off;
 mod frame;
 mod inbox;
 mod nodes;
@@ -24,7 +25,7 @@ use tokio::sync::{mpsc, oneshot};
 
 pub use address::RedisUrl;
 
-use super::{FanOut, Message, NodeId, Received, Subscription, Topic};
+use super::{FanOut, Message, NodeId, Received, Signs, Subscription, Topic};
 use inbox::Outlet;
 use session::Session;
 use shared::{Channel, OUTGOING, Shared};
@@ -58,6 +59,11 @@ impl RedisFanOut {
         };
         tokio::spawn(session.run());
         Ok(Self { shared, leave })
+    }
+
+    /// Leaves signs while Redis is away, and follows those of others while it is not. Call it within a tokio runtime.
+    pub fn leave_signs(&self, signs: Arc<dyn Signs>) {
+        tokio::spawn(cut_off::run(Arc::downgrade(&self.shared), signs));
     }
 }
 

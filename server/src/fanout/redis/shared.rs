@@ -26,6 +26,9 @@ const GETTING_TO_KNOW: Duration = BEAT.saturating_mul(6);
 /// Who has lost Redis at the same time is back after this long, if ever.
 const OTHERS_COME_BACK: Duration = Duration::from_secs(10);
 
+/// How long a sign of somebody who is cut off holds; the next one is looked for sooner.
+const SIGN_HOLDS: Duration = Duration::from_secs(6);
+
 /// The largest frame that is looked into. Honest ones are half of this at most.
 const FRAME_BYTES: usize = 4 * 1024 * 1024;
 
@@ -72,8 +75,17 @@ struct State {
     /// In which second of that the rooms were last told that others may still be away.
     told_in: Option<u64>,
     trouble: Option<String>,
+    /// Until when somebody is known to live who is cut off.
+    cut_off_until: Option<Instant>,
     /// When the own sign of life was sent that has not come back yet.
     beat: Option<Instant>,
+}
+
+impl State {
+    fn is_anyone_cut_off(&self) -> bool {
+        self.cut_off_until
+            .is_some_and(|until| Instant::now() < until)
+    }
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -97,6 +109,7 @@ impl Shared {
                 since: None,
                 told_in: None,
                 trouble: None,
+                cut_off_until: None,
                 beat: None,
             }),
         }
@@ -138,6 +151,9 @@ impl Shared {
                 sent: Mutex::new(0),
                 numbers: Mutex::default(),
             };
+            if state.is_anyone_cut_off() {
+                entry.inbox.push(Received::CutOff);
+            }
             // With the state held, so that no connection begins or ends between the two.
             locked(&self.topics).insert(channel.clone(), Arc::new(entry));
             outlet
@@ -222,7 +238,8 @@ impl Shared {
             let is_new = state
                 .since
                 .is_none_or(|since| since.elapsed() < GETTING_TO_KNOW);
-            if is_new || !matches!(state.carried, Carried::In(_)) {
+            let is_carried = matches!(state.carried, Carried::In(_));
+            if is_new || !is_carried || state.is_anyone_cut_off() {
                 return true;
             }
         }
@@ -358,6 +375,12 @@ impl Shared {
             return false;
         };
         state.told_in.replace(age.as_secs()) != Some(age.as_secs())
+    }
+
+    /// Somebody lives who is not heard.
+    pub(super) fn someone_is_cut_off(&self) {
+        locked(&self.state).cut_off_until = Some(Instant::now() + SIGN_HOLDS);
+        self.tell_all(&Received::CutOff);
     }
 
     /// Looks for nodes that are not heard, or have died.
