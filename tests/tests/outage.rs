@@ -104,6 +104,77 @@ fn memory_is_bounded_while_the_database_is_away_and_all_is_saved_once_it_is_back
     Ok(())
 }
 
+/// What a server holds of keystrokes that it cannot save; the largest message has to fit in.
+const UNSAVED_KEYS: usize = 8 * MIB;
+
+/// Each is held in a queue, with who waits for it, and in its document.
+const MEMORY_OF_KEYS: u64 = 3 * UNSAVED_KEYS as u64;
+
+/// Keystrokes are small, and what each takes besides is not.
+#[test]
+#[allow(clippy::print_stdout, reason = "a figure")]
+fn memory_is_bounded_where_keystrokes_wait_for_the_database() -> Result<()> {
+    let mut database = TestServer::start();
+    let cap = (UNSAVED_KEYS / MIB).to_string();
+    let server = Server::start_with(&[
+        "--mongodb",
+        &database.uri_text(),
+        "--max-unsaved-mb",
+        &cap,
+        "--max-message-mb",
+        &cap,
+    ])?;
+    let project = server.rest()?.make_project("outage")?;
+    let place = Place { server, project };
+    let mut people = (1..=PEOPLE)
+        .map(|one| place.member(one, one))
+        .collect::<Result<Vec<Member>>>()?;
+    let empty = place.server.resident_bytes()?;
+
+    database.kill();
+    let mut typed = 0;
+    let mut most = 0;
+    'typing: loop {
+        for one in &mut people {
+            for _ in 0..1_000 {
+                let place = one.typed().len() as u32 / 2;
+                if one.insert(place, "x").is_err() {
+                    break 'typing;
+                }
+                typed += 1;
+            }
+            if until_answered(one).is_err() {
+                break 'typing;
+            }
+        }
+        most = most.max(place.server.resident_bytes()?);
+        ensure!(typed < 10 * UNSAVED_KEYS / 25, "nobody is sent away");
+    }
+    most = most.max(place.server.resident_bytes()?);
+    println!(
+        "{typed} keys typed, the server grew by {} MiB from {}",
+        (most - empty) / MIB as u64,
+        empty / MIB as u64
+    );
+    ensure!(
+        most - empty < MEMORY_OF_KEYS,
+        "the server grew to {most} bytes"
+    );
+
+    database.restart();
+    for one in &mut people {
+        // Who is sent away once more before there is space again comes back once more.
+        until("all to be saved", || {
+            let is_saved = one.is_connected() && one.saved().is_ok() && one.is_saved();
+            if !is_saved {
+                let _ = one.connect();
+            }
+            is_saved.then_some(())
+        })?;
+    }
+    Ok(())
+}
+
 /// Shows something that the server sends back to who sent it, and waits for it.
 fn until_answered(member: &mut Member) -> Result<()> {
     member.show_itself("somebody")?;

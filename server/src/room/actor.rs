@@ -250,7 +250,7 @@ impl Room {
                     self.registry.document_stored(&self.name, waited);
                 }
                 let (ready, written) = self.saver.saved();
-                self.registry.unsaved_less(written.bytes);
+                self.registry.unsaved_less(written.weight);
                 self.log.entries += written.entries;
                 self.log.bytes += written.bytes;
                 for waiter in ready {

@@ -148,8 +148,7 @@ impl Room {
             Some(update) => update,
             None => self.document.diff(&yrs::StateVector::default()).into(),
         };
-        self.registry.unsaved_more(update.len());
-        self.saver.accept(update);
+        self.accept(update);
     }
 }
 

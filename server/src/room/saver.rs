@@ -49,10 +49,20 @@ pub(super) enum Waiter {
     Announce,
 }
 
+/// What an update takes besides its bytes while it waits: its place in the queue, and its share of
+/// what it came in. For a keystroke that is several times its bytes.
+const WAITING_BYTES: usize = 128;
+
+/// What an update takes while it waits.
+fn weight(update: &Bytes) -> usize {
+    update.len() + WAITING_BYTES
+}
+
 #[derive(Default)]
 pub(super) struct Saver {
     waiting: VecDeque<Bytes>,
     writing: Vec<Bytes>,
+    /// What everything that waits or is being written takes.
     unsaved_bytes: usize,
     accepted: u64,
     saved: u64,
@@ -64,12 +74,14 @@ pub(super) struct Saver {
 }
 
 impl Saver {
-    /// Takes an update to be stored.
-    pub(super) fn accept(&mut self, update: Bytes) {
+    /// Takes an update to be stored; returns what it takes in memory until then.
+    pub(super) fn accept(&mut self, update: Bytes) -> usize {
+        let weight = weight(&update);
         self.accepted += 1;
-        self.unsaved_bytes += update.len();
+        self.unsaved_bytes += weight;
         self.oldest.get_or_insert_with(Instant::now);
         self.waiting.push_back(update);
+        weight
     }
 
     /// Tells `waiter` once everything accepted so far is durable. Returned at once when it is.
@@ -103,7 +115,7 @@ impl Saver {
         self.task = Some(task.abort_handle());
     }
 
-    /// Drops what is not durable, and who waits for it; returns its bytes.
+    /// Drops what is not durable, and who waits for it; returns what it took.
     pub(super) fn give_up(&mut self) -> usize {
         if let Some(task) = self.task.take() {
             task.abort();
@@ -122,9 +134,10 @@ impl Saver {
         let written = Written {
             entries: self.writing.len(),
             bytes: self.writing.iter().map(Bytes::len).sum(),
+            weight: self.writing.iter().map(weight).sum(),
         };
         self.saved += self.writing.len() as u64;
-        self.unsaved_bytes -= written.bytes;
+        self.unsaved_bytes -= written.weight;
         self.writing = Vec::new();
         self.failing = None;
         // What still waits arrived after this write had been put together.
@@ -174,6 +187,8 @@ impl Saver {
 pub(super) struct Written {
     pub(super) entries: usize,
     pub(super) bytes: usize,
+    /// What it took in memory.
+    pub(super) weight: usize,
 }
 
 /// Writes until it succeeds. A write keeps its name over all tries, so one whose outcome is not
@@ -238,11 +253,12 @@ mod tests {
             written,
             Written {
                 entries: 1,
-                bytes: 3
+                bytes: 3,
+                weight: 3 + WAITING_BYTES,
             }
         );
         assert!(!saver.is_clean());
-        assert_eq!(saver.unsaved_bytes, 6);
+        assert_eq!(saver.unsaved_bytes, 6 + WAITING_BYTES);
         assert_eq!(saver.unsaved().collect::<Vec<_>>(), [&b"second"[..]]);
 
         saver.writing.extend(saver.waiting.drain(..));

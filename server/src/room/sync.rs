@@ -133,13 +133,18 @@ impl Room {
         if let Some(update) = to_store {
             self.vouch_for_what_is_under(&update);
             self.written = true;
-            self.registry.unsaved_more(update.len());
-            self.saver.accept(update);
+            self.accept(update);
         }
         if let Some(integrated) = &change.integrated {
             self.publish_edit(integrated.clone());
         }
         Ok(change)
+    }
+
+    /// Queues an update for the store.
+    pub(super) fn accept(&mut self, update: Bytes) {
+        let weight = self.saver.accept(update);
+        self.registry.unsaved_more(weight);
     }
 
     fn broken(&mut self, error: ApplyError) -> RoomError {
