@@ -181,6 +181,30 @@ pub(crate) const FAULTS: &[Fault] = &[
         expects: Expects::ThenDark,
         swallows: false,
     },
+    // People at the others type behind what its people typed, and are told that they are saved.
+    Fault {
+        name: "one-node-does-not-save-and-all-die",
+        is_usual: true,
+        hit: |all, node| {
+            all.to_database[node].trouble(Trouble {
+                is_held: true,
+                ..Trouble::default()
+            });
+            Ok(())
+        },
+        lasts: seconds(3),
+        // What is held does not arrive; the lights go out before it can be sent again.
+        heal: |all, node| {
+            all.to_database[node].trouble(Trouble {
+                is_cut: true,
+                ..Trouble::default()
+            });
+            all.to_database[node].mend();
+            Ok(())
+        },
+        expects: Expects::ThenDark,
+        swallows: false,
+    },
     Fault {
         name: "freeze-node",
         is_usual: true,

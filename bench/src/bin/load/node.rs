@@ -13,7 +13,7 @@ use futures_util::future::BoxFuture;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use tutti_protocol::ids::ProjectId;
 use tutti_protocol::role::Role;
-use tutti_server::fanout::{FanOut, LocalFanOut, RedisFanOut, SilentFanOut};
+use tutti_server::fanout::{FanOut, LocalFanOut, MongoSigns, RedisFanOut, SilentFanOut};
 use tutti_server::limits::Limits;
 use tutti_server::mongo::{Mongo, MongoUri};
 use tutti_server::rooms::Rooms;
@@ -170,14 +170,22 @@ pub(crate) async fn serve(
     cache_mb: usize,
 ) -> Result<()> {
     let figures = PrometheusBuilder::new().install_recorder()?;
-    let store: Arc<dyn DocumentStore> = match database {
-        Some(uri) => Arc::new(MongoStore::new(&Mongo::connect(uri).await?)),
+    let mongo = match database {
+        Some(uri) => Some(Mongo::connect(uri).await?),
+        None => None,
+    };
+    let store: Arc<dyn DocumentStore> = match &mongo {
+        Some(mongo) => Arc::new(MongoStore::new(mongo)),
         None => Arc::new(SqliteStore::open(&Path::new(dir).join("documents.db"))?),
     };
-    let fanout: Arc<dyn FanOut> = match (redis, database) {
-        (Some(url), _) => Arc::new(RedisFanOut::start(
-            url.parse().map_err(anyhow::Error::msg)?,
-        )?),
+    let fanout: Arc<dyn FanOut> = match (redis, &mongo) {
+        (Some(url), mongo) => {
+            let redis = RedisFanOut::start(url.parse().map_err(anyhow::Error::msg)?)?;
+            if let Some(mongo) = mongo {
+                redis.leave_signs(Arc::new(MongoSigns::new(mongo)));
+            }
+            Arc::new(redis)
+        }
         // Others may be on the same one, as the server itself assumes.
         (None, Some(_)) => Arc::new(SilentFanOut),
         (None, None) => Arc::new(LocalFanOut::new()),
