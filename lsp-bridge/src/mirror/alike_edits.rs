@@ -8,14 +8,12 @@
 
 use ropey::Rope;
 use tutti_engine::patch::Patch;
-use tutti_engine::{BadUpdate, Replica};
+use tutti_engine::{BadUpdate, DECISIONS, NAMES, Replica};
 use yrs::{ClientID, ReadTxn, Transact};
 
 use super::beside::lines_of;
 use super::state::hash;
 
-/// The names of edits. Yjs draws its clients' names out of the first 32 bits, and none has more than 53.
-const NAMES: u64 = 1 << 52;
 /// Who writes while the name is not known. Nothing that it writes is ever sent or stored.
 const NOBODY: u64 = NAMES;
 
@@ -42,6 +40,28 @@ pub(crate) fn write(replica: &mut Replica, patch: &Patch) -> Result<Vec<u8>, Bad
         let name = names.find(is_new).unwrap_or(NOBODY + 1);
         updates.push(replica.splice_as(name, edit));
     }
+    let merged = yrs::merge_updates_v1(updates.iter().map(Vec::as_slice));
+    Ok(merged.expect("updates that were made here"))
+}
+
+/// Writes `patch`, which two who have written apart come to, in the name of a decision. Where it only takes away,
+/// it leaves a mark, for others to hear of it. Returns the update.
+///
+/// # Errors
+/// [`BadUpdate`] if the replica cannot be written to.
+pub(crate) fn write_decision(replica: &mut Replica, patch: &Patch) -> Result<Vec<u8>, BadUpdate> {
+    let edit = Replica::nameless(&replica.fork(NOBODY).splice(patch))?;
+    let known = replica.doc().transact().state_vector();
+    let range = DECISIONS.end - DECISIONS.start;
+    let mut names = (0_u32..).map(|time| DECISIONS.start + name(&edit, time) % range);
+    let is_new = |name: &u64| known.get(&ClientID::new(*name)) == 0;
+    let name = names.find(is_new).unwrap_or(DECISIONS.start);
+    let mark = [Patch::single(0, 0, " "), Patch::single(0, 1, "")];
+    let updates = mark
+        .iter()
+        .chain([patch])
+        .map(|patch| replica.splice_as(name, patch));
+    let updates: Vec<Vec<u8>> = updates.collect();
     let merged = yrs::merge_updates_v1(updates.iter().map(Vec::as_slice));
     Ok(merged.expect("updates that were made here"))
 }
@@ -177,6 +197,20 @@ mod tests {
         write(&mut replica, &patch).unwrap();
         assert_eq!(*replica.rope(), changed);
         assert_eq!(replica.doc().transact().state_vector().len(), before + 1);
+    }
+
+    #[test]
+    fn a_decision_is_heard_of_though_it_only_takes_away() {
+        let mut replica = text("one\none\n");
+        for expected in ["one\n", ""] {
+            let update = write_decision(&mut replica, &Patch::single(0, 4, "")).unwrap();
+            assert_eq!(replica.text(), expected);
+            let state = replica.state();
+            let mut apart = tutti_engine::Apart::new(&text("").state(), &text("").state()).unwrap();
+            assert!(apart.hear(&update).unwrap());
+            assert!(apart.hear(&state).unwrap());
+            assert!(!apart.hear(&text("two\n").state()).unwrap());
+        }
     }
 
     #[test]

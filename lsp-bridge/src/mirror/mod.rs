@@ -100,7 +100,7 @@ use tutti_protocol::ids::DocumentId;
 use tutti_protocol::index::FileEntry;
 use tutti_protocol::path::ProjectPath;
 
-pub(crate) use alike_edits::write as write_alike;
+pub(crate) use alike_edits::write_decision;
 pub use asked::{Answered, ToAsk};
 use beneath::Beneath;
 use blob::Blobs;

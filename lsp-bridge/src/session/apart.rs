@@ -1,19 +1,36 @@
 //! What was written here without a connection, until it has met what others have written meanwhile.
+//!
+//! Of two that come back, the second gets what the first has as it comes, and decides at once. The first hears
+//! of the second then, with what was decided. If nothing was, since the second could not tell or both came at the
+//! same moment, one of them decides a little later, each at another moment.
 
-use tutti_engine::{Agreed, Apart, Millis};
+use std::ops::Range;
+
+use tutti_engine::{Apart, Millis, Replica};
 
 use super::project::new_client_id;
-use super::room::Room;
-use crate::mirror::write_alike;
+use super::room::{Room, earlier};
+use super::timers::take_due;
+use crate::mirror::write_decision;
 
 /// Two who come back at the same moment have heard of each other within this time.
 pub(super) const MEETING_MS: u64 = 5_000;
+/// Who hears of another only then waits so long for that one's decision.
+const WAIT_MS: Range<u64> = 1_000..3_000;
 
 /// What was written apart, and what is heard of the others.
 pub(super) struct Meeting {
     apart: Apart,
     /// Once the server has told all that it had.
-    pub(super) until: Option<Millis>,
+    until: Option<Millis>,
+    /// When it is decided here, if nobody else has.
+    decide_at: Option<Millis>,
+}
+
+impl Meeting {
+    pub(super) fn due(&self) -> Option<Millis> {
+        earlier(self.until, self.decide_at)
+    }
 }
 
 impl Room {
@@ -33,7 +50,13 @@ impl Room {
             return;
         };
         match Apart::new(confirmed, &self.replica().state()) {
-            Ok(apart) => self.meeting = Some(Meeting { apart, until: None }),
+            Ok(apart) => {
+                self.meeting = Some(Meeting {
+                    apart,
+                    until: None,
+                    decide_at: None,
+                });
+            }
             Err(error) => tracing::error!(%error, "a state that was made here is bad"),
         }
     }
@@ -46,26 +69,54 @@ impl Room {
         }
     }
 
-    /// Nobody else comes back at the same moment any more.
-    pub(super) fn meeting_due(&mut self, now: Millis) {
-        let until = self.meeting.as_ref().and_then(|meeting| meeting.until);
-        if until.is_some_and(|until| until <= now) {
-            self.meeting = None;
-            self.confirmed = None;
+    /// What is decided now, if that is due, and whether nobody else comes back at the same moment any more.
+    pub(super) fn meeting_due(&mut self, now: Millis) -> (Option<Vec<u8>>, bool) {
+        let Some(mut meeting) = self.meeting.take() else {
+            return (None, false);
+        };
+        let is_decided = take_due(&mut meeting.decide_at, now);
+        let replica = is_decided.then(|| self.replica().fork(new_client_id()));
+        let decision = replica.and_then(|replica| decide(&meeting.apart, replica));
+        let is_over =
+            meeting.until.is_some_and(|until| until <= now) && meeting.decide_at.is_none();
+        match is_over {
+            true => self.confirmed = None,
+            false => self.meeting = Some(meeting),
         }
+        (decision, is_over)
     }
 
     /// An update of others is about to be taken in: what it takes besides for both to have what they wrote.
-    pub(super) fn agreed(&mut self, update: &[u8]) -> Option<Vec<u8>> {
+    pub(super) fn agreed(&mut self, update: &[u8], now: Millis) -> Option<Vec<u8>> {
         let mut meeting = self.meeting.take()?;
-        let mut now = self.replica().fork(new_client_id());
-        let heard = meeting.apart.hear(update).and_then(|()| now.apply(update));
-        let agreed = heard.ok().and_then(|()| meeting.apart.agree(&now));
-        self.meeting = Some(meeting);
-        match agreed? {
-            // Whoever else comes to the same does so in the same name.
-            Agreed::On(patch) => write_alike(&mut now, &patch).ok(),
-            Agreed::Once(update) => Some(update),
+        let is_decided = match meeting.apart.hear(update) {
+            Ok(is_decided) => is_decided,
+            // Nor is it taken in.
+            Err(_) => {
+                self.meeting = Some(meeting);
+                return None;
+            }
+        };
+        let mut decision = None;
+        if !self.synced {
+            let mut all = self.replica().fork(new_client_id());
+            decision = all
+                .apply(update)
+                .ok()
+                .and_then(|()| decide(&meeting.apart, all));
+        } else if is_decided {
+            self.confirmed = None;
+            return None;
+        } else {
+            let wait = Millis(now.0 + fastrand::u64(WAIT_MS));
+            meeting.decide_at.get_or_insert(wait);
         }
+        self.meeting = Some(meeting);
+        decision
     }
+}
+
+fn decide(apart: &Apart, mut all: Replica) -> Option<Vec<u8>> {
+    let patch = apart.agree(&all)?;
+    write_decision(&mut all, &patch).ok()
 }

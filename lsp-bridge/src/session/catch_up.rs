@@ -13,6 +13,8 @@ use crate::mirror::{Settled, Stored};
 
 /// How many closed documents are looked after at a time.
 const AT_ONCE: usize = 16;
+/// Beside those, so many may stay until they have met the others who came back at the same moment.
+const MEETING_AT_ONCE: usize = 1024;
 /// How many overwritten states are remembered, and how many bytes of them.
 const OVERWRITTEN: usize = 512;
 const OVERWRITTEN_BYTES: usize = 32 << 20;
@@ -68,8 +70,17 @@ impl Project {
     }
 
     fn busy(&self) -> usize {
-        let closed = |room: &&Room| matches!(room.held, Held::Closed(_));
-        self.loading.len() + self.rooms.values().filter(closed).count()
+        let (mut busy, mut meeting) = (self.loading.len(), 0_usize);
+        for room in self.rooms.values() {
+            match &room.held {
+                Held::Open(_) => {}
+                Held::Closed(closed) if closed.step == Step::Leaving && room.meeting.is_some() => {
+                    meeting += 1;
+                }
+                Held::Closed(_) => busy += 1,
+            }
+        }
+        busy + meeting.saturating_sub(MEETING_AT_ONCE)
     }
 
     /// A document's stored replica has been read: its room is joined.
@@ -156,6 +167,8 @@ impl Project {
             }
             Step::Syncing => {}
             // What is guessed of it is known here alone.
+            // What another writes here a moment later was written apart, too.
+            Step::Leaving if room.meeting.is_some() && !offline => {}
             Step::Leaving if level || (offline && room.guess.is_none()) => {
                 let state = closed.replica.state();
                 self.rooms.remove(document);

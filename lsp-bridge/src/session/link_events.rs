@@ -119,7 +119,11 @@ impl Project {
         self.away(&DocumentId::index());
         for document in &documents {
             self.open_as_it_is(document);
-            if before == Connection::Unknown {
+            // One that was only there to meet others is asked about with all the others next time.
+            let held = self.rooms.get(document).map(|room| &room.held);
+            let is_leaving =
+                matches!(held, Some(Held::Closed(closed)) if closed.step == Step::Leaving);
+            if before == Connection::Unknown || is_leaving {
                 self.advance(document);
             }
         }
@@ -269,6 +273,7 @@ impl Project {
                 .get_or_insert(self.clock.after(STORE_MS));
             return;
         }
+        let now = self.clock.now();
         let Some(room) = self.rooms.get_mut(document) else {
             return;
         };
@@ -280,7 +285,7 @@ impl Project {
         if self.role == Role::Editor {
             room.meets();
         }
-        let agreed = room.agreed(&update);
+        let agreed = room.agreed(&update, now);
         let update = match &agreed {
             // In one, lest anybody sees the one without the other.
             Some(agreed) => both(&update, agreed),
@@ -288,13 +293,18 @@ impl Project {
         };
         self.take_in(document, update);
         if let Some(agreed) = agreed {
-            tracing::info!(%document, "what two have written apart is brought together");
-            self.changed_on_disk(document, agreed);
+            self.decided(document, agreed);
         }
     }
 
+    /// Sends what was decided of what two have written apart, and was taken in.
+    pub(super) fn decided(&mut self, document: &DocumentId, decision: Vec<u8>) {
+        tracing::info!(%document, "what two have written apart is brought together");
+        self.changed_on_disk(document, decision);
+    }
+
     /// Takes an update of others into a document.
-    fn take_in(&mut self, document: &DocumentId, update: Vec<u8>) {
+    pub(super) fn take_in(&mut self, document: &DocumentId, update: Vec<u8>) {
         let (now, store_at) = (self.clock.now(), self.clock.after(STORE_MS));
         let Some(room) = self.rooms.get_mut(document) else {
             return;

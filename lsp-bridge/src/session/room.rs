@@ -192,7 +192,7 @@ impl Room {
                 _ => None,
             },
         };
-        let meeting = self.meeting.as_ref().and_then(|meeting| meeting.until);
+        let meeting = self.meeting.as_ref().and_then(Meeting::due);
         earlier(earlier(own, self.store_at), meeting)
     }
 }

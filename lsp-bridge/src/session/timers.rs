@@ -73,9 +73,16 @@ impl Project {
         let Some(room) = self.rooms.get_mut(document) else {
             return;
         };
-        room.meeting_due(now);
+        let (decision, is_over) = room.meeting_due(now);
         if take_due(&mut room.store_at, now) {
             self.store(document);
+        }
+        if let Some(decision) = decision {
+            self.take_in(document, decision.clone());
+            self.decided(document, decision);
+        }
+        if is_over {
+            self.advance(document);
         }
         let Some(room) = self.rooms.get_mut(document) else {
             return;

@@ -6,9 +6,13 @@
 //! before. Lines that both have come to stay once.
 //!
 //! Where a merge line by line has one outcome, and there is reason not to trust the one by characters, that is
-//! what the text becomes. Else one of two equal lines goes; which of the two follows from their characters
-//! alone, so both may decide it at once.
+//! what the text becomes. Else one of two equal lines goes.
+//!
+//! One of the two decides, and no more than one: neither knows exactly what the other has ([`alike`]), so two
+//! decisions may differ, and take away both of two equal lines. A decision is made in a name that says what it
+//! is, [`DECISIONS`], so whoever hears of one leaves it at that.
 
+mod alike;
 mod blocks;
 mod merge;
 
@@ -23,18 +27,10 @@ use super::wire::{self, Kind};
 use super::{BadUpdate, Replica, bad};
 use crate::diff::diff_lines;
 use crate::patch::{Patch, Splice};
+use alike::Spelt;
+pub use alike::{DECISIONS, NAMES};
 use blocks::{Block, Piece, Texts, Writer, put};
 use merge::merge;
-
-/// What two have agreed on who have written apart.
-#[derive(Debug)]
-pub enum Agreed {
-    /// The text becomes this, by a patch of what it is. Of lines that were deleted and written anew, what the
-    /// others have written in them is left without them.
-    On(Patch),
-    /// Of what is there twice, one goes, by this update.
-    Once(Vec<u8>),
-}
 
 /// What was written here without a connection, beside what others have written meanwhile.
 pub struct Apart {
@@ -62,25 +58,28 @@ impl Apart {
         })
     }
 
-    /// The others have made this update.
+    /// The others have made this update. Returns whether a decision is in it.
     ///
     /// # Errors
     /// [`BadUpdate`] if it is none.
-    pub fn hear(&mut self, update: &[u8]) -> Result<(), BadUpdate> {
+    pub fn hear(&mut self, update: &[u8]) -> Result<bool, BadUpdate> {
+        let mut is_decided = false;
         let parsed = wire::parse(update).map_err(bad)?;
         for one in &parsed.structs {
             let known = self.ours.text.items.next_clock(one.id.client);
             let (from, end) = (one.id.clock.max(known), one.id.clock + one.len);
             if from < end && !matches!(one.kind, Kind::Missing) {
+                is_decided |= DECISIONS.contains(&one.id.client.get());
                 self.theirs.insert(ID::new(one.id.client, from), end - from);
             }
         }
         self.gone.merge_with(parsed.deleted);
-        Ok(())
+        Ok(is_decided)
     }
 
-    /// What is to be done to `now`, which has what both have written; `None` for nothing.
-    pub fn agree(&self, now: &Replica) -> Option<Agreed> {
+    /// What is to be done to the text of `now`, which has what both have written; `None` for nothing. Of lines
+    /// that were deleted and written anew, what the others have written in them is left without them.
+    pub fn agree(&self, now: &Replica) -> Option<Patch> {
         if self.theirs.is_empty() && self.gone.is_empty() {
             return None;
         }
@@ -88,34 +87,47 @@ impl Apart {
         let mut texts = Texts::default();
         let mut gaps: Vec<Block> = Vec::new();
         let (mut gone_with_us, mut gone_with_them) = (0, 0);
-        for node in now.text.items.all() {
-            for mut piece in self.pieces(now, node, &written, &gone) {
-                let (is_ours, is_theirs) = (piece.ours.is_some(), piece.theirs.is_some());
-                if piece.writer == Writer::Both {
-                    gone_with_us += if is_ours { 0 } else { piece.len };
-                    gone_with_them += if is_theirs { 0 } else { piece.len };
-                }
-                if is_ours || is_theirs {
-                    texts.push(&self.content(now, &piece)?, &mut piece);
-                }
-                if is_ours != is_theirs {
-                    put(piece, &mut gaps, &texts);
-                }
+        let nodes = now.text.items.all();
+        let pieces = nodes.flat_map(|node| self.pieces(now, node, &written, &gone));
+        let spelt = pieces.map(|piece| self.content(now, &piece).map(|content| (piece, content)));
+        let mut pieces: Vec<Spelt> = spelt.collect::<Option<_>>()?;
+        let base = self.base.text();
+        alike::add_to_theirs(&mut pieces, &base);
+        // Both have gone on from the same, since then.
+        let is_since = |piece: &Piece| stands(&self.base.text.items, piece.id).0.is_none();
+        let both = pieces
+            .iter()
+            .filter(|(piece, _)| piece.writer == Writer::Both);
+        let base = match both.clone().any(|(piece, _)| is_since(piece)) {
+            true => both.map(|(_, content)| content.as_str()).collect(),
+            false => base,
+        };
+        for (mut piece, content) in pieces {
+            let (is_ours, is_theirs) = (piece.ours.is_some(), piece.theirs.is_some());
+            if piece.writer == Writer::Both {
+                gone_with_us += if is_ours { 0 } else { piece.len };
+                gone_with_them += if is_theirs { 0 } else { piece.len };
+            }
+            if is_ours || is_theirs {
+                texts.push(&content, &mut piece);
+            }
+            if is_ours != is_theirs {
+                put(piece, &mut gaps, &texts);
             }
         }
         let is_anew = self.is_written_anew(&texts.ours, gone_with_us)
             || self.is_written_anew(&texts.theirs, gone_with_them);
-        let merge = merge(&self.base.text(), &texts.ours, &texts.theirs);
+        let merge = merge(&base, &texts.ours, &texts.theirs);
         if let Some(merge) = merge.filter(|merge| merge.is_shared || is_anew) {
             let patch = diff_lines(now.rope(), &Rope::from_str(&merge.text));
-            return (!patch.is_empty()).then_some(Agreed::On(patch));
+            return (!patch.is_empty()).then_some(patch);
         }
         let mut twice = IdSet::new();
         for block in texts.whole_lines(gaps) {
             block.add_needless(&texts, &mut twice);
         }
-        let twice = (!twice.is_empty()).then(|| wire::write(ClientID::new(0), &[], &twice));
-        twice.map(Agreed::Once)
+        let patch = without(now, &Spans::of(&twice));
+        (!patch.is_empty()).then_some(patch)
     }
 
     /// Whether some of what both had was deleted, so many units in all, and written anew in `text`: as it is
@@ -142,6 +154,8 @@ impl Apart {
             let writer = match before {
                 Some(_) => Writer::Both,
                 None if is_theirs => Writer::They,
+                // Who has deleted it has had it.
+                None if is_gone && with_us == Some(true) => Writer::Both,
                 None => Writer::We,
             };
             // What is gone since they met, and not by them, we have deleted.
@@ -162,12 +176,42 @@ impl Apart {
         pieces
     }
 
-    /// The characters of a piece; `None` if nobody has them any more.
+    /// The characters of a piece, none if it stands nowhere; `None` if nobody has them any more.
     fn content(&self, now: &Replica, piece: &Piece) -> Option<String> {
+        if piece.ours.is_none() && piece.theirs.is_none() {
+            return Some(String::new());
+        }
         let all = [now, &self.ours, &self.base].into_iter();
         let mut all = all.filter_map(|one| slice(one, piece));
         all.next()
     }
+}
+
+/// What takes these units out of a text.
+fn without(now: &Replica, units: &Spans) -> Patch {
+    let (items, rope) = (&now.text.items, &now.text.shared);
+    let mut patch = Patch::default();
+    for node in items.all() {
+        let item = items.item(node);
+        let start = items.start(View::Shared, node);
+        let mut offset = if item.shared { 0 } else { item.len };
+        while offset < item.len {
+            let id = ID::new(item.id.client, item.id.clock + offset);
+            let (is_in, until) = units.at(id);
+            let end = until.saturating_sub(item.id.clock).min(item.len);
+            if is_in {
+                let [at, end] =
+                    [offset, end].map(|unit| rope.utf16_cu_to_char((start + unit) as usize));
+                patch.push(Splice {
+                    at,
+                    delete: end - at,
+                    insert: String::new(),
+                });
+            }
+            offset = end;
+        }
+    }
+    patch
 }
 
 /// Whether a unit stands in a text, `None` if it is not known there; and up to which clock that holds, at

@@ -20,6 +20,7 @@ mod together;
 mod twins;
 mod view_only;
 mod watched;
+mod written_apart;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -3,8 +3,11 @@
 use std::ops::Range;
 
 use imara_diff::{Algorithm, Diff, InternedInput};
+use ropey::Rope;
 
 use super::blocks::ALIKE;
+use crate::diff::diff;
+use crate::patch::{Patch, Splice};
 
 /// A text that two have come to, and how.
 #[derive(Debug, PartialEq, Eq)]
@@ -56,7 +59,7 @@ pub(super) fn merge(base: &str, ours: &str, theirs: &str) -> Option<Merge> {
                     (true, true) => one.max(other),
                     (true, false) => one,
                     (false, true) => other,
-                    (false, false) => return None,
+                    (false, false) => gone_on(place, &one, &other)?,
                 }
             }
         };
@@ -155,9 +158,16 @@ fn includes(text: &[&str], place: &[&str], start: usize, hunks: &[Hunk<'_>]) -> 
             return false;
         }
         let is_found = match (lines.start, lines.end) {
-            _ if made.is_empty() => is_part(text, place).then_some(0),
-            (0, _) => rest.starts_with(made).then_some(0),
-            (_, end) if end == place.len() => {
+            _ if made.is_empty() => {
+                let is_left =
+                    |line: &str| comes_of(line, place).is_some_and(|of| lines.contains(&of));
+                let is_new = |line: &str| {
+                    !place.contains(&line) && !hunks.iter().any(|hunk| hunk.made.contains(&line))
+                };
+                (!text.iter().any(|line| is_new(line) && is_left(line))).then_some(0)
+            }
+            (0, 0) => rest.starts_with(made).then_some(0),
+            (start, end) if start == end && end == place.len() => {
                 let before = rest.len().checked_sub(made.len());
                 before.filter(|_| rest.ends_with(made))
             }
@@ -174,10 +184,56 @@ fn includes(text: &[&str], place: &[&str], start: usize, hunks: &[Hunk<'_>]) -> 
     true
 }
 
-/// Whether these lines are lines of the other ones, in their order.
-fn is_part(lines: &[&str], of: &[&str]) -> bool {
-    let mut of = of.iter();
-    lines.iter().all(|line| of.any(|other| other == line))
+/// Which of the lines it is that this one is most like; `None` if it is like none.
+fn comes_of(line: &str, lines: &[&str]) -> Option<usize> {
+    let alike = lines.iter().enumerate();
+    let alike = alike.filter_map(|(at, of)| Some((likeness(line, of)?, at)));
+    alike
+        .max_by_key(|(likeness, _)| *likeness)
+        .map(|(_, at)| at)
+}
+
+/// In how many bytes two lines begin and end alike, if those are half of the shorter at least: then the one may be
+/// what was made of the other.
+fn likeness(one: &str, other: &str) -> Option<usize> {
+    let [one, other] = [one, other].map(|line| line.trim().as_bytes());
+    let shorter = one.len().min(other.len());
+    let same = |(a, b): &(&u8, &u8)| a == b;
+    let start = one.iter().zip(other).take_while(same).count();
+    let ends = one.iter().rev().zip(other.iter().rev());
+    let end = ends.take(shorter - start).take_while(same).count();
+    (0 < shorter && shorter <= 2 * (start + end)).then_some(start + end)
+}
+
+/// What one has made of lines that the other has changed in the same way before going on, if either has: the
+/// lines are as many, and in each the changes of the one are part of those of the other.
+fn gone_on<'a>(place: &[&str], ours: &[&'a str], theirs: &[&'a str]) -> Option<Vec<&'a str>> {
+    if ours.len() != place.len() || theirs.len() != place.len() {
+        return None;
+    }
+    let lines = place.iter().zip(ours.iter().zip(theirs));
+    let lines = lines.map(|(of, (one, other))| {
+        let [from, to] = [one, other].map(|made| diff(&Rope::from_str(of), &Rope::from_str(made)));
+        match (is_within(&from, &to), is_within(&to, &from)) {
+            (true, _) => Some(*other),
+            (_, true) => Some(*one),
+            _ => None,
+        }
+    });
+    lines.collect()
+}
+
+/// Whether a patch does all that another one of the same text does, where that does it.
+fn is_within(patch: &Patch, other: &Patch) -> bool {
+    let is_done = |one: &Splice| {
+        // Fewer may be the same by chance.
+        let is_enough = one.insert.is_empty() || one.insert.chars().count() >= ALIKE;
+        is_enough
+            && other.splices().iter().any(|other| {
+                other.at <= one.at && one.end() <= other.end() && other.insert.contains(&one.insert)
+            })
+    };
+    patch.splices().iter().all(is_done)
 }
 
 #[cfg(test)]
@@ -256,7 +312,22 @@ mod tests {
                 Some("1\n}\n}\n2\n3\n4\n5\n"),
                 false,
             ),
-            ("1\n3\n4\n5\n", "1\nTWO\n3\n4\n5\n", None, true),
+            ("1\n3\n4\n5\n", "1\n2, too\n3\n4\n5\n", None, true),
+            // Both the same in a line, and the one more.
+            (
+                "1\n2 and\n3\n4\n5\n",
+                "1\n2 and more\n3\n4\n5\n",
+                Some("1\n2 and more\n3\n4\n5\n"),
+                true,
+            ),
+            ("1\n2 and\n3\n4\n5\n", "1\n2 more\n3\n4\n5\n", None, true),
+            // The one has taken a line away, and so has the other, who brings something else besides.
+            (
+                "1\n3\n4\n5\n",
+                "1\nTWO\n3\n4\n5\n",
+                Some("1\nTWO\n3\n4\n5\n"),
+                true,
+            ),
             ("1\n2\n3\n4\n5", "1\n2\n3\n4\nfive\n", None, true),
         ];
         for (ours, theirs, expected, is_shared) in table {
