@@ -205,22 +205,25 @@ fn likeness(one: &str, other: &str) -> Option<usize> {
     (0 < shorter && shorter <= 2 * (start + end)).then_some(start + end)
 }
 
-/// What one has made of lines that the other has changed in the same way before going on, if either has: the
-/// lines are as many, and in each the changes of the one are part of those of the other.
+/// What one has made of lines that the other has changed in the same way before going on, if either has: both
+/// have as many lines there, and where two are not the same, the changes of the one are part of those of the other.
 fn gone_on<'a>(place: &[&str], ours: &[&'a str], theirs: &[&'a str]) -> Option<Vec<&'a str>> {
-    if ours.len() != place.len() || theirs.len() != place.len() {
-        return None;
-    }
-    let lines = place.iter().zip(ours.iter().zip(theirs));
-    let lines = lines.map(|(of, (one, other))| {
-        let [from, to] = [one, other].map(|made| diff(&Rope::from_str(of), &Rope::from_str(made)));
+    let later = |(one, other): (&&'a str, &&'a str)| {
+        if one == other {
+            return Some(*one);
+        }
+        let of = comes_of(one, place).filter(|of| comes_of(other, place) == Some(*of))?;
+        let of = Rope::from_str(place[of]);
+        let [from, to] = [one, other].map(|made| diff(&of, &Rope::from_str(made)));
         match (is_within(&from, &to), is_within(&to, &from)) {
             (true, _) => Some(*other),
             (_, true) => Some(*one),
             _ => None,
         }
-    });
-    lines.collect()
+    };
+    let is_even = ours.len() == theirs.len();
+    let lines = ours.iter().zip(theirs).map(later);
+    is_even.then(|| lines.collect())?
 }
 
 /// Whether a patch does all that another one of the same text does, where that does it.
@@ -318,6 +321,12 @@ mod tests {
                 "1\n2 and\n3\n4\n5\n",
                 "1\n2 and more\n3\n4\n5\n",
                 Some("1\n2 and more\n3\n4\n5\n"),
+                true,
+            ),
+            (
+                "1\nnew\n2 and\n3\n4\n5\n",
+                "1\nnew\n2 and more\n3\n4\n5\n",
+                Some("1\nnew\n2 and more\n3\n4\n5\n"),
                 true,
             ),
             ("1\n2 and\n3\n4\n5\n", "1\n2 more\n3\n4\n5\n", None, true),
