@@ -16,7 +16,7 @@ struct Place {
     other: Server,
     to_database: Wire,
     redis: Redis,
-    _database: TestServer,
+    database: TestServer,
     project: Project,
 }
 
@@ -37,7 +37,7 @@ impl Place {
             other,
             to_database,
             redis,
-            _database: database,
+            database,
             project,
         })
     }
@@ -81,6 +81,18 @@ fn an_edit_is_saved_with_what_it_builds_on() -> Result<()> {
     let text = place.join(&place.other, 3)?.text();
     ensure!(text == "one two three ", "the database has {text:?}");
     Ok(())
+}
+
+/// A node that is told to stop while it cannot store anything does not wait for ever.
+#[test]
+fn what_a_node_told_that_stops_before_it_has_stored_it_is_stored_by_who_heard_it() -> Result<()> {
+    let mut place = Place::start()?;
+    let (_ada, _bo) = place.heard_and_not_stored()?;
+    place.slow.stop()?;
+    // A node that hears nothing of the others.
+    let mongodb = place.database.uri_text();
+    let fresh = Server::start_with(&["--mongodb", &mongodb])?;
+    place.join(&fresh, 3)?.holds("one two ")
 }
 
 /// Nor does anybody come back whose own word went with Redis and their node: who has seen it goes on to see it, and so does

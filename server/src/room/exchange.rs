@@ -117,8 +117,6 @@ impl Room {
             Received::CutOff => self.follow_cut_off(),
             Received::Left(node) => self.on_gone(node),
             Received::Lost(node) => {
-                // It may not have stored all that it told.
-                self.hearsay.orphaned();
                 self.on_gone(node);
                 self.follow_for_a_while();
             }
@@ -134,7 +132,9 @@ impl Room {
     fn on_gone(&mut self, node: NodeId) {
         let gone = self.presence.left_elsewhere(node, Moment::now());
         self.tell_awareness(&gone);
-        // What it could not say any more may be in the store.
+        // It may not have stored all that it told, even where it stopped in order. And what it could not say any more
+        // may be in the store.
+        self.hearsay.orphaned();
         self.follow_store();
     }
 

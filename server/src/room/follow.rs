@@ -133,7 +133,7 @@ async fn contents(
 impl Room {
     /// Looks into the store once, soon.
     pub(super) fn follow_store(&mut self) {
-        if self.registry.fanout.has_others() {
+        if self.registry.fanout.has_others() || self.hearsay.is_orphaned() {
             self.follow
                 .look_in(LOOK_AGAIN.mul_f64(0.2 + 0.8 * random()));
         }

@@ -112,7 +112,7 @@ impl Hearsay {
         (!self.is_too_much).then(|| merged.into())
     }
 
-    /// Who told some of it has died, or may have.
+    /// Who told some of it has gone, or may have.
     pub(super) fn orphaned(&mut self) {
         self.is_orphaned = !self.is_empty();
     }
