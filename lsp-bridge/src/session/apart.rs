@@ -7,14 +7,17 @@
 use std::ops::Range;
 
 use tutti_engine::{Apart, Millis, Replica};
+use tutti_protocol::ids::DocumentId;
 
-use super::project::new_client_id;
+use super::project::{Project, new_client_id};
 use super::room::{Room, earlier};
 use super::timers::take_due;
 use crate::mirror::write_decision;
 
 /// Two who come back at the same moment have heard of each other within this time.
 pub(super) const MEETING_MS: u64 = 5_000;
+/// What is found in a file so soon after a connection has begun was written before.
+const FOUND_MS: u64 = 10_000;
 /// Who hears of another only then waits so long for that one's decision.
 const WAIT_MS: Range<u64> = 1_000..3_000;
 
@@ -54,6 +57,24 @@ impl Room {
                 self.meeting = Some(Meeting {
                     apart,
                     until: None,
+                    decide_at: None,
+                });
+            }
+            Err(error) => tracing::error!(%error, "a state that was made here is bad"),
+        }
+    }
+
+    /// What is beyond the state `before` was written while no bridge ran, and others may have heard of it another way,
+    /// as whoever comes back at the same moment has.
+    pub(super) fn finds(&mut self, before: &[u8], until: Millis) {
+        if self.meeting.is_some() {
+            return;
+        }
+        match Apart::new(before, &self.replica().state()) {
+            Ok(apart) => {
+                self.meeting = Some(Meeting {
+                    apart,
+                    until: Some(until),
                     decide_at: None,
                 });
             }
@@ -113,6 +134,22 @@ impl Room {
         }
         self.meeting = Some(meeting);
         decision
+    }
+}
+
+impl Project {
+    /// Takes up what the mirror has found in a closed document's file.
+    pub(super) fn found(&mut self, document: &DocumentId, update: Vec<u8>) {
+        let (now, until) = (self.clock.now(), self.clock.after(MEETING_MS));
+        let is_from_before = self
+            .online_since
+            .is_some_and(|since| now.0 < since.0 + FOUND_MS);
+        let room = self.rooms.get(document).filter(|_| is_from_before);
+        let before = room.map(|room| room.replica().state());
+        self.changed_on_disk(document, update);
+        if let Some((before, room)) = before.zip(self.rooms.get_mut(document)) {
+            room.finds(&before, until);
+        }
     }
 }
 

@@ -187,7 +187,7 @@ impl Project {
     /// The mirror has brought the file and the document together.
     pub(super) fn settled(&mut self, document: &DocumentId, settled: Settled) {
         if let Some(update) = settled.update {
-            self.changed_on_disk(document, update);
+            self.found(document, update);
         }
         let mut overwritten = None;
         if let Some(room) = self.rooms.get_mut(document)

@@ -81,6 +81,7 @@ impl Project {
             Status::Connecting => {}
             Status::Connected => {
                 self.connection = Connection::Online;
+                self.online_since = Some(self.clock.now());
                 self.progress.show("syncing");
                 self.outage_ends();
             }

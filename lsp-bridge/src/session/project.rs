@@ -113,6 +113,8 @@ pub(super) struct Project {
     pub(super) index: Index,
     pub(super) index_saved: Saved,
     pub(super) index_synced: bool,
+    /// The last connection began.
+    pub(super) online_since: Option<Millis>,
     /// A connection has just brought the index up to date: now for the files.
     pub(super) catch_up_wanted: bool,
     pub(super) index_store_at: Option<Millis>,
@@ -231,6 +233,7 @@ impl Project {
             index: Index::new(new_client_id()),
             index_saved: Saved::default(),
             index_synced: false,
+            online_since: None,
             catch_up_wanted: false,
             index_store_at: None,
             index_refresh_at: None,
