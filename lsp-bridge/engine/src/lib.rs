@@ -18,4 +18,4 @@ mod replica;
 pub use dialect::{Dialect, Flush, Reload, Returns, Staleness, SyncKind};
 pub use document::{Answer, Document, EditId, Effect, Event, Left, Millis, Opened};
 pub use position::{Change, Encoding, Located, Position, Range, TextEdit, locate, position};
-pub use replica::{Apart, BadUpdate, DECISIONS, NAMES, Replica};
+pub use replica::{Apart, BadUpdate, DECISIONS, Merge, NAMES, Replica, merge_lines};

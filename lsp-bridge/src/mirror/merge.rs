@@ -3,7 +3,7 @@
 use ropey::Rope;
 use tutti_engine::diff::{diff, diff_lines};
 use tutti_engine::patch::{Patch, Side, Splice};
-use tutti_engine::{BadUpdate, Replica};
+use tutti_engine::{BadUpdate, Replica, merge_lines};
 use yrs::updates::encoder::Encode;
 use yrs::{ReadTxn, Transact};
 
@@ -102,6 +102,18 @@ pub(crate) fn merge_disk(
         // else written it anew. What goes now is what is there.
         let update = writer.write(&mut main, &ours)?;
         let (update, base) = (Some(update), main.state());
+        return Ok(Merged { update, main, base });
+    }
+    // They have taken over what the other program has, perhaps, and gone on.
+    let by_lines = merge_lines(&base.text(), disk, &main.text());
+    if let Some(merge) = by_lines.filter(|merge| merge.is_shared) {
+        let patch = diff_lines(main.rope(), &Rope::from_str(&merge.text));
+        let is_new = !patch.is_empty();
+        let update = is_new
+            .then(|| writer.write(&mut main, &patch))
+            .transpose()?;
+        base.splice(&ours);
+        let base = base.state();
         return Ok(Merged { update, main, base });
     }
     let ours = whole_where_deleted(base.rope(), &ours, &theirs);

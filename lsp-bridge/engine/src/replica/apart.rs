@@ -30,7 +30,7 @@ use crate::patch::{Patch, Splice};
 use alike::Spelt;
 pub use alike::{DECISIONS, NAMES};
 use blocks::{Block, Piece, Texts, Writer, put};
-use merge::merge;
+pub use merge::{Merge, merge_lines};
 
 /// What was written here without a connection, beside what others have written meanwhile.
 pub struct Apart {
@@ -117,7 +117,7 @@ impl Apart {
         }
         let is_anew = self.is_written_anew(&texts.ours, gone_with_us)
             || self.is_written_anew(&texts.theirs, gone_with_them);
-        let merge = merge(&base, &texts.ours, &texts.theirs);
+        let merge = merge_lines(&base, &texts.ours, &texts.theirs);
         if let Some(merge) = merge.filter(|merge| merge.is_shared || is_anew) {
             let patch = diff_lines(now.rope(), &Rope::from_str(&merge.text));
             return (!patch.is_empty()).then_some(patch);

@@ -29,7 +29,7 @@ use yrs::{ClientID, Doc, OffsetKind, Options, ReadTxn, StateVector, Transact, Up
 
 use crate::diff::diff;
 use crate::patch::Patch;
-pub use apart::{Apart, DECISIONS, NAMES};
+pub use apart::{Apart, DECISIONS, Merge, NAMES, merge_lines};
 use items::View;
 use journal::Untold;
 pub(crate) use journal::{read_marks, write_marks};

@@ -165,3 +165,16 @@ fn what_both_have_is_there_once() {
     }
     assert!(unlike.len() * 50 < 2 * SEEDS as usize, "{unlike:?}");
 }
+
+/// Bob's bridge does not run, and finds what he has made of it all at once.
+#[test]
+fn what_a_bridge_finds_that_has_not_run_is_there_once() {
+    // His file does not say what both had taken over before, and he has changed since.
+    for (seed, game) in (0..SEEDS).map(|seed| (seed, play(seed))) {
+        if !game.is_common {
+            let [base, adas] = [&game.base, &game.adas].map(Replica::state);
+            let merged = merge_disk(&base, &adas, &game.wanted, Writer::Anyone).unwrap();
+            assert_eq!(merged.main.text(), game.wanted, "SEED={seed}");
+        }
+    }
+}

@@ -11,10 +11,11 @@ use crate::patch::{Patch, Splice};
 
 /// A text that two have come to, and how.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Merge {
-    pub(super) text: String,
+pub struct Merge {
+    /// The text.
+    pub text: String,
     /// There are lines that both have changed, and in the same way.
-    pub(super) is_shared: bool,
+    pub is_shared: bool,
 }
 
 /// Lines of the common text, and what one has made of them.
@@ -25,7 +26,7 @@ struct Hunk<'a> {
 
 /// What is made of `base` by what each has done: where both have changed the same lines, the one must have made
 /// the same of them as the other, or have that among what it has made. `None` if there are others.
-pub(super) fn merge(base: &str, ours: &str, theirs: &str) -> Option<Merge> {
+pub fn merge_lines(base: &str, ours: &str, theirs: &str) -> Option<Merge> {
     let lines: Vec<&str> = base.split_inclusive('\n').collect();
     let [ours, theirs] = [ours, theirs].map(|text| hunks(base, text));
     let (mut ours, mut theirs) = (ours.as_slice(), theirs.as_slice());
@@ -344,8 +345,16 @@ mod tests {
                 text: text.to_owned(),
                 is_shared,
             });
-            assert_eq!(merge(base, ours, theirs), expected, "{ours:?} {theirs:?}");
-            assert_eq!(merge(base, theirs, ours), expected, "{theirs:?} {ours:?}");
+            assert_eq!(
+                merge_lines(base, ours, theirs),
+                expected,
+                "{ours:?} {theirs:?}"
+            );
+            assert_eq!(
+                merge_lines(base, theirs, ours),
+                expected,
+                "{theirs:?} {ours:?}"
+            );
         }
     }
 }
