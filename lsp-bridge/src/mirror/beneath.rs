@@ -257,7 +257,7 @@ impl Mirror {
         let shown = Rope::from(text);
         let read = nearest(Some(&base.state), left, |_| shown.clone());
         let read = read.map_or(base.state.clone(), |near| near.state.to_vec());
-        let merged = merge_disk(&read, state, text, self.writer(document));
+        let merged = merge_disk(&read, state, text);
         merged.map_err(|source| MirrorError::BadState {
             document: document.clone(),
             source,

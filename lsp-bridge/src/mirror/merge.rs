@@ -30,25 +30,6 @@ pub(crate) struct Whole {
     pub(crate) lacked: Option<Vec<u8>>,
 }
 
-/// Who writes what another program has written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Writer {
-    /// Whoever makes the same edit of the same text: see [`alike_edits`].
-    Anyone,
-    /// This bridge. What follows an edit that the server does not have yet is compared with what others have
-    /// written when it meets that ([`tutti_engine::Apart`]), and would be the worse for being somebody else's.
-    Own,
-}
-
-impl Writer {
-    fn write(self, replica: &mut Replica, patch: &Patch) -> Result<Vec<u8>, BadUpdate> {
-        match self {
-            Self::Anyone => alike_edits::write(replica, patch),
-            Self::Own => Ok(replica.splice(patch)),
-        }
-    }
-}
-
 /// Adds what `stored` has besides to `state`.
 pub(crate) fn whole(state: &[u8], stored: &[u8]) -> Result<Whole, BadUpdate> {
     // Most states are stored as they come.
@@ -87,12 +68,7 @@ pub(crate) fn new_client_id() -> u64 {
 ///
 /// An edit that the document has already, at the same place of the same base, is taken once: the
 /// text of an open file reaches both the document and, when it is saved, the disk.
-pub(crate) fn merge_disk(
-    base: &[u8],
-    main: &[u8],
-    disk: &str,
-    writer: Writer,
-) -> Result<Merged, BadUpdate> {
+pub(crate) fn merge_disk(base: &[u8], main: &[u8], disk: &str) -> Result<Merged, BadUpdate> {
     let mut base = replica(base)?;
     let mut main = replica(main)?;
     let ours = changes(base.rope(), &Rope::from_str(disk));
@@ -100,7 +76,7 @@ pub(crate) fn merge_disk(
     if theirs.is_empty() && !ours.is_empty() {
         // The same text, and perhaps not the same characters: who has deleted a line and somebody
         // else written it anew. What goes now is what is there.
-        let update = writer.write(&mut main, &ours)?;
+        let update = alike_edits::write(&mut main, &ours)?;
         let (update, base) = (Some(update), main.state());
         return Ok(Merged { update, main, base });
     }
@@ -110,7 +86,7 @@ pub(crate) fn merge_disk(
         let patch = diff_lines(main.rope(), &Rope::from_str(&merge.text));
         let is_new = !patch.is_empty();
         let update = is_new
-            .then(|| writer.write(&mut main, &patch))
+            .then(|| alike_edits::write(&mut main, &patch))
             .transpose()?;
         base.splice(&ours);
         let base = base.state();
@@ -124,7 +100,7 @@ pub(crate) fn merge_disk(
     let mut update = None;
     if !beside.left.is_empty() {
         let is_part = is_part(&base, &main);
-        let by_characters = writer.write(&mut base, &beside.left)?;
+        let by_characters = alike_edits::write(&mut base, &beside.left)?;
         let mut text = main.rope().clone();
         beside.in_theirs.apply(&mut text);
         // An editor saved what stands nowhere else, such as half of an edit: the document could not
@@ -139,7 +115,7 @@ pub(crate) fn merge_disk(
             main = both;
             Some(by_characters)
         } else {
-            Some(writer.write(&mut main, &beside.in_theirs)?)
+            Some(alike_edits::write(&mut main, &beside.in_theirs)?)
         };
     }
     let base = base.state();

@@ -10,7 +10,6 @@ use tutti_protocol::ids::DocumentId;
 use tutti_protocol::path::ProjectPath;
 
 use super::blob::record::BlobRecord;
-use super::merge::Writer;
 use super::state::{BaseFile, Record};
 use super::{Journals, Mirror, MirrorError, Role, doing, merge};
 
@@ -204,15 +203,6 @@ impl Mirror {
         match &self.role {
             Role::Owner { .. } => self.load(document),
             Role::Guest(own) => doing("reading a stored replica", own.load(document)),
-        }
-    }
-
-    /// In whose name what another program has written into the document's file is written.
-    pub(super) fn writer(&self, document: &DocumentId) -> Writer {
-        let known = self.known.get(document);
-        match known.is_some_and(|known| known.unsaved) {
-            true => Writer::Own,
-            false => Writer::Anyone,
         }
     }
 

@@ -316,8 +316,7 @@ impl Mirror {
             self.edit_index(edit, &mut settled.effects);
         }
         let made_of = self.made_of(subject, &base, &local.text, written, settled)?;
-        let writer = self.writer(subject.document);
-        let merged = merge::merge_disk(&made_of.state, &subject.main.state(), &local.text, writer);
+        let merged = merge::merge_disk(&made_of.state, &subject.main.state(), &local.text);
         let merged = merged.map_err(|source| MirrorError::BadState {
             document: subject.document.clone(),
             source,

@@ -117,7 +117,7 @@ fn both_sides_stay() {
     ];
     for (base, main, disk, both) in table {
         let (base_state, main_state) = states(base, main);
-        let merged = merge_disk(&base_state, &main_state, disk, Writer::Anyone).unwrap();
+        let merged = merge_disk(&base_state, &main_state, disk).unwrap();
         assert_eq!(merged.main.text(), both, "{base:?} {main:?} {disk:?}");
         if let Some(update) = merged.update {
             let mut other = replica(&main_state).unwrap();
@@ -136,7 +136,7 @@ fn no_letters_of_a_line_are_left() {
     replica.edit("x 7\nx 7\nb\n");
     let second = Patch::single(4, 4, "");
     replica.splice(&second);
-    let merged = merge_disk(&base, &replica.state(), "b\n", Writer::Anyone).unwrap();
+    let merged = merge_disk(&base, &replica.state(), "b\n").unwrap();
     assert_eq!(merged.main.text(), "b\n");
 }
 
@@ -190,7 +190,7 @@ fn two_insertions_that_begin_alike_are_two() {
     ];
     for (base, main, disk) in table {
         let (base_state, main_state) = states(base, main);
-        let merged = merge_disk(&base_state, &main_state, disk, Writer::Anyone).unwrap();
+        let merged = merge_disk(&base_state, &main_state, disk).unwrap();
         let text = merged.main.text();
         let [ours, theirs] = [disk, main].map(|one| &one[base.len()..]);
         let both = [[base, ours, theirs].concat(), [base, theirs, ours].concat()];
@@ -223,7 +223,7 @@ fn what_is_written_next_to_an_unshared_text_is_merged_as_well() {
     let (base, main) = states("a\n", "others\na\n");
     let mut base = replica(&base).unwrap();
     base.edit("a half\n");
-    let merged = merge_disk(&base.state(), &main, "a half more\n", Writer::Anyone).unwrap();
+    let merged = merge_disk(&base.state(), &main, "a half more\n").unwrap();
     assert_eq!(merged.main.text(), "others\na more\n");
     assert_eq!(replica(&merged.base).unwrap().text(), "a half more\n");
     let mut other = replica(&main).unwrap();

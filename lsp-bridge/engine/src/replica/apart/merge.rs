@@ -9,6 +9,9 @@ use super::blocks::ALIKE;
 use crate::diff::diff;
 use crate::patch::{Patch, Splice};
 
+/// A line in the place of others that begins or ends another one is no chance with so many.
+const ALIKE_ANEW: usize = 8;
+
 /// A text that two have come to, and how.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Merge {
@@ -129,8 +132,10 @@ impl Hunk<'_> {
     fn is_within(&self, other: &Self) -> bool {
         let (at, lines) = (self.lines.start, &other.lines);
         let is_among = lines.start < at && at < lines.end;
-        let is_before = at == lines.start && other.made.starts_with(&self.made);
-        let is_behind = at == lines.end && other.made.ends_with(&self.made);
+        let made = self.made.as_slice();
+        let behind = other.made.len().saturating_sub(made.len());
+        let is_before = at == lines.start && have_become(made, begin(&other.made, made), &[]);
+        let is_behind = at == lines.end && have_become(made, &other.made[behind..], &[]);
         self.lines.is_empty() && (is_among || is_before || is_behind)
     }
 }
@@ -162,19 +167,20 @@ fn includes(text: &[&str], place: &[&str], start: usize, hunks: &[Hunk<'_>]) -> 
             _ if made.is_empty() => {
                 let is_left =
                     |line: &str| comes_of(line, place).is_some_and(|of| lines.contains(&of));
-                let is_new = |line: &str| {
-                    !place.contains(&line) && !hunks.iter().any(|hunk| hunk.made.contains(&line))
+                let mut made = hunks.iter().flat_map(|hunk| &hunk.made);
+                let mut is_new = |line: &str| {
+                    !place.contains(&line) && !made.any(|made| has_become(made, line, place))
                 };
                 (!text.iter().any(|line| is_new(line) && is_left(line))).then_some(0)
             }
-            (0, 0) => rest.starts_with(made).then_some(0),
+            (0, 0) => have_become(made, begin(rest, made), place).then_some(0),
             (start, end) if start == end && end == place.len() => {
                 let before = rest.len().checked_sub(made.len());
-                before.filter(|_| rest.ends_with(made))
+                before.filter(|before| have_become(made, &rest[*before..], place))
             }
             _ => {
                 let mut places = rest.windows(made.len());
-                places.position(|part| part == made)
+                places.position(|part| have_become(made, part, place))
             }
         };
         match is_found {
@@ -206,32 +212,56 @@ fn likeness(one: &str, other: &str) -> Option<usize> {
     (0 < shorter && shorter <= 2 * (start + end)).then_some(start + end)
 }
 
+/// As many of the first lines as the other ones are, if there are as many.
+fn begin<'a, 'b>(lines: &'b [&'a str], others: &[&str]) -> &'b [&'a str] {
+    lines.get(..others.len()).unwrap_or_default()
+}
+
+/// Whether each of these lines has become one of those, in their order; and there are no others.
+fn have_become(made: &[&str], lines: &[&str], place: &[&str]) -> bool {
+    let mut pairs = made.iter().zip(lines);
+    made.len() == lines.len() && pairs.all(|(made, line)| has_become(made, line, place))
+}
+
+/// Whether a line is the one that was made of a place, or that one was changed further: what was done to make it
+/// is part of what was done to make this one.
+fn has_become(made: &str, line: &str, place: &[&str]) -> bool {
+    if made == line {
+        return true;
+    }
+    let (of, fewest) = match (comes_of(made, place), comes_of(line, place)) {
+        (Some(of), also) if also == Some(of) => (place[of], ALIKE),
+        // Of two lines that both have only brought, and that begin alike, nobody knows.
+        (None, None) if !place.is_empty() => ("", ALIKE_ANEW),
+        _ => return false,
+    };
+    let [from, to] = [made, line].map(|text| {
+        let text = text.strip_suffix('\n').unwrap_or(text);
+        diff(
+            &Rope::from_str(of.strip_suffix('\n').unwrap_or(of)),
+            &Rope::from_str(text),
+        )
+    });
+    is_within(&from, &to, fewest)
+}
+
 /// What one has made of lines that the other has changed in the same way before going on, if either has: both
-/// have as many lines there, and where two are not the same, the changes of the one are part of those of the other.
+/// have as many lines there, and of each pair the one has become the other.
 fn gone_on<'a>(place: &[&str], ours: &[&'a str], theirs: &[&'a str]) -> Option<Vec<&'a str>> {
     let later = |(one, other): (&&'a str, &&'a str)| {
-        if one == other {
-            return Some(*one);
-        }
-        let of = comes_of(one, place).filter(|of| comes_of(other, place) == Some(*of))?;
-        let of = Rope::from_str(place[of]);
-        let [from, to] = [one, other].map(|made| diff(&of, &Rope::from_str(made)));
-        match (is_within(&from, &to), is_within(&to, &from)) {
-            (true, _) => Some(*other),
-            (_, true) => Some(*one),
-            _ => None,
-        }
+        let is_first = has_become(one, other, place);
+        (is_first || has_become(other, one, place)).then_some(if is_first { *other } else { *one })
     };
     let is_even = ours.len() == theirs.len();
     let lines = ours.iter().zip(theirs).map(later);
     is_even.then(|| lines.collect())?
 }
 
-/// Whether a patch does all that another one of the same text does, where that does it.
-fn is_within(patch: &Patch, other: &Patch) -> bool {
+/// Whether another patch of the same text does all that this one does, where this does it, and none of that is
+/// fewer characters than may be the same by chance.
+fn is_within(patch: &Patch, other: &Patch, fewest: usize) -> bool {
     let is_done = |one: &Splice| {
-        // Fewer may be the same by chance.
-        let is_enough = one.insert.is_empty() || one.insert.chars().count() >= ALIKE;
+        let is_enough = one.insert.is_empty() || one.insert.chars().count() >= fewest;
         is_enough
             && other.splices().iter().any(|other| {
                 other.at <= one.at && one.end() <= other.end() && other.insert.contains(&one.insert)
@@ -328,6 +358,18 @@ mod tests {
                 "1\nnew\n2 and\n3\n4\n5\n",
                 "1\nnew\n2 and more\n3\n4\n5\n",
                 Some("1\nnew\n2 and more\n3\n4\n5\n"),
+                true,
+            ),
+            (
+                "1\na new line\nmine\n2\n3\n4\n5\n",
+                "1\na new line and on\n2\n3\n4\n5\n",
+                None,
+                true,
+            ),
+            (
+                "1\na new line\n2\n3\n4\n5\n",
+                "1\na new line and on\n2\n3\n4\n5\n",
+                None,
                 true,
             ),
             ("1\n2 and\n3\n4\n5\n", "1\n2 more\n3\n4\n5\n", None, true),
