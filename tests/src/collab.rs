@@ -3,7 +3,7 @@
 mod socket;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
@@ -302,11 +302,23 @@ impl Member {
     /// Waits until its text is the given one.
     ///
     /// # Errors
-    /// When it does not come to be in time.
+    /// When it does not come to be in time, with what it is instead and how much else has come.
     pub fn holds(&mut self, text: &str) -> Result<()> {
+        self.holds_within(text, LONG)
+    }
+
+    fn holds_within(&mut self, text: &str, time: Duration) -> Result<()> {
+        let start = Instant::now();
+        let mut frames = 0;
         while self.text() != text {
-            self.receive(LONG)?
-                .with_context(|| crate::project::difference(text, &self.text()))?;
+            // A frame that says nothing of it, such as a sign of life, gives it no more time.
+            let left = time.saturating_sub(start.elapsed());
+            let came = !left.is_zero() && self.receive(left)?.is_some();
+            if !came {
+                let difference = crate::project::difference(text, &self.text());
+                bail!("after {time:?} and {frames} frames\n{difference}");
+            }
+            frames += 1;
         }
         Ok(())
     }
