@@ -29,12 +29,21 @@ const SECONDS: &[f64] = &[
     0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0,
 ];
 
+/// For what is counted.
+const COUNTS: &[f64] = &[
+    1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1_000.0, 5_000.0, 20_000.0,
+];
+
 /// The recorder of this process. There is one, however many servers run in it.
 fn recorder() -> &'static PrometheusHandle {
     static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
     RECORDER.get_or_init(|| {
+        // One without buckets would be a summary, which cannot be added up over nodes.
         let builder = PrometheusBuilder::new()
-            .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), SECONDS);
+            .set_buckets(COUNTS)
+            .and_then(|builder| {
+                builder.set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), SECONDS)
+            });
         let recorder = builder
             .unwrap_or_else(|_| PrometheusBuilder::new())
             .build_recorder();
@@ -132,4 +141,29 @@ pub(crate) async fn count(request: Request, next: Next) -> Response {
     metrics::counter!("tutti_http_requests_total", "method" => method, "route" => route, "status" => status)
         .increment(1);
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::catalog::{CATALOG, Kind};
+    use super::*;
+
+    #[test]
+    fn what_the_catalog_calls_a_histogram_is_served_as_one() {
+        let handle = recorder();
+        let histograms = || {
+            CATALOG
+                .iter()
+                .filter(|figure| figure.kind == Kind::Histogram)
+        };
+        for figure in histograms() {
+            metrics::histogram!(figure.name).record(3.0);
+        }
+        let served = handle.render();
+        for figure in histograms() {
+            let line = format!("# TYPE {} histogram", figure.name);
+            assert!(served.contains(&line), "{}", figure.name);
+        }
+        assert!(served.contains("tutti_store_group_updates_bucket{le=\"5\"}"));
+    }
 }
