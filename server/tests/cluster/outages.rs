@@ -284,3 +284,22 @@ async fn who_comes_over_from_a_node_that_was_killed_is_shown_on_all_others() {
     // Ten seconds until the dead one is given up. An exchange would bring her too, some time later.
     assert!(began.elapsed() < Duration::from_secs(14));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_cluster_the_member_is_named_that_is_down() {
+    let (seed, mut other) = RedisServer::start_two();
+    let shared = Shared::new();
+    let node = Server::start(shared.path(), &seed.url(), Limits::default()).await;
+    node.until_trouble(false).await;
+    other.kill();
+    let began = Instant::now();
+    let named = format!("127.0.0.1:{} is down or out of reach", other.port);
+    loop {
+        let said = node.rooms().fanout_trouble().unwrap_or_default();
+        if said.contains(&named) {
+            break;
+        }
+        assert!(began.elapsed() < Duration::from_secs(20), "{said}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}

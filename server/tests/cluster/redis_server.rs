@@ -27,17 +27,32 @@ impl RedisServer {
         server.launch();
         if kind == Kind::Cluster {
             server.say(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]);
-            server.until(|server| {
-                let client = redis::Client::open(server.url()).unwrap();
-                let mut connection = client.get_connection().unwrap();
-                let info: String = redis::cmd("CLUSTER")
-                    .arg("INFO")
-                    .query(&mut connection)
-                    .unwrap();
-                info.contains("cluster_state:ok")
-            });
+            server.until(Self::is_whole);
         }
         server
+    }
+
+    /// A cluster of two members, each with half of the slots.
+    pub(crate) fn start_two() -> (Self, Self) {
+        let (mut one, mut two) = (Self::absent(Kind::Cluster), Self::absent(Kind::Cluster));
+        one.launch();
+        two.launch();
+        one.say(&["CLUSTER", "ADDSLOTSRANGE", "0", "8191"]);
+        two.say(&["CLUSTER", "ADDSLOTSRANGE", "8192", "16383"]);
+        one.say(&["CLUSTER", "MEET", "127.0.0.1", &two.port.to_string()]);
+        one.until(Self::is_whole);
+        two.until(Self::is_whole);
+        (one, two)
+    }
+
+    fn is_whole(&self) -> bool {
+        let client = redis::Client::open(self.url()).unwrap();
+        let mut connection = client.get_connection().unwrap();
+        let info: String = redis::cmd("CLUSTER")
+            .arg("INFO")
+            .query(&mut connection)
+            .unwrap();
+        info.contains("cluster_state:ok")
     }
 
     /// One that does not run yet.

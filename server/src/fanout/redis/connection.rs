@@ -31,6 +31,12 @@ const AT_ONCE: usize = 512;
 pub(super) enum ConnectionError {
     #[error("{}", words(.0))]
     Redis(#[from] RedisError),
+    #[error("of its cluster, {host}:{port} is down or out of reach ({})", words(.error))]
+    Member {
+        host: String,
+        port: u16,
+        error: RedisError,
+    },
     #[error("the connection broke")]
     Broken,
     #[error("what this node sends does not come back")]
@@ -125,19 +131,23 @@ impl Connection {
         found: Vec<Range>,
     ) -> Result<Self, ConnectionError> {
         let mut indices: HashMap<(String, u16), usize> = HashMap::new();
-        let mut addresses = Vec::new();
+        let mut addresses: Vec<(String, u16)> = Vec::new();
         let mut ranges = Vec::new();
         for range in found {
             let address = (range.host.clone(), range.port);
-            let index = *indices.entry(address).or_insert_with(|| {
-                addresses.push(url.at(&range.host, range.port));
+            let index = *indices.entry(address.clone()).or_insert_with(|| {
+                addresses.push(address);
                 addresses.len() - 1
             });
             ranges.push((range, index));
         }
-        let connects = addresses
-            .into_iter()
-            .map(|address| connect(address, shared, &signals));
+        let connects = addresses.into_iter().map(|(host, port)| {
+            let connecting = connect(url.at(&host, port), shared, &signals);
+            async move {
+                let connected = connecting.await;
+                connected.map_err(|error| ConnectionError::Member { host, port, error })
+            }
+        });
         let members = try_join_all(connects)
             .await?
             .into_iter()
