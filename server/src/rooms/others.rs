@@ -1,8 +1,8 @@
 //! What happens to projects and links on other nodes: withdrawn links, deleted projects.
 //!
 //! It is told over the fan-out, at once. What may have been missed is made up for by asking the
-//! directory which grants and projects still stand: after every gap, and again and again while
-//! nothing is carried.
+//! directory which grants and projects still stand: after every gap, soon after another node has gone,
+//! and again and again while nothing is carried.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Weak};
@@ -106,9 +106,12 @@ async fn follow(registry: Weak<Registry>, standing: Arc<dyn Standing>) {
             Some(Received::Message(_, Message::Deleted(project))) => {
                 close(&registry, project);
             }
-            Some(
-                Received::Message(..) | Received::Silent | Received::Left(_) | Received::Lost(_),
-            ) => {}
+            Some(Received::Message(..) | Received::Silent) => {}
+            // What it had done, it may not have told any more.
+            Some(Received::Left(_) | Received::Lost(_)) => {
+                let soon = tokio::time::Instant::now() + ASK_SOON;
+                ask_at = Some(ask_at.map_or(soon, |at: tokio::time::Instant| at.min(soon)));
+            }
             // It may withdraw links, and nobody hears it.
             Some(Received::CutOff) => {
                 let soon = tokio::time::Instant::now() + ASK_AGAIN;

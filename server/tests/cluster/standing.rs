@@ -5,6 +5,7 @@ use tutti_server::limits::Limits;
 use tutti_server::ws::GrantId;
 
 use crate::client::{Client, doc};
+use crate::node::Node;
 use crate::redis_server::{Kind, RedisServer};
 use crate::server::{EDITOR, Server, Shared};
 
@@ -50,5 +51,19 @@ async fn a_link_that_is_withdrawn_while_redis_is_away_ends_all_the_same() {
     redis.kill();
     shared.remove_link(LINK);
     one.rooms().revoke(&GrantId::new(LINK));
+    assert_eq!(ada.until_closed().await.0, close::FORBIDDEN);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_that_is_withdrawn_by_a_node_that_dies_before_it_has_told_ends_all_the_same() {
+    let (redis, shared) = (RedisServer::start(Kind::Single), Shared::new());
+    shared.add_link(LINK);
+    let one = Node::start(shared.path(), &redis.url());
+    let two = Server::start(shared.path(), &redis.url(), Limits::default()).await;
+    two.until_connected().await;
+    let mut ada = Client::yws(&two, "p/d", LINK, doc()).await;
+    ada.until_synced().await;
+    shared.remove_link(LINK);
+    drop(one);
     assert_eq!(ada.until_closed().await.0, close::FORBIDDEN);
 }
