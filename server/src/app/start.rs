@@ -167,7 +167,11 @@ fn fanout(
             Arc::new(redis)
         }
         // Other nodes may use the database too.
-        (None, Some(_)) => Arc::new(SilentFanOut),
+        (None, Some(signs)) => {
+            let silent = SilentFanOut::new()?;
+            silent.leave_signs(signs);
+            Arc::new(silent)
+        }
         (None, None) => Arc::new(LocalFanOut::new()),
     })
 }

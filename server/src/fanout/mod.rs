@@ -6,6 +6,7 @@
 //! room's (`room/exchange.rs`). What is durable can be read from the store besides.
 
 mod local;
+mod lookout;
 mod message;
 mod mongodb;
 mod redis;
@@ -19,7 +20,7 @@ pub use local::LocalFanOut;
 pub use message::{Digest, Message};
 pub use mongodb::MongoSigns;
 pub use redis::{RedisFanOut, RedisUrl};
-pub use signs::{Sign, Signs};
+pub use signs::{Hears, Sign, Signs};
 pub use silent::SilentFanOut;
 
 /// Carries messages between nodes.
@@ -36,7 +37,7 @@ pub trait FanOut: Send + Sync + 'static {
     /// out.
     fn subscribe(&self, topic: &Topic) -> Box<dyn Subscription>;
 
-    /// Why nothing is carried at present, in words for the operator; `None` while it is.
+    /// Why nothing is carried at present, or some node is not reached, in words for the operator; `None` while all is well.
     fn trouble(&self) -> Option<String>;
 
     /// Tells the others that this node goes, and ends.
@@ -88,7 +89,8 @@ pub enum Received {
     /// Some node is not heard at present, or may not be, as this one has just connected. If it lives, what its
     /// members write is in the store.
     Silent,
-    /// Some node lives and is not heard: it is cut off. What its members write is in the store, and only there.
+    /// Some node lives and is not heard: it is cut off, or not on the same Redis. What its members write is in the store,
+    /// and only there.
     CutOff,
     /// This node has gone; who was connected to it is not there any more.
     Left(NodeId),

@@ -7,7 +7,7 @@ use mongodb::bson::doc;
 use serde::{Deserialize, Serialize};
 
 use super::NodeId;
-use super::signs::{Sign, Signs};
+use super::signs::{Hears, Sign, Signs};
 use crate::mongo::{Failure, Mongo, measured, schema};
 
 /// Leaves signs in a database.
@@ -21,6 +21,39 @@ struct Record {
     #[serde(rename = "_id")]
     node: i64,
     count: i64,
+    #[serde(default)]
+    hears: Carrier,
+}
+
+/// By what the node hears others, as it is written.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Carrier {
+    Redis,
+    /// Also where nothing is said: signs were once left only by who is cut off.
+    #[default]
+    Nobody,
+    Store,
+}
+
+impl Carrier {
+    fn name(hears: Hears) -> &'static str {
+        match hears {
+            Hears::Redis => "redis",
+            Hears::Nobody => "nobody",
+            Hears::Store => "store",
+        }
+    }
+}
+
+impl From<Carrier> for Hears {
+    fn from(carrier: Carrier) -> Self {
+        match carrier {
+            Carrier::Redis => Self::Redis,
+            Carrier::Nobody => Self::Nobody,
+            Carrier::Store => Self::Store,
+        }
+    }
 }
 
 impl MongoSigns {
@@ -37,10 +70,11 @@ fn words(failure: Failure) -> String {
 }
 
 impl Signs for MongoSigns {
-    fn leave(&self, node: NodeId) -> BoxFuture<'_, Result<(), String>> {
+    fn leave(&self, node: NodeId, hears: Hears) -> BoxFuture<'_, Result<(), String>> {
         Box::pin(async move {
             let own = doc! { "_id": node.0.cast_signed() };
-            let more = doc! { "$inc": { "count": 1_i64 } };
+            let said = doc! { "hears": Carrier::name(hears) };
+            let more = doc! { "$inc": { "count": 1_i64 }, "$set": said };
             let update = self.signs.update_one(own, more).upsert(true);
             measured("update", update).await.map(drop).map_err(words)
         })
@@ -61,6 +95,7 @@ impl Signs for MongoSigns {
             let sign = |record: Record| Sign {
                 node: NodeId(record.node.cast_unsigned()),
                 count: record.count,
+                hears: record.hears.into(),
             };
             Ok(all.into_iter().map(sign).collect())
         })
@@ -77,15 +112,22 @@ mod tests {
         let server = TestServer::start();
         let signs = MongoSigns::new(&Mongo::connect(&server.uri()).await.unwrap());
         let (one, other) = (NodeId(u64::MAX), NodeId(7));
-        for node in [one, other, one] {
-            signs.leave(node).await.unwrap();
+        for (node, hears) in [
+            (one, Hears::Nobody),
+            (other, Hears::Store),
+            (one, Hears::Redis),
+        ] {
+            signs.leave(node, hears).await.unwrap();
         }
         let mut all = signs.all().await.unwrap();
         all.sort_by_key(|sign| sign.node);
-        let sign = |node, count| Sign { node, count };
-        assert_eq!(all, [sign(other, 1), sign(one, 2)]);
+        let sign = |node, count, hears| Sign { node, count, hears };
+        assert_eq!(
+            all,
+            [sign(other, 1, Hears::Store), sign(one, 2, Hears::Redis)]
+        );
         signs.take(one).await.unwrap();
         signs.take(one).await.unwrap();
-        assert_eq!(signs.all().await.unwrap(), [sign(other, 1)]);
+        assert_eq!(signs.all().await.unwrap(), [sign(other, 1, Hears::Store)]);
     }
 }

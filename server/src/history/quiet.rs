@@ -174,7 +174,7 @@ mod tests {
         let access = Access::new(directory.clone(), AdminKey::of(&Token::generate().unwrap()));
         let rooms = Rooms::new(
             Arc::new(store.clone()),
-            Arc::new(SilentFanOut),
+            Arc::new(SilentFanOut::new().unwrap()),
             Limits::default(),
         );
         let history = History::new(Arc::new(store.versions()), Arc::new(store.texts()));

@@ -12,7 +12,7 @@
 //! | `versions` | a version of a project: who, when, why, and the hash of its list of files | `_id`, project and number |
 //! | `texts` | as `blobs`: a text of a version, packed, or such a list | as `blobs` |
 //! | `text_parts`, `text_uploads` | as `blob_parts` and `uploads` | as these |
-//! | `signs` | a node that Redis does not reach, or that left a sign behind: how often it did | `_id`, the node |
+//! | `signs` | a node that lives, or left its sign behind: how often it left one, by what it hears others | `_id`, the node |
 //! | `projects` | a project with its links and passes | `_id`; a link's id; a pass's id |
 
 use mongodb::IndexModel;

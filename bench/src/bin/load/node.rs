@@ -187,7 +187,11 @@ pub(crate) async fn serve(
             Arc::new(redis)
         }
         // Others may be on the same one, as the server itself assumes.
-        (None, Some(_)) => Arc::new(SilentFanOut),
+        (None, Some(mongo)) => {
+            let silent = SilentFanOut::new()?;
+            silent.leave_signs(Arc::new(MongoSigns::new(mongo)));
+            Arc::new(silent)
+        }
         (None, None) => Arc::new(LocalFanOut::new()),
     };
     let limits = Limits {

@@ -3,12 +3,11 @@
 //! Rooms put messages into one bounded queue and never wait. One task ([`session`]) holds the
 //! connection ([`connection`]) and sends what waits in one round trip. What arrives is looked at
 //! where it is read ([`shared`]), counted ([`numbers`]) and put into the [`inbox`] of its room.
-//! [`nodes`] knows who is there, and [`cut_off`] who is and cannot be heard.
+//! [`nodes`] knows who is there and is heard.
 
 mod address;
 mod cluster;
 mod connection;
-mod cut_off;
 mod frame;
 mod inbox;
 mod nodes;
@@ -25,6 +24,8 @@ use tokio::sync::{mpsc, oneshot};
 
 pub use address::RedisUrl;
 
+use super::lookout::{Hearing, Lookout};
+use super::signs::Hears;
 use super::{FanOut, Message, NodeId, Received, Signs, Subscription, Topic};
 use inbox::Outlet;
 use session::Session;
@@ -37,6 +38,7 @@ const GOODBYE: Duration = Duration::from_secs(2);
 pub struct RedisFanOut {
     shared: Arc<Shared>,
     leave: mpsc::Sender<oneshot::Sender<()>>,
+    lookout: Lookout,
 }
 
 impl RedisFanOut {
@@ -58,12 +60,39 @@ impl RedisFanOut {
             leave: leaving,
         };
         tokio::spawn(session.run());
-        Ok(Self { shared, leave })
+        Ok(Self {
+            shared,
+            leave,
+            lookout: Lookout::default(),
+        })
     }
 
-    /// Leaves signs while Redis is away, and follows those of others while it is not. Call it within a tokio runtime.
+    /// Leaves signs, and looks for those of nodes that Redis does not bring to this one. Call it once, within a tokio
+    /// runtime.
     pub fn leave_signs(&self, signs: Arc<dyn Signs>) {
-        tokio::spawn(cut_off::run(Arc::downgrade(&self.shared), signs));
+        let shared: Arc<dyn Hearing> = self.shared.clone();
+        self.lookout.start(Arc::downgrade(&shared), signs);
+    }
+}
+
+impl Hearing for Shared {
+    fn node(&self) -> NodeId {
+        self.node
+    }
+
+    fn hears(&self) -> Hears {
+        match self.trouble() {
+            Some(_) => Hears::Nobody,
+            None => Hears::Redis,
+        }
+    }
+
+    fn is_heard(&self, node: NodeId) -> bool {
+        self.hears_node(node)
+    }
+
+    fn someone_is_unheard(&self) {
+        self.someone_is_cut_off();
     }
 }
 
@@ -90,11 +119,12 @@ impl FanOut for RedisFanOut {
     }
 
     fn trouble(&self) -> Option<String> {
-        self.shared.trouble()
+        self.shared.trouble().or_else(|| self.lookout.remark())
     }
 
     fn leave(&self) -> BoxFuture<'_, ()> {
         Box::pin(async {
+            self.lookout.end().await;
             let (done, left) = oneshot::channel();
             if self.leave.send(done).await.is_ok() {
                 // Whoever does not hear it in time finds out by itself.

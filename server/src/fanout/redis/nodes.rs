@@ -116,6 +116,11 @@ impl Nodes {
         self.last_look = Some(now);
     }
 
+    /// Whether a node is there and was not found silent at the last look.
+    pub(super) fn is_heard(&self, node: NodeId) -> bool {
+        self.alive.get(&node).is_some_and(|life| !life.is_silent)
+    }
+
     /// How many there are.
     pub(super) fn count(&self) -> usize {
         self.alive.len()

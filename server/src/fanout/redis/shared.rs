@@ -26,7 +26,7 @@ const GETTING_TO_KNOW: Duration = BEAT.saturating_mul(6);
 /// Who has lost Redis at the same time is back after this long, if ever.
 const OTHERS_COME_BACK: Duration = Duration::from_secs(10);
 
-/// How long a sign of somebody who is cut off holds; the next one is looked for sooner.
+/// How long it holds that somebody who lives is not heard; the next look comes sooner.
 const SIGN_HOLDS: Duration = Duration::from_secs(6);
 
 /// The largest frame that is looked into. Honest ones are half of this at most.
@@ -75,7 +75,7 @@ struct State {
     /// In which second of that the rooms were last told that others may still be away.
     told_in: Option<u64>,
     trouble: Option<String>,
-    /// Until when somebody is known to live who is cut off.
+    /// Until when somebody is known to live who is not heard.
     cut_off_until: Option<Instant>,
     /// When the own sign of life was sent that has not come back yet.
     beat: Option<Instant>,
@@ -244,6 +244,11 @@ impl Shared {
             }
         }
         self.count_nodes() > 0
+    }
+
+    /// Whether this node is heard at present.
+    pub(super) fn hears_node(&self, node: NodeId) -> bool {
+        locked(&self.nodes).is_heard(node)
     }
 
     pub(super) fn count_nodes(&self) -> usize {
