@@ -11,8 +11,9 @@ use super::signs::{Hears, SELDOM, Seen, Signs};
 /// Between two looks, and between two signs of a node that hears nobody.
 const PAUSE: Duration = Duration::from_millis(1_500);
 
-/// How long a node that goes waits for its sign to be taken away.
-const GOODBYE: Duration = Duration::from_secs(2);
+/// How long a node that goes waits for its sign to be taken away. A store that answers takes a few milliseconds, and one
+/// that does not has cost the stop enough.
+const GOODBYE: Duration = Duration::from_millis(500);
 
 /// What a fan-out knows of other nodes, and what it is told.
 pub(super) trait Hearing: Send + Sync + 'static {
