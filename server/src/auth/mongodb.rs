@@ -17,7 +17,7 @@ use super::directory::{
     Answer, Credential, Directory, DirectoryError, Link, Pass, Project, ProjectRecord,
 };
 use super::token::TokenHash;
-use crate::mongo::{Mongo, measured, schema};
+use crate::mongo::{Mongo, schema};
 use record::{Admitting, LinkRecord, PassRecord, Record, Summary, hash};
 
 /// A directory in one MongoDB database.
@@ -38,7 +38,7 @@ impl MongoDirectory {
 
     async fn record(&self, id: &ProjectId) -> Result<Option<Record>, DirectoryError> {
         let record = self.projects.find_one(doc! { "_id": id.as_str() });
-        Ok(measured("find", record).await?)
+        Ok(self.mongo.measured("find", record).await?)
     }
 
     /// The one link with this id, and the one pass with this id, of all projects.
@@ -49,7 +49,10 @@ impl MongoDirectory {
             "links": { "$elemMatch": { "id": id } },
             "passes": { "$elemMatch": { "id": id } },
         };
-        Ok(measured("find", projects.find_one(either).projection(only)).await?)
+        Ok(self
+            .mongo
+            .measured("find", projects.find_one(either).projection(only))
+            .await?)
     }
 
     /// The lineage of a link of any project, while there is that link.
@@ -71,15 +74,17 @@ impl Directory for MongoDirectory {
 
     fn projects(&self) -> Answer<'_, Vec<Project>> {
         Box::pin(async {
-            let records: Vec<Summary> = measured("find", async {
-                let projects = self.projects.clone_with_type::<Summary>();
-                let projects = projects
-                    .find(doc! {})
-                    .projection(doc! { "name": 1, "created_at": 1 })
-                    .sort(doc! { "created_at": 1, "_id": 1 });
-                projects.await?.try_collect().await
-            })
-            .await?;
+            let records: Vec<Summary> = self
+                .mongo
+                .measured("find", async {
+                    let projects = self.projects.clone_with_type::<Summary>();
+                    let projects = projects
+                        .find(doc! {})
+                        .projection(doc! { "name": 1, "created_at": 1 })
+                        .sort(doc! { "created_at": 1, "_id": 1 });
+                    projects.await?.try_collect().await
+                })
+                .await?;
             records.into_iter().map(Summary::project).collect()
         })
     }
@@ -91,7 +96,7 @@ impl Directory for MongoDirectory {
             let record = record
                 .find_one(doc! { "_id": id.as_str() })
                 .projection(doc! { "name": 1, "created_at": 1 });
-            let record = measured("find", record).await?;
+            let record = self.mongo.measured("find", record).await?;
             record.map(Summary::project).transpose()
         })
     }
@@ -100,7 +105,7 @@ impl Directory for MongoDirectory {
         let id = id.clone();
         Box::pin(async move {
             let deleted = self.projects.delete_one(doc! { "_id": id.as_str() });
-            Ok(measured("delete", deleted).await?.deleted_count > 0)
+            Ok(self.mongo.measured("delete", deleted).await?.deleted_count > 0)
         })
     }
 
@@ -120,7 +125,7 @@ impl Directory for MongoDirectory {
             let record = bson(&LinkRecord::of(&link, &token, lineage))?;
             let with = doc! { "$push": { "links": record } };
             let updated = self.projects.update_one(project, with);
-            Ok(measured("update", updated).await?.matched_count > 0)
+            Ok(self.mongo.measured("update", updated).await?.matched_count > 0)
         })
     }
 
@@ -141,7 +146,7 @@ impl Directory for MongoDirectory {
             let without = doc! { "$pull": { "links": &descendants, "passes": &descendants } };
             // What it was before, in the same step.
             let before = self.projects.find_one_and_update(there, without);
-            let before = measured("findAndModify", before).await?;
+            let before = self.mongo.measured("findAndModify", before).await?;
             let links = before.map(|record| record.links).unwrap_or_default();
             let gone = links.into_iter().filter(|made| made.descends_from(&link));
             Ok(gone.map(LinkRecord::into_id).collect())
@@ -167,7 +172,7 @@ impl Directory for MongoDirectory {
             };
             let updated = self.projects.update_one(usable, used);
             let updated = updated.array_filters([used_link]);
-            Ok(measured("update", updated).await?.matched_count > 0)
+            Ok(self.mongo.measured("update", updated).await?.matched_count > 0)
         })
     }
 
@@ -216,7 +221,9 @@ impl Directory for MongoDirectory {
     fn restore_project(&self, record: ProjectRecord) -> Answer<'_, ()> {
         Box::pin(async move {
             let record = Record::of(&record);
-            measured("insert", self.projects.insert_one(&record)).await?;
+            self.mongo
+                .measured("insert", self.projects.insert_one(&record))
+                .await?;
             Ok(())
         })
     }

@@ -8,10 +8,11 @@ use serde::{Deserialize, Serialize};
 
 use super::NodeId;
 use super::signs::{Hears, Sign, Signs};
-use crate::mongo::{Failure, Mongo, measured, schema};
+use crate::mongo::{Failure, Mongo, schema};
 
 /// Leaves signs in a database.
 pub struct MongoSigns {
+    mongo: Mongo,
     signs: Collection<Record>,
 }
 
@@ -60,6 +61,7 @@ impl MongoSigns {
     /// In this database.
     pub fn new(mongo: &Mongo) -> Self {
         Self {
+            mongo: mongo.clone(),
             signs: mongo.collection(schema::SIGNS),
         }
     }
@@ -76,7 +78,11 @@ impl Signs for MongoSigns {
             let said = doc! { "hears": Carrier::name(hears) };
             let more = doc! { "$inc": { "count": 1_i64 }, "$set": said };
             let update = self.signs.update_one(own, more).upsert(true);
-            measured("update", update).await.map(drop).map_err(words)
+            self.mongo
+                .measured("update", update)
+                .await
+                .map(drop)
+                .map_err(words)
         })
     }
 
@@ -84,14 +90,18 @@ impl Signs for MongoSigns {
         Box::pin(async move {
             let own = doc! { "_id": node.0.cast_signed() };
             let delete = self.signs.delete_one(own);
-            measured("delete", delete).await.map(drop).map_err(words)
+            self.mongo
+                .measured("delete", delete)
+                .await
+                .map(drop)
+                .map_err(words)
         })
     }
 
     fn all(&self) -> BoxFuture<'_, Result<Vec<Sign>, String>> {
         Box::pin(async {
             let all = async { self.signs.find(doc! {}).await?.try_collect().await };
-            let all: Vec<Record> = measured("find", all).await.map_err(words)?;
+            let all: Vec<Record> = self.mongo.measured("find", all).await.map_err(words)?;
             let sign = |record: Record| Sign {
                 node: NodeId(record.node.cast_unsigned()),
                 count: record.count,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use mongodb::bson::{Document, doc};
 
 use super::MigrateError;
-use crate::mongo::{Mongo, measured, schema};
+use crate::mongo::{Mongo, schema};
 
 /// The file in a data directory, and the record in a database's collection `meta`.
 const NAME: &str = "migration";
@@ -32,7 +32,9 @@ impl Mark {
             },
             Mark::Database(mongo) => {
                 let meta = mongo.collection::<Document>(schema::META);
-                let mark = measured("find", meta.find_one(doc! { "_id": NAME })).await?;
+                let mark = mongo
+                    .measured("find", meta.find_one(doc! { "_id": NAME }))
+                    .await?;
                 let source = mark.map(|mark| mark.get_str("from").unwrap_or_default().to_owned());
                 Ok(source)
             }
@@ -47,7 +49,7 @@ impl Mark {
             Mark::Database(mongo) => {
                 let meta = mongo.collection::<Document>(schema::META);
                 let mark = doc! { "_id": NAME, "from": source };
-                measured("insert", meta.insert_one(mark)).await?;
+                mongo.measured("insert", meta.insert_one(mark)).await?;
                 Ok(())
             }
         }
@@ -58,7 +60,9 @@ impl Mark {
             Mark::File(path) => std::fs::remove_file(path).map_err(|cause| failed(path, cause)),
             Mark::Database(mongo) => {
                 let meta = mongo.collection::<Document>(schema::META);
-                measured("delete", meta.delete_one(doc! { "_id": NAME })).await?;
+                mongo
+                    .measured("delete", meta.delete_one(doc! { "_id": NAME }))
+                    .await?;
                 Ok(())
             }
         }

@@ -12,6 +12,7 @@ use mongodb::options::{
 use mongodb::{Client, bson::doc};
 
 use super::failure::{HANGS_UP, SILENT};
+use super::same::{Doubts, Same};
 use super::{Failure, Mongo, MongoUri, schema};
 
 /// How long a start waits for the database: one that starts together with us may need as long.
@@ -103,16 +104,20 @@ impl Mongo {
             }
         }
         options.command_event_handler = watcher.map(EventHandler::Callback);
+        let doubts = Arc::new(Doubts::default());
+        options.cmap_event_handler = Some(doubts.handler());
         let client = Client::with_options(options);
         let client = match client {
             Ok(client) => client,
             Err(error) => return Err(wait.unreachable(error.into())),
         };
-        let mongo = Self {
-            database: client.database(uri.database()),
+        let database = client.database(uri.database());
+        let mut mongo = Self {
+            same: Same::any(&database, doubts),
+            database,
         };
         loop {
-            match schema::prepare(&mongo).await {
+            match mongo.prepare().await {
                 Ok(()) => return Ok(mongo),
                 Err(schema::Unusable::NotOurs(reason)) => {
                     let place = uri.to_string();
@@ -121,6 +126,13 @@ impl Mongo {
                 Err(schema::Unusable::Failed(failure)) => wait.after(failure).await?,
             }
         }
+    }
+}
+
+impl Mongo {
+    async fn prepare(&mut self) -> Result<(), schema::Unusable> {
+        schema::prepare(self).await?;
+        Ok(self.same.hold().await?)
     }
 }
 

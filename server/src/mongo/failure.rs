@@ -27,6 +27,11 @@ pub enum Failure {
     /// The database does not let us.
     #[error("the database refuses: {0}")]
     Refused(String),
+    /// It is not the one that this node started with.
+    #[error(
+        "this is another database than the one that this node started with, or an empty one in its place: bring that one back, or start this node anew to go on with what is there now"
+    )]
+    Replaced,
     /// It does not answer, or with an error that may pass.
     #[error("{0}")]
     Unavailable(String),

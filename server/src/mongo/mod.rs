@@ -7,6 +7,7 @@
 mod connect;
 mod failure;
 mod measure;
+mod same;
 pub(crate) mod schema;
 #[cfg(any(test, feature = "test-support"))]
 pub mod test_server;
@@ -14,22 +15,28 @@ pub mod test_server;
 mod tests;
 mod uri;
 
+use std::future::IntoFuture;
 use std::time::Duration;
 
 use mongodb::bson::{Document, doc};
 use mongodb::{Collection, Database};
 
+use same::Same;
+
 pub use connect::ConnectError;
 pub use failure::Failure;
 pub(crate) use failure::{is_duplicate, not_inserted};
-pub(crate) use measure::{measured, raw};
 pub use uri::MongoUri;
 
 /// A database that is ours to use, found usable. Clones share its connections.
 #[derive(Debug, Clone)]
 pub struct Mongo {
     database: Database,
+    same: Same,
 }
+
+/// Operations that make a collection which is not there yet.
+const CREATES: &[&str] = &["insert", "update"];
 
 /// How long whoever looks whether the database is there waits to be told.
 const PROBE: Duration = Duration::from_millis(1500);
@@ -39,10 +46,38 @@ impl Mongo {
         self.database.collection(name)
     }
 
+    /// Runs one operation; `name` is its label in the metrics.
+    pub(crate) async fn measured<T>(
+        &self,
+        name: &'static str,
+        operation: impl IntoFuture<Output = mongodb::error::Result<T>>,
+    ) -> Result<T, Failure> {
+        self.attempt(name, operation).await?.map_err(Failure::from)
+    }
+
+    /// The same, where the driver's own error matters.
+    pub(crate) async fn attempt<T>(
+        &self,
+        name: &'static str,
+        operation: impl IntoFuture<Output = mongodb::error::Result<T>>,
+    ) -> Result<mongodb::error::Result<T>, Failure> {
+        self.same.check().await?;
+        let ended = measure::raw(name, operation).await?;
+        // The driver may have tried it again, over a connection that it has just made.
+        let same = self.same.check().await;
+        if matches!(same, Err(Failure::Replaced)) && ended.is_ok() && CREATES.contains(&name) {
+            // The next start must not take what was written there for another program's.
+            schema::mark(self).await?;
+        }
+        same.map(|()| ended)
+    }
+
     /// Asks the database whether it is there and can be written.
     pub(crate) async fn ping(&self) -> Result<(), Failure> {
+        // One that was emptied where it is has broken no connection.
+        self.same.doubt();
         let ping = self.database.run_command(doc! { "ping": 1 });
-        match tokio::time::timeout(PROBE, measured("ping", ping)).await {
+        match tokio::time::timeout(PROBE, self.measured("ping", ping)).await {
             Ok(answer) => answer.map(drop),
             Err(_) => Err(Failure::Unavailable(
                 "it has not answered in time".to_owned(),

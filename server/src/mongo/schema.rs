@@ -2,7 +2,7 @@
 //!
 //! | collection | a record is | found by |
 //! | --- | --- | --- |
-//! | `meta` | the schema's version; the admin token's hash; a migration under way | `_id` |
+//! | `meta` | the schema's version; the database's id; the admin token's hash; a migration under way | `_id` |
 //! | `documents` | a document's snapshot: generation, and where its chunks are | `_id`, the room |
 //! | `updates` | one entry of a document's log | room, then order |
 //! | `chunks` | a part of a snapshot, or of an update too large for one record | `_id`; room |
@@ -19,7 +19,7 @@ use mongodb::IndexModel;
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::options::IndexOptions;
 
-use super::{Failure, Mongo, is_duplicate, measure, measured};
+use super::{Failure, Mongo, is_duplicate, measure};
 
 pub(crate) const META: &str = "meta";
 pub(crate) const DOCUMENTS: &str = "documents";
@@ -67,7 +67,9 @@ pub(super) async fn prepare(mongo: &Mongo) -> Result<(), Unusable> {
         let named = IndexOptions::builder().name(name.to_owned()).build();
         let index = IndexModel::builder().keys(keys).options(named).build();
         let collection = mongo.collection::<Document>(collection);
-        measured("createIndexes", collection.create_index(index)).await?;
+        mongo
+            .measured("createIndexes", collection.create_index(index))
+            .await?;
     }
     Ok(())
 }
@@ -76,10 +78,12 @@ pub(super) async fn prepare(mongo: &Mongo) -> Result<(), Unusable> {
 async fn claim(mongo: &Mongo) -> Result<(), Unusable> {
     let meta = mongo.collection::<Document>(META);
     let mark = doc! { "_id": "schema" };
-    if let Some(found) = measured("find", meta.find_one(mark.clone())).await? {
+    if let Some(found) = mongo.measured("find", meta.find_one(mark.clone())).await? {
         return known(&found);
     }
-    let names = measured("listCollections", mongo.database.list_collection_names()).await?;
+    let names = mongo
+        .measured("listCollections", mongo.database.list_collection_names())
+        .await?;
     let ours = [
         META,
         DOCUMENTS,
@@ -98,19 +102,24 @@ async fn claim(mongo: &Mongo) -> Result<(), Unusable> {
     let taken = names.iter().find(|name| ours.contains(&name.as_str()));
     if let Some(taken) = taken {
         // Unless another node has marked it just now, and goes on to make the collections.
-        return match measured("find", meta.find_one(mark)).await? {
+        return match mongo.measured("find", meta.find_one(mark)).await? {
             Some(found) => known(&found),
             None => Err(Unusable::NotOurs(format!(
                 "its collection {taken} is another program's; name another database in the URI"
             ))),
         };
     }
+    Ok(self::mark(mongo).await?)
+}
+
+/// Puts our mark there, unless there is one.
+pub(super) async fn mark(mongo: &Mongo) -> Result<(), Failure> {
+    let meta = mongo.collection::<Document>(META);
     let mark = doc! { "_id": "schema", "version": VERSION };
     match measure::raw("insert", meta.insert_one(mark)).await? {
-        Ok(_) => Ok(()),
         // Another node was faster.
-        Err(error) if is_duplicate(&error) => Ok(()),
-        Err(error) => Err(Unusable::Failed(error.into())),
+        Err(error) if !is_duplicate(&error) => Err(error.into()),
+        _ => Ok(()),
     }
 }
 

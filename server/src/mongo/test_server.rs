@@ -13,6 +13,8 @@ pub struct TestServer {
     child: Child,
     port: u16,
     data: tempfile::TempDir,
+    /// An empty one, or the one of before.
+    other: Option<tempfile::TempDir>,
 }
 
 impl TestServer {
@@ -31,7 +33,12 @@ impl TestServer {
     pub fn start_with(arguments: &[&str]) -> Self {
         let data = tempfile::tempdir().expect("a directory for the database");
         let (child, port) = launch(0, data.path(), arguments);
-        Self { child, port, data }
+        Self {
+            child,
+            port,
+            data,
+            other: None,
+        }
     }
 
     /// Where it is, naming the database `tutti`.
@@ -72,6 +79,18 @@ impl TestServer {
     /// It does not start.
     pub fn restart(&mut self) {
         (self.child, _) = launch(self.port, self.data.path(), &[]);
+    }
+
+    /// Starts it again, after [`TestServer::kill`], on the same port and with nothing in it; the next time with what it had
+    /// before, and so on.
+    ///
+    /// # Panics
+    /// It does not start.
+    pub fn restart_as_another(&mut self) {
+        let directory = || tempfile::tempdir().expect("a directory for the database");
+        let other = self.other.take().unwrap_or_else(directory);
+        self.other = Some(std::mem::replace(&mut self.data, other));
+        self.restart();
     }
 
     /// Lets it go on, or hold still without closing a connection.

@@ -6,8 +6,9 @@ use std::net::TcpListener;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use mongodb::bson::{Document, doc};
 
+use super::measure::{measured, raw};
 use super::test_server::TestServer;
-use super::{Mongo, MongoUri, measured, raw};
+use super::{Mongo, MongoUri};
 
 /// Words of the driver that nobody outside it knows.
 const ITS_OWN: &[&str] = &[

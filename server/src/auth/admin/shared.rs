@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{AdminKey, AdminToken, AdminTokenError, FILE_NAME, create, failed, read};
 use crate::auth::token::TokenHash;
-use crate::mongo::{Failure, Mongo, is_duplicate, measured, raw, schema};
+use crate::mongo::{Failure, Mongo, is_duplicate, schema};
 
 /// The name of the record in the collection `meta`.
 const RECORD: &str = "admin-token";
@@ -68,7 +68,7 @@ pub async fn load_or_create(data: &Path, mongo: &Mongo) -> Result<AdminToken, Ad
 pub(crate) async fn stored(mongo: &Mongo) -> Result<Option<AdminKey>, Failure> {
     let records: Collection<Record> = mongo.collection(schema::META);
     let record = records.find_one(doc! { "_id": RECORD });
-    let Some(record) = measured("find", record).await? else {
+    let Some(record) = mongo.measured("find", record).await? else {
         return Ok(None);
     };
     let damaged = |_| Failure::Refused("the admin token's record in it is damaged".to_owned());
@@ -89,7 +89,7 @@ pub(crate) async fn claim(mongo: &Mongo, key: AdminKey) -> Result<AdminKey, Fail
             bytes: key.hash.as_bytes().to_vec(),
         },
     };
-    match raw("insert", records.insert_one(&record)).await? {
+    match mongo.attempt("insert", records.insert_one(&record)).await? {
         Ok(_) => Ok(key),
         Err(error) if is_duplicate(&error) => Ok(stored(mongo).await?.unwrap_or(key)),
         Err(error) => Err(error.into()),

@@ -6,7 +6,6 @@ use mongodb::bson::doc;
 
 use super::Tables;
 use super::layout::{Blob, Chunk, binary, checksum, damaged, named};
-use crate::mongo::measured;
 use crate::store::{StoreError, WriteId};
 
 /// The largest part in one record, well below the 16 MiB that a record may have.
@@ -43,20 +42,24 @@ impl Tables {
                 });
                 place += 1;
             }
-            measured("insert", self.chunks.insert_many(&chunks)).await?;
+            self.mongo
+                .measured("insert", self.chunks.insert_many(&chunks))
+                .await?;
         }
         Ok(blob)
     }
 
     pub(super) async fn read_blob(&self, room: &str, blob: &Blob) -> Result<Bytes, BlobError> {
         let failed = |failure: crate::mongo::Failure| BlobError::Failed(failure.into());
-        let chunks: Vec<Chunk> = measured("find", async {
-            let ids = doc! { "_id": blob.chunk_ids() };
-            let chunks = self.chunks.find(ids).sort(doc! { "_id": 1 }).await?;
-            chunks.try_collect().await
-        })
-        .await
-        .map_err(failed)?;
+        let chunks: Vec<Chunk> = self
+            .mongo
+            .measured("find", async {
+                let ids = doc! { "_id": blob.chunk_ids() };
+                let chunks = self.chunks.find(ids).sort(doc! { "_id": 1 }).await?;
+                chunks.try_collect().await
+            })
+            .await
+            .map_err(failed)?;
         if chunks.len() != blob.chunks as usize {
             return Err(BlobError::Missing(format!(
                 "{} of {} chunks are there",
@@ -84,7 +87,9 @@ impl Tables {
             .iter()
             .map(|blob| doc! { "_id": blob.chunk_ids() })
             .collect();
-        measured("delete", self.chunks.delete_many(doc! { "$or": ids })).await?;
+        self.mongo
+            .measured("delete", self.chunks.delete_many(doc! { "$or": ids }))
+            .await?;
         Ok(())
     }
 }

@@ -6,6 +6,8 @@
 //! the same way before it is deleted. So whatever a node leaves behind that is killed between any
 //! two steps is found by its note.
 
+mod records;
+
 use std::collections::HashSet;
 use std::time::SystemTime;
 
@@ -14,13 +16,15 @@ use futures_util::future::BoxFuture;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use mongodb::Collection;
 use mongodb::bson::{Binary, Document, doc};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use tutti_protocol::blob::BlobHash;
 use tutti_protocol::ids::ProjectId;
 
+use records::{Content, Note, Part, checksum, parts_of_upload};
+
 use super::layout::{binary, chunk_id, damaged, named, write_id};
-use crate::mongo::{Failure, Mongo, is_duplicate, measured, not_inserted, raw, rooms_of, schema};
-use crate::store::blobs::{BlobStore, StoredBlob, from_ms, parts_of, to_ms};
+use crate::mongo::{Failure, Mongo, is_duplicate, not_inserted, rooms_of, schema};
+use crate::store::blobs::{BlobStore, StoredBlob, parts_of, to_ms};
 use crate::store::{StoreError, WriteId};
 
 /// Contents that are asked about at the same time.
@@ -33,47 +37,10 @@ pub struct MongoContents(Contents);
 /// Its collections.
 #[derive(Clone)]
 struct Contents {
+    mongo: Mongo,
     contents: Collection<Content>,
     parts: Collection<Part>,
     uploads: Collection<Note>,
-}
-
-/// A content that is there.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Content {
-    /// `PROJECT/HASH`.
-    #[serde(rename = "_id")]
-    name: String,
-    upload: Binary,
-    bytes: i64,
-    /// In milliseconds since 1970.
-    used_at: i64,
-}
-
-/// A part of an upload. Its name is the upload's, and its place in it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Part {
-    #[serde(rename = "_id")]
-    id: Binary,
-    project: String,
-    bytes: Binary,
-    checksum: i64,
-}
-
-/// Notes an upload that is no content yet, or one no longer.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Note {
-    #[serde(rename = "_id")]
-    upload: Binary,
-    project: String,
-}
-
-/// Bound to its upload, so that a record that slipped into another one is found too.
-fn checksum(upload: WriteId, bytes: &[u8]) -> i64 {
-    let mut hasher = crc32fast::Hasher::new();
-    hasher.update(&upload.to_bytes());
-    hasher.update(bytes);
-    i64::from(hasher.finalize())
 }
 
 fn name(project: &ProjectId, hash: &BlobHash) -> String {
@@ -82,6 +49,7 @@ fn name(project: &ProjectId, hash: &BlobHash) -> String {
 
 /// Inserts records; those that are there already stay as they are.
 async fn insert_all<T: Serialize + Send + Sync>(
+    mongo: &Mongo,
     collection: &Collection<T>,
     records: &[T],
 ) -> Result<(), StoreError> {
@@ -89,7 +57,10 @@ async fn insert_all<T: Serialize + Send + Sync>(
         return Ok(());
     }
     // Not in order, so that what is there already does not keep the rest from being inserted.
-    match raw("insert", collection.insert_many(records).ordered(false)).await? {
+    match mongo
+        .attempt("insert", collection.insert_many(records).ordered(false))
+        .await?
+    {
         Err(error) if not_inserted(&error).is_none_or(|failed| !failed.is_empty()) => {
             Err(Failure::from(error).into())
         }
@@ -97,34 +68,11 @@ async fn insert_all<T: Serialize + Send + Sync>(
     }
 }
 
-fn parts_of_upload(upload: WriteId) -> Document {
-    let upload = named(upload);
-    doc! { "_id": { "$gte": chunk_id(&upload, 0), "$lte": chunk_id(&upload, i32::MAX) } }
-}
-
-impl Content {
-    fn read(self) -> Result<StoredBlob, StoreError> {
-        let hash = self
-            .name
-            .split_once('/')
-            .and_then(|(_, hash)| hash.parse().ok());
-        let upload = write_id(&self.upload);
-        let (hash, upload) = hash
-            .zip(upload)
-            .ok_or_else(|| damaged(&self.name, "its record makes no sense"))?;
-        Ok(StoredBlob {
-            hash,
-            bytes: self.bytes as u64,
-            used_at: from_ms(self.used_at),
-            upload,
-        })
-    }
-}
-
 impl MongoContents {
     /// The contents of files that are no texts.
     pub(super) fn blobs_of(mongo: &Mongo) -> Self {
         Self(Contents {
+            mongo: mongo.clone(),
             contents: mongo.collection(schema::BLOBS),
             parts: mongo.collection(schema::BLOB_PARTS),
             uploads: mongo.collection(schema::UPLOADS),
@@ -134,6 +82,7 @@ impl MongoContents {
     /// What versions consist of.
     pub(super) fn texts_of(mongo: &Mongo) -> Self {
         Self(Contents {
+            mongo: mongo.clone(),
             contents: mongo.collection(schema::TEXTS),
             parts: mongo.collection(schema::TEXT_PARTS),
             uploads: mongo.collection(schema::TEXT_UPLOADS),
@@ -147,7 +96,11 @@ impl Contents {
             upload: named(upload),
             project: project.to_string(),
         };
-        match raw("insert", self.uploads.insert_one(&note)).await? {
+        match self
+            .mongo
+            .attempt("insert", self.uploads.insert_one(&note))
+            .await?
+        {
             Err(error) if !is_duplicate(&error) => Err(Failure::from(error).into()),
             _ => Ok(()),
         }
@@ -155,7 +108,9 @@ impl Contents {
 
     async fn forget(&self, upload: WriteId) -> Result<(), StoreError> {
         let note = doc! { "_id": named(upload) };
-        measured("delete", self.uploads.delete_one(note)).await?;
+        self.mongo
+            .measured("delete", self.uploads.delete_one(note))
+            .await?;
         Ok(())
     }
 
@@ -175,7 +130,9 @@ impl Contents {
             checksum: checksum(upload, &bytes),
             bytes: binary(bytes),
         };
-        measured("insert", self.parts.insert_one(&part)).await?;
+        self.mongo
+            .measured("insert", self.parts.insert_one(&part))
+            .await?;
         Ok(())
     }
 
@@ -191,7 +148,7 @@ impl Contents {
             return self.discard(upload).await;
         }
         let parts = self.parts.count_documents(parts_of_upload(upload));
-        if measured("count", parts).await? != u64::from(parts_of(bytes)) {
+        if self.mongo.measured("count", parts).await? != u64::from(parts_of(bytes)) {
             return Err(damaged(&name, "parts of it went while it was sent"));
         }
         let content = Content {
@@ -200,7 +157,11 @@ impl Contents {
             bytes: bytes as i64,
             used_at: to_ms(SystemTime::now()),
         };
-        match raw("insert", self.contents.insert_one(&content)).await? {
+        match self
+            .mongo
+            .attempt("insert", self.contents.insert_one(&content))
+            .await?
+        {
             Ok(_) => self.forget(upload).await,
             // Another node was faster; or the driver's first try, whose answer was lost.
             Err(error) if is_duplicate(&error) => match self.find(project, hash).await? {
@@ -254,9 +215,9 @@ impl Contents {
                 });
             }
         }
-        insert_all(&self.uploads, &notes).await?;
-        insert_all(&self.parts, &parts).await?;
-        insert_all(&self.contents, &heads).await?;
+        insert_all(&self.mongo, &self.uploads, &notes).await?;
+        insert_all(&self.mongo, &self.parts, &parts).await?;
+        insert_all(&self.mongo, &self.contents, &heads).await?;
         self.settle(&heads).await
     }
 
@@ -270,7 +231,7 @@ impl Contents {
         let (done, beaten): (Vec<_>, Vec<_>) = heads.iter().partition(is_ours);
         let done: Vec<Binary> = done.iter().map(|head| head.upload.clone()).collect();
         let notes = self.uploads.delete_many(doc! { "_id": { "$in": done } });
-        measured("delete", notes).await?;
+        self.mongo.measured("delete", notes).await?;
         for head in beaten {
             if !self.use_now(&head.name).await? {
                 return Err(damaged(&head.name, "it went while it was written"));
@@ -286,12 +247,12 @@ impl Contents {
     async fn use_now(&self, name: &str) -> Result<bool, StoreError> {
         let now = doc! { "$set": { "used_at": to_ms(SystemTime::now()) } };
         let used = self.contents.update_one(doc! { "_id": name }, now);
-        Ok(measured("update", used).await?.matched_count > 0)
+        Ok(self.mongo.measured("update", used).await?.matched_count > 0)
     }
 
     async fn discard(&self, upload: WriteId) -> Result<(), StoreError> {
         let parts = self.parts.delete_many(parts_of_upload(upload));
-        measured("delete", parts).await?;
+        self.mongo.measured("delete", parts).await?;
         self.forget(upload).await
     }
 
@@ -301,7 +262,7 @@ impl Contents {
         hash: BlobHash,
     ) -> Result<Option<StoredBlob>, StoreError> {
         let found = self.contents.find_one(doc! { "_id": name(project, &hash) });
-        let found = measured("find", found).await?;
+        let found = self.mongo.measured("find", found).await?;
         found.map(Content::read).transpose()
     }
 
@@ -312,7 +273,10 @@ impl Contents {
         place: u32,
     ) -> Result<Bytes, StoreError> {
         let id = chunk_id(&named(blob.upload), place as i32);
-        let part = measured("find", self.parts.find_one(doc! { "_id": id })).await?;
+        let part = self
+            .mongo
+            .measured("find", self.parts.find_one(doc! { "_id": id }))
+            .await?;
         let damaged = |what: &str| damaged(&name(project, &blob.hash), what);
         let part = part.ok_or_else(|| damaged("a part of it is missing"))?;
         let bytes = Bytes::from(part.bytes.bytes);
@@ -338,11 +302,13 @@ impl Contents {
     }
 
     async fn found(&self, filter: Document) -> Result<Vec<StoredBlob>, StoreError> {
-        let found: Vec<Content> = measured("find", async {
-            let found = self.contents.find(filter).sort(doc! { "_id": 1 });
-            found.await?.try_collect().await
-        })
-        .await?;
+        let found: Vec<Content> = self
+            .mongo
+            .measured("find", async {
+                let found = self.contents.find(filter).sort(doc! { "_id": 1 });
+                found.await?.try_collect().await
+            })
+            .await?;
         found.into_iter().map(Content::read).collect()
     }
 
@@ -361,7 +327,10 @@ impl Contents {
             }
             self.note(project, blob.upload).await?;
             let still = doc! { "_id": name(project, &blob.hash), "used_at": since.clone() };
-            let gone = measured("delete", self.contents.delete_one(still)).await?;
+            let gone = self
+                .mongo
+                .measured("delete", self.contents.delete_one(still))
+                .await?;
             match gone.deleted_count {
                 0 => self.forget(blob.upload).await?,
                 _ => self.discard(blob.upload).await?,
@@ -373,13 +342,18 @@ impl Contents {
 
     async fn sweep(&self, begun_before: SystemTime) -> Result<(), StoreError> {
         let old = doc! { "_id": { "$lt": named(WriteId::earliest_at(begun_before)) } };
-        let notes: Vec<Note> = measured("find", async {
-            self.uploads.find(old).await?.try_collect().await
-        })
-        .await?;
+        let notes: Vec<Note> = self
+            .mongo
+            .measured("find", async {
+                self.uploads.find(old).await?.try_collect().await
+            })
+            .await?;
         for note in notes {
             let content = doc! { "upload": note.upload.clone() };
-            let content = measured("find", self.contents.find_one(content)).await?;
+            let content = self
+                .mongo
+                .measured("find", self.contents.find_one(content))
+                .await?;
             match (write_id(&note.upload), content) {
                 (Some(upload), None) => self.discard(upload).await?,
                 (Some(upload), Some(_)) => self.forget(upload).await?,
@@ -391,10 +365,16 @@ impl Contents {
 
     async fn delete_all(&self, project: &ProjectId) -> Result<(), StoreError> {
         let blobs = doc! { "_id": rooms_of(project) };
-        measured("delete", self.contents.delete_many(blobs)).await?;
+        self.mongo
+            .measured("delete", self.contents.delete_many(blobs))
+            .await?;
         let own = doc! { "project": project.as_str() };
-        measured("delete", self.parts.delete_many(own.clone())).await?;
-        measured("delete", self.uploads.delete_many(own)).await?;
+        self.mongo
+            .measured("delete", self.parts.delete_many(own.clone()))
+            .await?;
+        self.mongo
+            .measured("delete", self.uploads.delete_many(own))
+            .await?;
         Ok(())
     }
 }

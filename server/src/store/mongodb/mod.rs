@@ -27,7 +27,7 @@ use mongodb::bson::{Document, doc};
 use tutti_protocol::ids::{ProjectId, RoomName};
 
 use super::{Append, DocumentSize, DocumentStore, Replacement, Seen, StoreError, StoredDocument};
-use crate::mongo::{Mongo, measured, rooms_of, schema};
+use crate::mongo::{Mongo, rooms_of, schema};
 use layout::{Chunk, Head, LogRecord};
 use writer::Writer;
 
@@ -46,6 +46,7 @@ pub struct MongoStore {
 
 #[derive(Clone)]
 struct Tables {
+    mongo: Mongo,
     heads: Collection<Head>,
     log: Collection<LogRecord>,
     chunks: Collection<Chunk>,
@@ -55,12 +56,13 @@ impl MongoStore {
     /// The documents in `mongo`. Called within a runtime, which its writing task runs on.
     pub fn new(mongo: &Mongo) -> Self {
         let tables = Tables {
+            mongo: mongo.clone(),
             heads: mongo.collection(schema::DOCUMENTS),
             log: mongo.collection(schema::UPDATES),
             chunks: mongo.collection(schema::CHUNKS),
         };
         Self {
-            writer: Writer::start(tables.log.clone()),
+            writer: Writer::start(mongo.clone(), tables.log.clone()),
             tables,
             contents: MongoContents::blobs_of(mongo),
             texts: MongoContents::texts_of(mongo),
@@ -131,10 +133,19 @@ impl DocumentStore for MongoStore {
             let rooms = rooms_of(project);
             // The records that point come first, so that nothing is pointed to that has gone.
             let heads: Document = doc! { "_id": rooms.clone() };
-            measured("delete", self.tables.heads.delete_many(heads)).await?;
+            self.tables
+                .mongo
+                .measured("delete", self.tables.heads.delete_many(heads))
+                .await?;
             let rooms = doc! { "room": rooms };
-            measured("delete", self.tables.log.delete_many(rooms.clone())).await?;
-            measured("delete", self.tables.chunks.delete_many(rooms)).await?;
+            self.tables
+                .mongo
+                .measured("delete", self.tables.log.delete_many(rooms.clone()))
+                .await?;
+            self.tables
+                .mongo
+                .measured("delete", self.tables.chunks.delete_many(rooms))
+                .await?;
             Ok(())
         })
     }

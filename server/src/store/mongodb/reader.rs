@@ -11,7 +11,7 @@ use tutti_protocol::ids::{DocumentId, ProjectId, RoomName};
 use super::Tables;
 use super::blobs::BlobError;
 use super::layout::{Blob, Head, LogRecord, Named, checksum, damaged};
-use crate::mongo::{measured, rooms_of};
+use crate::mongo::rooms_of;
 use crate::store::{DocumentSize, LogEntry, Seen, StoreError, StoredDocument};
 
 /// Records that the database hands over at once. Its own limit is 101, and then 16 MB.
@@ -116,7 +116,7 @@ impl Tables {
 
     /// The names of a document's log entries, in their order, without the updates.
     async fn names(&self, room: &str) -> Result<Vec<Named>, StoreError> {
-        let names = measured("find", async {
+        let names = self.mongo.measured("find", async {
             let log = self.log.clone_with_type::<Named>();
             let names = log
                 .find(doc! { "room": room })
@@ -154,7 +154,7 @@ impl Tables {
     }
 
     async fn log_where(&self, filter: Filter) -> Result<Vec<LogRecord>, StoreError> {
-        let records = measured("find", async {
+        let records = self.mongo.measured("find", async {
             let records = self
                 .log
                 .find(filter)
@@ -167,7 +167,7 @@ impl Tables {
 
     pub(super) async fn head(&self, room: &str) -> Result<Option<Head>, StoreError> {
         let head = self.heads.find_one(doc! { "_id": room });
-        Ok(measured("find", head).await?)
+        Ok(self.mongo.measured("find", head).await?)
     }
 
     async fn update_of(&self, room: &str, record: LogRecord) -> Result<Bytes, Unread> {
@@ -204,18 +204,22 @@ impl Tables {
             room: String,
             bytes: i64,
         }
-        let logs: Vec<Size> = measured("aggregate", async {
-            let of_project = doc! { "$match": { "room": rooms_of(project) } };
-            let sizes = doc! { "$group": { "_id": "$room", "bytes": { "$sum": "$size" } } };
-            let logs = self.log.aggregate([of_project, sizes]).with_type::<Size>();
-            logs.batch_size(RECORDS_AT_ONCE).await?.try_collect().await
-        })
-        .await?;
-        let heads: Vec<Head> = measured("find", async {
-            let heads = self.heads.find(doc! { "_id": rooms_of(project) });
-            heads.batch_size(RECORDS_AT_ONCE).await?.try_collect().await
-        })
-        .await?;
+        let logs: Vec<Size> = self
+            .mongo
+            .measured("aggregate", async {
+                let of_project = doc! { "$match": { "room": rooms_of(project) } };
+                let sizes = doc! { "$group": { "_id": "$room", "bytes": { "$sum": "$size" } } };
+                let logs = self.log.aggregate([of_project, sizes]).with_type::<Size>();
+                logs.batch_size(RECORDS_AT_ONCE).await?.try_collect().await
+            })
+            .await?;
+        let heads: Vec<Head> = self
+            .mongo
+            .measured("find", async {
+                let heads = self.heads.find(doc! { "_id": rooms_of(project) });
+                heads.batch_size(RECORDS_AT_ONCE).await?.try_collect().await
+            })
+            .await?;
         let snapshots = heads
             .into_iter()
             .map(|head| (head.room, head.snapshot.size));

@@ -9,7 +9,7 @@ use tutti_protocol::ids::RoomName;
 use super::Tables;
 use super::blobs::BlobError;
 use super::layout::{Blob, Head, LogRecord, chunks_since, damaged, named};
-use crate::mongo::{Failure, is_duplicate, measured, raw};
+use crate::mongo::{Failure, is_duplicate};
 use crate::store::{EntryId, Replacement, StoreError};
 
 /// Chunks that nothing points to are swept away when they are older than this: no write takes
@@ -69,7 +69,7 @@ impl Tables {
             return Ok(true);
         }
         let entry = self.log.find_one(doc! { "room": room });
-        Ok(measured("find", entry).await?.is_some())
+        Ok(self.mongo.measured("find", entry).await?.is_some())
     }
 
     /// Makes `blob` the snapshot that follows `generation`, unless another one does already.
@@ -80,7 +80,11 @@ impl Tables {
                 generation: 1,
                 snapshot: blob.clone(),
             };
-            return match raw("insert", self.heads.insert_one(&first)).await? {
+            return match self
+                .mongo
+                .attempt("insert", self.heads.insert_one(&first))
+                .await?
+            {
                 Ok(_) => Ok(true),
                 Err(error) if is_duplicate(&error) => self.points_to(room, blob).await,
                 Err(error) => Err(Failure::from(error).into()),
@@ -90,7 +94,10 @@ impl Tables {
             serialize_to_bson(blob).map_err(|error| StoreError::Unavailable(error.to_string()))?;
         let expected = doc! { "_id": room, "generation": generation };
         let next = doc! { "$set": { "generation": generation + 1, "snapshot": snapshot } };
-        let updated = measured("update", self.heads.update_one(expected, next)).await?;
+        let updated = self
+            .mongo
+            .measured("update", self.heads.update_one(expected, next))
+            .await?;
         match updated.matched_count {
             0 => self.points_to(room, blob).await,
             _ => Ok(true),
@@ -112,16 +119,20 @@ impl Tables {
         current: &Blob,
         old: Option<Blob>,
     ) -> Result<(), StoreError> {
-        let kept_in_chunks: Vec<LogRecord> = measured("find", async {
-            let filter = doc! { "room": room, "blob": { "$exists": true } };
-            self.log.find(filter).await?.try_collect().await
-        })
-        .await?;
+        let kept_in_chunks: Vec<LogRecord> = self
+            .mongo
+            .measured("find", async {
+                let filter = doc! { "room": room, "blob": { "$exists": true } };
+                self.log.find(filter).await?.try_collect().await
+            })
+            .await?;
         for ids in contained.chunks(ENTRIES_AT_ONCE) {
             let ids: Vec<_> = ids.iter().map(|&id| named(id.into())).collect();
             // A name is that of one entry in all rooms.
             let entries = doc! { "_id": { "$in": ids } };
-            measured("delete", self.log.delete_many(entries)).await?;
+            self.mongo
+                .measured("delete", self.log.delete_many(entries))
+                .await?;
         }
         let gone = |record: &LogRecord| {
             let id = record.write_id().map(EntryId::from);
@@ -148,7 +159,9 @@ impl Tables {
             .collect();
         let old = chunks_since(SystemTime::now() - LEFT_BEHIND);
         let left_behind = doc! { "room": room, "_id": { "$lt": old }, "$nor": in_use };
-        measured("delete", self.chunks.delete_many(left_behind)).await?;
+        self.mongo
+            .measured("delete", self.chunks.delete_many(left_behind))
+            .await?;
         Ok(())
     }
 }

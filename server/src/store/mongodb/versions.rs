@@ -9,13 +9,14 @@ use tutti_protocol::ids::ProjectId;
 use tutti_protocol::rest::VersionReason;
 
 use super::layout::{damaged, named};
-use crate::mongo::{Failure, Mongo, is_duplicate, measured, raw, rooms_of, schema};
+use crate::mongo::{Failure, Mongo, is_duplicate, rooms_of, schema};
 use crate::store::versions::{StoredVersion, VersionStore};
 use crate::store::{StoreError, WriteId};
 
 /// The versions in a MongoDB database.
 #[derive(Clone)]
 pub struct MongoVersions {
+    mongo: Mongo,
     versions: Collection<Record>,
 }
 
@@ -79,17 +80,22 @@ impl Record {
 impl MongoVersions {
     pub(super) fn of(mongo: &Mongo) -> Self {
         Self {
+            mongo: mongo.clone(),
             versions: mongo.collection(schema::VERSIONS),
         }
     }
 
     async fn insert(&self, record: Record) -> Result<bool, StoreError> {
-        match raw("insert", self.versions.insert_one(&record)).await? {
+        match self
+            .mongo
+            .attempt("insert", self.versions.insert_one(&record))
+            .await?
+        {
             Ok(_) => Ok(true),
             // Another node was faster; or the driver's first try, whose answer was lost.
             Err(error) if is_duplicate(&error) => {
                 let there = self.versions.find_one(doc! { "_id": &record.id });
-                let there = measured("find", there).await?;
+                let there = self.mongo.measured("find", there).await?;
                 Ok(there.is_some_and(|there| there.write == record.write))
             }
             Err(error) => Err(Failure::from(error).into()),
@@ -117,12 +123,14 @@ impl VersionStore for MongoVersions {
             of_project.insert("$lt", id(project, before));
         }
         Box::pin(async move {
-            let found: Vec<Record> = measured("find", async {
-                let found = self.versions.find(doc! { "_id": of_project });
-                let newest = found.sort(doc! { "_id": -1 }).limit(i64::from(most));
-                newest.await?.try_collect().await
-            })
-            .await?;
+            let found: Vec<Record> = self
+                .mongo
+                .measured("find", async {
+                    let found = self.versions.find(doc! { "_id": of_project });
+                    let newest = found.sort(doc! { "_id": -1 }).limit(i64::from(most));
+                    newest.await?.try_collect().await
+                })
+                .await?;
             found.into_iter().map(Record::read).collect()
         })
     }
@@ -134,7 +142,9 @@ impl VersionStore for MongoVersions {
     ) -> BoxFuture<'a, Result<(), StoreError>> {
         let one = doc! { "_id": id(project, number) };
         Box::pin(async move {
-            measured("delete", self.versions.delete_one(one)).await?;
+            self.mongo
+                .measured("delete", self.versions.delete_one(one))
+                .await?;
             Ok(())
         })
     }
@@ -142,7 +152,9 @@ impl VersionStore for MongoVersions {
     fn remove_all<'a>(&'a self, project: &'a ProjectId) -> BoxFuture<'a, Result<(), StoreError>> {
         let all = doc! { "_id": rooms_of(project) };
         Box::pin(async move {
-            measured("delete", self.versions.delete_many(all)).await?;
+            self.mongo
+                .measured("delete", self.versions.delete_many(all))
+                .await?;
             Ok(())
         })
     }

@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::Tables;
 use super::layout::{LogRecord, binary, checksum, named};
-use crate::mongo::{Failure, not_inserted, raw};
+use crate::mongo::{Failure, Mongo, not_inserted};
 use crate::store::{Append, StoreError};
 
 /// The most bytes of updates in one insertion, which bounds how long one takes.
@@ -47,9 +47,9 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(log: Collection<LogRecord>) -> Self {
+    pub(super) fn start(mongo: Mongo, log: Collection<LogRecord>) -> Self {
         let (jobs, receiver) = mpsc::channel(WAITING_JOBS);
-        tokio::spawn(write(log, receiver));
+        tokio::spawn(write(mongo, log, receiver));
         Self { jobs }
     }
 
@@ -85,7 +85,7 @@ impl Tables {
     }
 }
 
-async fn write(log: Collection<LogRecord>, mut jobs: mpsc::Receiver<Job>) {
+async fn write(mongo: Mongo, log: Collection<LogRecord>, mut jobs: mpsc::Receiver<Job>) {
     while let Some(first) = jobs.recv().await {
         let (mut bytes, mut updates) = (first.bytes(), first.records.len());
         let mut group = vec![first];
@@ -95,16 +95,18 @@ async fn write(log: Collection<LogRecord>, mut jobs: mpsc::Receiver<Job>) {
             updates += job.records.len();
             group.push(job);
         }
-        commit(&log, group).await;
+        commit(&mongo, &log, group).await;
     }
 }
 
-async fn commit(log: &Collection<LogRecord>, group: Vec<Job>) {
+async fn commit(mongo: &Mongo, log: &Collection<LogRecord>, group: Vec<Job>) {
     let started = Instant::now();
     let all: Vec<&LogRecord> = group.iter().flat_map(|job| &job.records).collect();
     let updates = all.len();
     // Not in order, so that what is there already does not keep the rest from being inserted.
-    let inserted = raw("insert", log.insert_many(all).ordered(false)).await;
+    let inserted = mongo
+        .attempt("insert", log.insert_many(all).ordered(false))
+        .await;
     metrics::histogram!("tutti_store_commit_seconds").record(started.elapsed());
     let (failed, error) = match inserted {
         Ok(Ok(_)) => (HashSet::new(), None),

@@ -1,0 +1,132 @@
+//! Whether the database is still the one that this node started with.
+//!
+//! A server that comes back without its data takes whatever is sent to it, and what is stored there builds on what is
+//! lost. So each database has an id, made when it was first used. Another server can only be reached over a new connection:
+//! after each new one the id is asked for, and until it has been found to be the same nothing counts that was answered.
+//! It is asked for as soon as the connections of before are given up, so that hardly anything is sent there first.
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use mongodb::bson::{Bson, Document, doc};
+use mongodb::event::EventHandler;
+use mongodb::event::cmap::CmapEvent;
+use mongodb::{Collection, Database};
+
+use super::schema::META;
+use super::{Failure, measure};
+
+/// The record that holds the id.
+const NAME: &str = "database";
+
+/// How often there was a doubt.
+#[derive(Debug, Default)]
+pub(super) struct Doubts {
+    /// As often as the driver made a connection, or gave up those that it had, or somebody wished to know.
+    raised: AtomicU64,
+    /// Up to which of them the database was found to be the same since.
+    settled: AtomicU64,
+}
+
+impl Doubts {
+    /// Raises them by what the driver does.
+    pub(super) fn handler(self: &Arc<Self>) -> EventHandler<CmapEvent> {
+        let doubts = self.clone();
+        EventHandler::callback(move |event| {
+            if matches!(
+                event,
+                CmapEvent::ConnectionReady(_) | CmapEvent::PoolCleared(_)
+            ) {
+                doubts.raise();
+            }
+        })
+    }
+
+    fn raise(&self) {
+        self.raised.fetch_add(1, Ordering::SeqCst);
+    }
+
+    fn raised(&self) -> u64 {
+        self.raised.load(Ordering::SeqCst)
+    }
+
+    /// What was read after so many were raised was of the same one.
+    fn settle(&self, raised: u64) {
+        self.settled.fetch_max(raised, Ordering::SeqCst);
+    }
+
+    fn is_settled(&self, raised: u64) -> bool {
+        self.settled.load(Ordering::SeqCst) >= raised
+    }
+}
+
+/// What tells a database from another.
+#[derive(Debug, Clone)]
+pub(super) struct Same {
+    meta: Collection<Document>,
+    id: Option<String>,
+    doubts: Arc<Doubts>,
+}
+
+impl Same {
+    /// Before the id is known; any database will do.
+    pub(super) fn any(database: &Database, doubts: Arc<Doubts>) -> Self {
+        Self {
+            meta: database.collection(META),
+            id: None,
+            doubts,
+        }
+    }
+
+    /// Makes the id, unless there is one, and holds to it from now on.
+    pub(super) async fn hold(&mut self) -> Result<(), Failure> {
+        loop {
+            let raised = self.doubts.raised();
+            self.id = self.read().await?;
+            if self.id.is_some() {
+                self.doubts.settle(raised);
+                return Ok(());
+            }
+            let random = getrandom::u64().map_err(|error| {
+                Failure::Unavailable(format!("this system gives no random bytes ({error})"))
+            })?;
+            let fresh = doc! { "_id": NAME, "id": format!("{random:016x}") };
+            // Another node may be faster.
+            match measure::raw("insert", self.meta.insert_one(fresh)).await? {
+                Err(error) if !super::is_duplicate(&error) => return Err(error.into()),
+                _ => {}
+            }
+        }
+    }
+
+    async fn read(&self) -> Result<Option<String>, Failure> {
+        let record = self.meta.find_one(doc! { "_id": NAME });
+        let record = measure::measured("find", record).await?;
+        match record.and_then(|mut record| record.remove("id")) {
+            Some(Bson::String(id)) => Ok(Some(id)),
+            _ => Ok(None),
+        }
+    }
+
+    /// Asks again the next time, whether or not there is a reason to.
+    pub(super) fn doubt(&self) {
+        self.doubts.raise();
+    }
+
+    /// Finds out whether it is the same, where that is not known.
+    pub(super) async fn check(&self) -> Result<(), Failure> {
+        let Some(id) = &self.id else { return Ok(()) };
+        let raised = self.doubts.raised();
+        if self.doubts.is_settled(raised) {
+            return Ok(());
+        }
+        if self.read().await?.as_ref() != Some(id) {
+            return Err(Failure::Replaced);
+        }
+        self.doubts.settle(raised);
+        Ok(())
+    }
+}

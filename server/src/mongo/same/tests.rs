@@ -1,0 +1,67 @@
+//! Whether a node notices that its database is gone and another is there.
+
+use bytes::Bytes;
+use tutti_protocol::ids::RoomName;
+
+use crate::fanout::{Hears, MongoSigns, NodeId, Signs};
+use crate::mongo::Mongo;
+use crate::mongo::test_server::TestServer;
+use crate::store::{Append, DocumentStore, MongoStore, VersionStore};
+
+#[tokio::test]
+async fn nothing_is_stored_in_or_read_from_a_database_that_has_taken_the_place_of_this_one() {
+    let mut server = TestServer::start();
+    let mongo = Mongo::connect(&server.uri()).await.unwrap();
+    let store = MongoStore::new(&mongo);
+    let signs = MongoSigns::new(&mongo);
+    let room: RoomName = "p/d".parse().unwrap();
+    let append = || vec![Append::new(room.clone(), Bytes::from_static(b"\0\0"))];
+    store.append(append()).await.unwrap();
+
+    server.kill();
+    server.restart_as_another();
+    // More than once: at first the driver finds its connections broken.
+    for _ in 0..4 {
+        assert!(store.append(append()).await.is_err());
+        assert!(store.load(&room).await.is_err());
+        assert!(store.versions().list(&room.project, None, 1).await.is_err());
+        let left = signs.leave(NodeId(1), Hears::Store).await;
+        assert!(left.is_err());
+    }
+    let said = mongo.ping().await.unwrap_err().to_string();
+    assert!(
+        said.contains("bring that one back, or start this node anew"),
+        "{said}"
+    );
+    // A node that starts anew makes it its own.
+    let fresh = MongoStore::new(&Mongo::connect(&server.uri()).await.unwrap());
+    fresh.append(append()).await.unwrap();
+    assert!(store.append(append()).await.is_err());
+
+    server.kill();
+    server.restart_as_another();
+    let mut tries = 0;
+    while let Err(error) = store.append(append()).await {
+        tries += 1;
+        assert!(tries < 20, "{error}");
+    }
+    assert_eq!(store.load(&room).await.unwrap().unwrap().log.len(), 2);
+    mongo.ping().await.unwrap();
+}
+
+#[tokio::test]
+async fn one_that_was_emptied_where_it_is_is_found_out_by_whoever_asks_whether_it_is_there() {
+    let server = TestServer::start();
+    let mongo = Mongo::connect(&server.uri()).await.unwrap();
+    let store = MongoStore::new(&mongo);
+    let room: RoomName = "p/d".parse().unwrap();
+    let append = || vec![Append::new(room.clone(), Bytes::from_static(b"\0\0"))];
+    store.append(append()).await.unwrap();
+    mongo.raw().drop().await.unwrap();
+    let said = mongo.ping().await.unwrap_err().to_string();
+    assert!(said.contains("or an empty one in its place"), "{said}");
+    assert!(store.append(append()).await.is_err());
+    assert!(store.load(&room).await.is_err());
+    let there = mongo.raw().list_collection_names().await.unwrap();
+    assert!(there.is_empty(), "{there:?} was written");
+}
