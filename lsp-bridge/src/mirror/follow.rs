@@ -192,7 +192,8 @@ impl Mirror {
         }
         let path = &base.file.path;
         // Typed in an editor that never wrote it, or not sent yet; or sent to where the file was deleted already.
-        let text = self.text_of(document, &record.state)?;
+        let state = self.with_all_journals(document, &record.state)?;
+        let text = self.text_of(document, &state)?;
         let is_fresh = self.known.get(document).is_some_and(Known::is_fresh);
         if is_fresh || text != self.text_of(document, &base.state)? {
             let bytes = super::text::render(&text, base.file.eol);

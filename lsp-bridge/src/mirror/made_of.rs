@@ -241,6 +241,22 @@ impl Mirror {
         Ok(found)
     }
 
+    /// A document's state with what was typed and only journals hold: their bridges were killed before they
+    /// could store it.
+    pub(super) fn with_all_journals(
+        &self,
+        document: &DocumentId,
+        state: &[u8],
+    ) -> Result<Vec<u8>, MirrorError> {
+        let mut all = state.to_vec();
+        if let Some(journals) = &self.journals {
+            for left in doing("reading .tutti/journals", journals.of_all(document))? {
+                all = self.whole(document, &all, &left.state)?.state;
+            }
+        }
+        Ok(all)
+    }
+
     /// The document takes in what an editor has of it besides.
     fn take_in_state(
         &self,

@@ -3,7 +3,8 @@
 use std::fs;
 
 use super::{Here, Hub};
-use crate::mirror::{Mirror, Notice, survey};
+use crate::mirror::{Journals, Mirror, Notice, survey};
+use tutti_engine::Left;
 use tutti_protocol::ids::DocumentId;
 use tutti_protocol::index;
 
@@ -169,6 +170,38 @@ fn what_was_typed_and_never_written_into_one_that_others_deleted_is_kept() {
     ada.carry_out(effects, &mut hub);
     assert!(!ada.has("a.txt"));
     assert_eq!(ada.recovered()["a.txt"], "1\ntyped\n");
+}
+
+/// Its bridge was killed before it could store what was typed.
+#[test]
+fn what_only_a_journal_holds_of_one_that_others_deleted_is_kept() {
+    let mut hub = Hub::new();
+    let mut ada = Here::with(&[("a.txt", b"1\n")]);
+    ada.sync(&mut hub);
+    let a = hub.id("a.txt");
+    let mut typed = hub.document(&a).fork(4);
+    typed.edit("1\ntyped\n");
+    let (journals, _) = Journals::open(&ada.mirror.private).unwrap();
+    let start = Left::begin_journal(typed.fork(5), &typed);
+    let at = "a.txt".parse().unwrap();
+    drop(journals.begin(&a, &at, &start).unwrap());
+    drop(journals);
+    hub.remove("a.txt");
+    let mut ada = ada.restart(|_| ());
+    ada.mirror.keep_journals().unwrap();
+    ada.sync(&mut hub);
+    while ada.mirror.is_open(&a).unwrap() {
+        assert!(ada.has("a.txt"), "its editor may come back to it");
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    ada.looks_after_guests(&mut hub);
+    assert!(!ada.has("a.txt"));
+    assert_eq!(ada.recovered()["a.txt"], "1\ntyped\n");
+    assert!(
+        matches!(ada.told[..], [Notice::Recovered { .. }]),
+        "{:?}",
+        ada.told
+    );
 }
 
 #[test]
