@@ -117,13 +117,18 @@ impl Mirror {
         // All of them first: one that moved is there twice, under its names.
         let changed: Vec<&str> = changes.paths.iter().map(String::as_str).collect();
         self.watch_anew(&changed);
-        // A directory that came, went or moved takes its files with it.
-        let beneath = |path: &&ProjectPath| {
-            let ends = path.as_str().match_indices('/');
+        // A directory that came, went or moved takes its files with it. So does a name that was in the way
+        // of those that wait.
+        let beneath = |path: &&str| {
+            let ends = path.match_indices('/');
             ends.into_iter()
-                .any(|(end, _)| changes.paths.contains(&path.as_str()[..end]))
+                .any(|(end, _)| changes.paths.contains(&path[..end]))
         };
-        paths.extend(self.at.keys().filter(beneath).cloned());
+        let known = self.at.keys().map(ProjectPath::as_str);
+        let waiting = self.refused.values().map(|(path, _)| path);
+        let waiting = waiting.chain(self.left_alone.keys()).map(String::as_str);
+        let all = known.chain(waiting).filter(beneath);
+        paths.extend(all.filter_map(|path| path.parse::<ProjectPath>().ok()));
         for changed in &changes.paths {
             let Ok(path) = changed.parse::<ProjectPath>() else {
                 continue;
@@ -131,6 +136,7 @@ impl Mirror {
             match self.tree.directory(Some(changed)) {
                 Ok(_) | Err(LeftAlone::OtherProject(_)) => {
                     // Where a file was known, there is none any more.
+                    self.left_alone.remove(changed);
                     paths.extend(self.at.get_key_value(&path).map(|(path, _)| path.clone()));
                     if !self.is_ignored_directory(&path) {
                         paths.extend(self.walk_and_watch(changed));
@@ -246,7 +252,9 @@ impl Mirror {
                 let same_mode = file.executable.is_none_or(|on| on == base.executable);
                 let is_same = hash(&file.bytes) == base.hash && same_mode;
                 self.not_missing(&document);
-                news.changed.extend((!is_same).then_some(document));
+                // What others wrote while its place was taken has still to come here.
+                let waits = self.refused.contains_key(&document);
+                news.changed.extend((!is_same || waits).then_some(document));
             }
             // It may have grown into a file that travels whole.
             Found::Blocked(LeftAlone::TooBig) => news.changed.push(document),

@@ -1,4 +1,4 @@
-//! New files whose names do not go together with those that the project has.
+//! Names that do not go together with those that the project has.
 
 use std::collections::HashMap;
 
@@ -13,15 +13,19 @@ use super::{Mirror, MirrorError};
 
 /// Files by their names, as file systems see them that fold case and form.
 #[derive(Default)]
-struct Names {
+pub(super) struct Names {
     files: HashMap<String, ProjectPath>,
     /// A file in each directory.
     directories: HashMap<String, ProjectPath>,
 }
 
 impl Names {
+    pub(super) fn has(&self, path: &ProjectPath) -> bool {
+        self.files.get(&path.folded()) == Some(path)
+    }
+
     /// Why a file cannot stand beside these, if it cannot.
-    fn why_not(&self, path: &ProjectPath) -> Option<LeftAlone> {
+    pub(super) fn why_not(&self, path: &ProjectPath) -> Option<LeftAlone> {
         let name = path.folded();
         if let Some(first) = self.files.get(&name) {
             return (first != path).then(|| LeftAlone::Namesake(first.clone()));
@@ -31,7 +35,7 @@ impl Names {
         Some(LeftAlone::InTheWay(other.clone()))
     }
 
-    fn add(&mut self, path: &ProjectPath) {
+    pub(super) fn add(&mut self, path: &ProjectPath) {
         let name = path.folded();
         for directory in directories(&name) {
             if !self.directories.contains_key(directory) {

@@ -15,6 +15,7 @@ use super::ignores::Ignores;
 use super::lock::Lock;
 use super::marks::Mark;
 use super::merge::replica;
+use super::names::Names;
 use super::state::{BaseFile, Record, StateStore, hash};
 use super::text::parse;
 use super::tree::{Found, LeftAlone, MAX_FILE_BYTES, Tree};
@@ -49,9 +50,6 @@ pub struct Survey {
     /// Texts kept in `.tutti/recovered`.
     pub recovered: usize,
 }
-
-/// The project's paths, by what file systems that fold case and form make of them.
-type Names = BTreeMap<String, ProjectPath>;
 
 /// A document that the project lists, as its record has it.
 struct Listed {
@@ -149,7 +147,7 @@ pub fn survey_for(root: &Path, cap: u64) -> Result<Survey, MirrorError> {
     let mut names = survey.look_at_listed(&tree, &mut ignores, &listed, cap);
     for path in deleted(&tree, &store, &entries)? {
         survey.deleted.push(path.to_string());
-        names.entry(path.folded()).or_insert(path);
+        names.add(&path);
     }
     survey.look_at_rest(&tree, &mut ignores, names, cap);
     survey.left_alone.sort_by(|a, b| a.0.cmp(&b.0));
@@ -216,7 +214,7 @@ impl Survey {
         self.unsaved.len() + self.changed.len()
     }
 
-    /// Looks at the project's files, and returns the names that they have here.
+    /// Looks at the project's files, and returns the names that they have here or wait for.
     fn look_at_listed(
         &mut self,
         tree: &Tree,
@@ -226,7 +224,7 @@ impl Survey {
     ) -> Names {
         let files = listed.iter().filter_map(|one| one.file.as_ref());
         let taken: BTreeSet<&ProjectPath> = files.map(|file| &file.path).collect();
-        let mut names = Names::new();
+        let mut names = Names::default();
         for one in listed {
             let here = one.path_here(tree);
             if one.unsaved {
@@ -239,19 +237,27 @@ impl Survey {
             if one.is_too_big {
                 let left = (one.path.to_string(), LeftAlone::TooBig);
                 self.left_alone.push(left);
-                names.insert(here.folded(), here.clone());
+                names.add(here);
                 continue;
             }
             if let Some((hash, record)) = &one.blob {
                 self.look_at_blob(tree, here, hash, record.as_ref(), cap);
-                names.insert(here.folded(), here.clone());
+                names.add(here);
                 continue;
             }
             if one.is_unheard {
                 self.unheard.push(here.to_string());
             }
-            match (tree.read(here), &one.file) {
+            let found = tree.read(here);
+            // Deleted here, and nobody has written there since: its name is free again.
+            let is_free = found == Found::Missing && one.file.is_some() && !one.is_ahead;
+            let is_waiting = found == Found::Missing && !is_free;
+            let in_the_way = is_waiting.then(|| tree.in_the_way(here)).flatten();
+            match (found, &one.file) {
                 (Found::Blocked(reason), _) => self.left_alone.push((here.to_string(), reason)),
+                _ if let Some(reason) = in_the_way => {
+                    self.left_alone.push((here.to_string(), reason));
+                }
                 (Found::File(file), Some(base)) if hash(&file.bytes) == base.hash => {
                     // Of one that is open the editor is ahead, until it saves.
                     match one.is_ahead && !self.bridge_runs {
@@ -269,7 +275,9 @@ impl Survey {
             if *here != one.path {
                 self.renamed.push((here.to_string(), one.path.to_string()));
             }
-            names.insert(here.folded(), here.clone());
+            if !is_free {
+                names.add(here);
+            }
         }
         names
     }
@@ -314,19 +322,17 @@ impl Survey {
         let listing = walk(tree, ignores, "");
         self.left_alone.extend(listing.left_alone);
         for path in &listing.files {
-            match names.get(&path.folded()) {
-                Some(known) if known == path => continue,
-                Some(other) => {
-                    let reason = LeftAlone::Namesake(other.clone());
-                    self.left_alone.push((path.to_string(), reason));
-                    continue;
-                }
-                None => {}
+            if names.has(path) {
+                continue;
+            }
+            if let Some(reason) = names.why_not(path) {
+                self.left_alone.push((path.to_string(), reason));
+                continue;
             }
             let before = self.changed.len();
             self.changed_or_left(tree, path, cap);
             if self.changed.len() > before {
-                names.insert(path.folded(), path.clone());
+                names.add(path);
             }
         }
     }

@@ -1,6 +1,7 @@
 //! A name that was a file's becomes a directory's, or the other way round, as a checkout may do it.
 
 use super::*;
+use crate::mirror::{Survey, survey};
 
 /// Files and what they hold.
 type Files<'a> = &'a [(&'a str, &'a [u8])];
@@ -111,6 +112,87 @@ fn what_was_typed_there_meanwhile_waits_for_its_place() {
     ada.sync(&mut hub);
     ada.sync(&mut hub);
     assert_eq!(ada.read("x/a"), "text\ntyped\n");
+    assert_eq!(hub.text("y"), "Ada's\n");
+    assert_eq!(ada.left_alone(), [""; 0]);
+}
+
+/// What is told of these paths, and nothing else, as a watcher does.
+fn sees(ada: &mut Here, hub: &mut Hub, paths: &[&str]) {
+    let changes = Changes::of(paths.iter().copied());
+    let effects = ada.mirror.files_changed(&changes).unwrap();
+    ada.carry_out(effects, hub);
+    ada.look_again(hub);
+    let effects = ada.mirror.index_changed(hub.entries(), true).unwrap();
+    ada.carry_out(effects, hub);
+}
+
+fn status(ada: &mut Here, hub: &Hub) -> Survey {
+    let (index, state) = (DocumentId::index(), hub.index.state());
+    ada.mirror.persist(&index, &state, false).unwrap();
+    survey(ada.directory.path()).unwrap()
+}
+
+/// Ada makes a directory of a file in which Bob types meanwhile, or a file of a directory, and goes back.
+#[test]
+fn once_the_place_is_free_again_what_others_wrote_meanwhile_comes() {
+    for (file, other) in [("x", "x/a"), ("x/a", "x")] {
+        let (mut hub, mut ada) = (Hub::new(), Here::with(&[(file, b"text\n")]));
+        ada.sync(&mut hub);
+        let take_away = |ada: &Here| {
+            let all = ada.path("x");
+            match all.is_dir() {
+                true => fs::remove_dir_all(all).unwrap(),
+                false => fs::remove_file(all).unwrap(),
+            }
+        };
+        take_away(&ada);
+        ada.write(other, "Ada's\n");
+        hub.edit(file, "text\ntyped\n");
+        sees(&mut ada, &mut hub, &["x"]);
+        assert!(
+            matches!(ada.told[..], [Notice::LeftAlone { .. }]),
+            "{:?}",
+            ada.told
+        );
+        let told = status(&mut ada, &hub);
+        let left_alone: Vec<_> = told
+            .left_alone
+            .iter()
+            .map(|(path, _)| path.as_str())
+            .collect();
+        assert_eq!(left_alone, ["x", "x/a"]);
+        assert_eq!((told.followed, told.differing()), (0, 0), "{told:?}");
+        take_away(&ada);
+        ada.write(file, "text\n");
+        sees(&mut ada, &mut hub, &["x"]);
+        assert_eq!(ada.read(file), "text\ntyped\n", "{file}");
+        assert_eq!(ada.left_alone(), [""; 0]);
+        let told = status(&mut ada, &hub);
+        assert_eq!((told.followed, told.left_alone.len()), (1, 0), "{told:?}");
+        assert_eq!(ada.told.len(), 1, "{:?}", ada.told);
+    }
+}
+
+/// Both make new files at the same moment, and the names do not go together.
+#[test]
+fn what_never_had_a_place_comes_once_that_is_free() {
+    let (mut hub, mut ada) = (Hub::new(), Here::new());
+    ada.sync(&mut hub);
+    ada.write("x", "Ada's\n");
+    hub.put("d", "x/a", "Bob's\n");
+    let effects = ada.mirror.index_changed(hub.entries(), true).unwrap();
+    ada.carry_out(effects, &mut hub);
+    sees(&mut ada, &mut hub, &["x"]);
+    let told = status(&mut ada, &hub);
+    let left_alone: Vec<_> = told
+        .left_alone
+        .iter()
+        .map(|(path, _)| path.as_str())
+        .collect();
+    assert_eq!((left_alone, told.differing()), (vec!["x", "x/a"], 0));
+    fs::rename(ada.path("x"), ada.path("y")).unwrap();
+    sees(&mut ada, &mut hub, &["x", "y"]);
+    assert_eq!(ada.read("x/a"), "Bob's\n");
     assert_eq!(hub.text("y"), "Ada's\n");
     assert_eq!(ada.left_alone(), [""; 0]);
 }

@@ -73,10 +73,10 @@ pub enum LeftAlone {
     #[error("it is a symbolic link or lies behind one")]
     Link,
     /// A file stands where the path needs a directory.
-    #[error("a file stands where its directory should be")]
+    #[error("a file stands where its directory should be: rename that, and it comes")]
     ParentIsFile,
     /// A directory stands there.
-    #[error("a directory stands there")]
+    #[error("a directory stands there: rename that, and the file comes")]
     Directory,
     /// A pipe, socket or device.
     #[error("it is no plain file")]
@@ -100,10 +100,14 @@ pub enum LeftAlone {
     #[error("the directory {0} is a shared project of its own")]
     OtherProject(String),
     /// Where file systems fold case or form, its name is that of another file of the project.
-    #[error("its name differs from {0} only in case or in how its characters are encoded")]
+    #[error(
+        "its name differs from {0} only in case or in how its characters are encoded: rename one of the two"
+    )]
     Namesake(ProjectPath),
     /// The project has a file whose name is that of its directory, or has the other way round.
-    #[error("the project has {0}, and one of the two names cannot be both a file and a directory")]
+    #[error(
+        "the project has {0}, and no name can be both a file's and a directory's: rename one of the two"
+    )]
     InTheWay(ProjectPath),
     /// Another file of the project stands there, which others have renamed while it is open here.
     #[error("another file is open under that name here: close that one")]
@@ -172,6 +176,24 @@ impl Tree {
     pub(crate) fn other_project(&self, path: &ProjectPath) -> Option<LeftAlone> {
         let found = self.parent(path).err();
         found.filter(|reason| matches!(reason, LeftAlone::OtherProject(_)))
+    }
+
+    /// What stands in the way of a file at `path`: a directory, or a file where its directory should be.
+    pub(crate) fn in_the_way(&self, path: &ProjectPath) -> Option<LeftAlone> {
+        let mut dir = self.root.try_clone().ok()?;
+        let mut parts: Vec<&str> = path.parts().collect();
+        parts.pop();
+        for part in parts {
+            dir = match dir.open_dir_nofollow(part) {
+                Ok(next) => next,
+                Err(error) => {
+                    let why = why_no_directory(&dir, part, error);
+                    return matches!(why, LeftAlone::ParentIsFile).then_some(why);
+                }
+            };
+        }
+        let found = dir.symlink_metadata(path.file_name()).ok()?;
+        found.is_dir().then_some(LeftAlone::Directory)
     }
 
     /// The directory that holds `path`; `None` if it is not there, or is a file.
