@@ -79,7 +79,7 @@ impl Scene {
     fn bob_deletes(&mut self) -> Result<()> {
         fs::remove_file(self.bobs.path().join(FILE))?;
         self.until("the file to be deleted", |scene| {
-            Ok(scene.shared()?.is_none() && is_told(&scene.types, "was deleted by someone"))
+            Ok(scene.shared()?.is_none() && is_told(&scene.types, "was deleted by Bob"))
         })
     }
 }
@@ -148,6 +148,64 @@ fn one_that_was_changed_meanwhile_is_there_again_and_both_are_told() -> Result<(
     Ok(())
 }
 
+/// The same for one who writes with a program.
+#[test]
+fn who_writes_with_a_program_is_told_as_well() -> Result<()> {
+    let mut scene = Scene::new()?;
+    scene.types.close()?;
+    scene.deletes.lose()?;
+    fs::remove_file(scene.bobs.path().join(FILE))?;
+    let whole = "one\nmeanwhile\n";
+    project::write(scene.adas.path(), &[(FILE, whole)])?;
+    scene.until("the text to arrive", |scene| {
+        Ok(scene.shared()?.as_deref() == Some(whole))
+    })?;
+    scene.deletes.come_back(&scene.bob)?;
+    scene.until("both to be told", |scene| {
+        Ok(read(scene.bobs.path()).as_deref() == Some(whole)
+            && is_told(&scene.deletes, "is there again")
+            && is_told(&scene.types, "was deleted by Bob while it was changed"))
+    })
+}
+
+/// Bob makes a directory of the file in which Ada types meanwhile, and goes back.
+#[test]
+fn one_whose_name_is_a_directorys_waits_and_both_are_told() -> Result<()> {
+    let mut scene = Scene::new()?;
+    scene.deletes.lose()?;
+    let place = scene.bobs.path().join(FILE);
+    fs::remove_file(&place)?;
+    project::write(&place, &[("inner.txt", "new\n")])?;
+    scene.ada_types("meanwhile, ")?;
+    let whole = "meanwhile, one\n";
+    until("the text to arrive", || {
+        scene.types.catch_up().ok()?;
+        (scene.shared().ok()?.as_deref() == Some(whole)).then_some(())
+    })?;
+    scene.deletes.come_back(&scene.bob)?;
+    scene.until("both to be told", |scene| {
+        Ok(is_told(
+            &scene.deletes,
+            "a.txt, in which Ada has written, has no place here",
+        ) && is_told(&scene.types, "a.txt does not reach Bob"))
+    })?;
+    let status = scene.bob.tutti(scene.bobs.path(), &["status"])?;
+    let status = status.success()?.stdout;
+    ensure!(
+        status.contains("0 changed here") && status.contains("Left alone: 2 files"),
+        "{status}"
+    );
+    fs::remove_dir_all(&place)?;
+    project::write(scene.bobs.path(), &[(FILE, "one\n")])?;
+    scene.until("the text to have its place", |scene| {
+        Ok(read(scene.bobs.path()).as_deref() == Some(whole))
+    })?;
+    for bridge in [&scene.types, &scene.deletes] {
+        ensure!(bridge.told().len() == 1, "{:?}", bridge.told());
+    }
+    Ok(())
+}
+
 /// The same for a person in a browser.
 #[test]
 fn who_types_in_a_browser_is_told_as_well() -> Result<()> {
@@ -197,6 +255,12 @@ fn what_is_not_saved_is_kept_for_who_typed_it() -> Result<()> {
             let is_gone = read(scene.adas.path()).is_none();
             Ok(is_gone && is_told(&scene.types, "was kept in .tutti/recovered"))
         })?;
+        scene.until("who deleted it to be told", |scene| {
+            Ok(is_told(
+                &scene.deletes,
+                "Ada had changed a.txt when you deleted it",
+            ))
+        })?;
         let kept = fs::read_dir(scene.adas.path().join(".tutti/recovered"))?;
         let kept = kept.map(|entry| Ok(fs::read_to_string(entry?.path())?));
         let kept = kept.collect::<Result<Vec<_>>>()?;
@@ -226,7 +290,7 @@ fn what_was_typed_while_the_server_was_away_is_kept_as_well() -> Result<()> {
     scene.until("both to agree", |scene| {
         let there = scene.shared()?;
         let is_back = there.as_deref() == Some("meanwhile, before, one\n");
-        let is_gone = there.is_none() && is_told(&scene.types, "was deleted by someone");
+        let is_gone = there.is_none() && is_told(&scene.types, "was deleted by Bob");
         Ok(is_back && read(scene.bobs.path()) == there || is_gone)
     })?;
     scene.types.save()?;

@@ -1,5 +1,6 @@
 //! Texts that have no place in the project any more: they are kept in `.tutti/recovered`, and that is told.
 
+use tutti_protocol::ids::DocumentId;
 use tutti_protocol::path::ProjectPath;
 
 use super::effect::{Effect, Notice, Settled};
@@ -30,6 +31,20 @@ impl Mirror {
             path: path.to_string(),
             kept_at: self.keep_copy(path, bytes)?,
             reason,
+        })
+    }
+
+    /// Keeps there what was changed in a file that others have deleted.
+    pub(super) fn keep_deleted(
+        &self,
+        document: &DocumentId,
+        path: &ProjectPath,
+        bytes: &[u8],
+    ) -> Result<Notice, MirrorError> {
+        Ok(Notice::Deleted {
+            document: document.clone(),
+            path: path.to_string(),
+            kept_at: self.keep_copy(path, bytes)?,
         })
     }
 

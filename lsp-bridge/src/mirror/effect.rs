@@ -9,6 +9,7 @@ use tutti_protocol::path::ProjectPath;
 use yrs::TransactionMut;
 
 use super::merge;
+use super::tree::LeftAlone;
 
 /// One thing for the session to do, in the order given.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -150,6 +151,24 @@ pub enum Notice {
         /// Why: a subordinate clause.
         reason: &'static str,
     },
+    /// What was changed in a file here, when someone else deleted it, was kept.
+    Deleted {
+        /// The document.
+        document: DocumentId,
+        /// The file.
+        path: String,
+        /// Where what it held lies now, relative to the project's directory.
+        kept_at: String,
+    },
+    /// A file that others have written has no place here, as long as something else has its name.
+    Waits {
+        /// The document.
+        document: DocumentId,
+        /// The file.
+        path: String,
+        /// What stands in its way: a clause.
+        reason: String,
+    },
     /// A file is in the project again, because it was changed here while someone deleted it.
     CameBack {
         /// The file.
@@ -169,24 +188,34 @@ pub enum Notice {
     },
 }
 
-impl std::fmt::Display for Notice {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl Notice {
+    /// What there is to say of a file that is left alone.
+    pub(super) fn left_alone(document: &DocumentId, path: String, reason: &LeftAlone) -> Self {
+        let is_in_the_way = matches!(reason, LeftAlone::Directory | LeftAlone::ParentIsFile);
+        let reason = reason.to_string();
+        match is_in_the_way {
+            true => Self::Waits {
+                document: document.clone(),
+                path,
+                reason,
+            },
+            false => Self::LeftAlone { path, reason },
+        }
+    }
+
+    /// The message, if it is known who has done what it is about.
+    pub(crate) fn because_of(&self, who: &str) -> String {
         match self {
             Self::Recovered {
                 path,
                 kept_at,
                 reason,
-            } => write!(
-                f,
-                "Your text of {path} was kept in {kept_at}, because {reason}."
-            ),
-            Self::Before { path, kept_at } => write!(
-                f,
+            } => format!("Your text of {path} was kept in {kept_at}, because {reason}."),
+            Self::Before { path, kept_at } => format!(
                 "What was written into {path} lacks what others had written there: if that was not \
                  meant, the text before is in {kept_at}."
             ),
-            Self::PutBack { path, why } => write!(
-                f,
+            Self::PutBack { path, why } => format!(
                 "What others had written in {path} was put back, though what was written there lacks it: \
                  {why}. If you have taken it out yourself, do that once more."
             ),
@@ -194,20 +223,29 @@ impl std::fmt::Display for Notice {
                 path,
                 kept_at,
                 reason,
-            } => write!(
-                f,
-                "Your copy of {path} was kept in {kept_at}, because {reason}."
-            ),
-            Self::CameBack { path } => write!(
-                f,
-                "{path} is in the project again: someone else deleted it while you changed it."
-            ),
-            Self::ChangedMeanwhile { path } => write!(
-                f,
-                "{path} is there again: someone else changed it while you deleted it."
-            ),
-            Self::LeftAlone { path, reason } => write!(f, "{path} is left alone: {reason}."),
+            } => format!("Your copy of {path} was kept in {kept_at}, because {reason}."),
+            Self::Deleted { path, kept_at, .. } => {
+                format!(
+                    "Your text of {path} was kept in {kept_at}, because {who} deleted the file."
+                )
+            }
+            Self::Waits { path, reason, .. } => {
+                format!("{path}, in which {who} has written, has no place here: {reason}.")
+            }
+            Self::CameBack { path } => {
+                format!("{path} is in the project again: {who} deleted it while you changed it.")
+            }
+            Self::ChangedMeanwhile { path } => {
+                format!("{path} is there again: {who} changed it while you deleted it.")
+            }
+            Self::LeftAlone { path, reason } => format!("{path} is left alone: {reason}."),
         }
+    }
+}
+
+impl std::fmt::Display for Notice {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.because_of("someone else"))
     }
 }
 

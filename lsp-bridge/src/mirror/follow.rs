@@ -182,7 +182,6 @@ impl Mirror {
         record: &Record,
         effects: &mut Vec<Effect>,
     ) -> Result<(), MirrorError> {
-        const REASON: &str = "someone else deleted the file";
         let Some(base) = &record.base else {
             return Ok(());
         };
@@ -197,11 +196,12 @@ impl Mirror {
         let is_fresh = self.known.get(document).is_some_and(Known::is_fresh);
         if is_fresh || text != self.text_of(document, &base.state)? {
             let bytes = super::text::render(&text, base.file.eol);
-            effects.push(Effect::Tell(self.keep_aside(path, &bytes, REASON)?));
+            effects.push(Effect::Tell(self.keep_deleted(document, path, &bytes)?));
         }
         if let Found::File(file) = self.tree.read(path) {
             if hash(&file.bytes) != base.file.hash {
-                effects.push(Effect::Tell(self.keep_aside(path, &file.bytes, REASON)?));
+                let notice = self.keep_deleted(document, path, &file.bytes)?;
+                effects.push(Effect::Tell(notice));
             }
             // Written once more since: then it stays, as a new file of this person.
             if let Err(reason) = self.tree.remove(path, Expected::Bytes(&file.bytes)) {

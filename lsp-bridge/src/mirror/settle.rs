@@ -416,10 +416,8 @@ impl Mirror {
         self.remember(subject, base)?;
         let path = subject.path.to_string();
         if self.refuse(subject.document, &path, reason.clone()) {
-            let reason = reason.to_string();
-            settled
-                .effects
-                .push(Effect::Tell(Notice::LeftAlone { path, reason }));
+            let notice = Notice::left_alone(subject.document, path, &reason);
+            settled.effects.push(Effect::Tell(notice));
         }
         Ok(Outcome::Done)
     }

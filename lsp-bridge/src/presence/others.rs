@@ -7,7 +7,7 @@ use tutti_protocol::awareness;
 use tutti_protocol::ids::DocumentId;
 use yrs::{Doc, StickyIndex, Transact};
 
-use super::OUTDATED_MS;
+use super::{OUTDATED_MS, Word};
 
 /// The others in one room, by client id.
 #[derive(Debug, Default)]
@@ -24,8 +24,8 @@ pub(crate) struct Other {
     pub(crate) color: Option<String>,
     /// In the index room: the document that they look at.
     pub(crate) file: Option<DocumentId>,
-    /// In the index room: the documents whose files they have deleted, and which are there again.
-    restored: Vec<(DocumentId, u64)>,
+    /// In the index room: what they tell of files.
+    words: Vec<(Word, DocumentId, u64)>,
     head: Option<StickyIndex>,
 }
 
@@ -92,11 +92,11 @@ impl Others {
             .any(|other| other.head.is_some() && other.caret(doc).is_none())
     }
 
-    /// The documents whose files came back to those who had deleted them, with what tells one time from another.
-    pub(crate) fn restored(&self) -> impl Iterator<Item = (&Other, &DocumentId, (u64, u64))> {
+    /// What they tell of files, with what tells one time from another.
+    pub(crate) fn words(&self) -> impl Iterator<Item = (&Other, Word, &DocumentId, (u64, u64))> {
         self.0.iter().flat_map(|(client, other)| {
-            let restored = other.restored.iter();
-            restored.map(move |(document, number)| (other, document, (*client, *number)))
+            let words = other.words.iter();
+            words.map(move |(word, document, number)| (other, *word, document, (*client, *number)))
         })
     }
 
@@ -124,7 +124,7 @@ impl Other {
             },
             color: state["user"]["color"].as_str().map(str::to_owned),
             file: state["file"].as_str().and_then(|file| file.parse().ok()),
-            restored: restored(&state["restored"]),
+            words: Word::read(state),
             head: serde_json::from_value(state["cursor"]["head"].clone()).ok(),
         }
     }
@@ -139,13 +139,6 @@ impl Other {
         let head = self.head.as_ref()?;
         head.get_offset(&doc.transact()).map(|offset| offset.index)
     }
-}
-
-fn restored(state: &Value) -> Vec<(DocumentId, u64)> {
-    let all = state.as_object().into_iter().flatten();
-    let read =
-        all.filter_map(|(document, number)| Some((document.parse().ok()?, number.as_u64()?)));
-    read.collect()
 }
 
 #[cfg(test)]
@@ -211,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn what_came_back_is_shown_for_a_while_and_each_time_anew() {
+    fn what_is_told_of_files_is_shown_for_a_while_and_each_time_anew() {
         let index = DocumentId::index();
         let document: DocumentId = "d".parse().unwrap();
         let (mut bob, nobody) = (Own::new("Bob"), HashSet::new());
@@ -219,21 +212,29 @@ mod tests {
         let mut others = Others::default();
         let mut seen = |bob: &mut Own| -> Vec<_> {
             others.take(&bob.announce(&index).unwrap(), &nobody, 0);
-            let all = others.restored();
-            all.map(|(other, document, time)| (other.name.clone(), document.clone(), time))
-                .collect()
+            let all = others.words();
+            all.map(|(other, word, document, time)| {
+                (other.name.clone(), word, document.clone(), time)
+            })
+            .collect()
         };
         assert_eq!(seen(&mut bob), []);
-        let time = |number| ("Bob".to_owned(), document.clone(), (7, number));
-        bob.restored(&document, 1);
-        assert_eq!(seen(&mut bob), [time(1)]);
+        let time = |word, number| ("Bob".to_owned(), word, document.clone(), (7, number));
+        bob.tells(Word::Restored, &document, 1);
+        assert_eq!(seen(&mut bob), [time(Word::Restored, 1)]);
         bob.renew();
-        bob.restored(&document, 2);
-        assert_eq!(seen(&mut bob), [time(2)]);
+        bob.tells(Word::Deleted, &document, 2);
+        let both = [time(Word::Deleted, 2), time(Word::Restored, 1)];
+        assert_eq!(seen(&mut bob), both);
         bob.renew();
-        assert_eq!(seen(&mut bob), [time(2)], "who came late hears of it, too");
+        let late = [time(Word::Deleted, 2)];
+        assert_eq!(seen(&mut bob), late, "who came late hears of it, too");
         bob.renew();
         assert_eq!(seen(&mut bob), []);
+        for number in 3..1_000 {
+            bob.tells(Word::Kept, &document, number);
+        }
+        assert!(bob.announce(&index).unwrap().len() < 16 << 10);
     }
 
     #[test]

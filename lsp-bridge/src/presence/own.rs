@@ -8,6 +8,8 @@ use tutti_protocol::ids::DocumentId;
 use yrs::updates::decoder::Decode;
 use yrs::{Assoc, ClientID, Doc, IndexedSequence, Transact, Update};
 
+use super::word::{WORDS, Word};
+
 /// Colours that can be told apart on light and dark ground, and carry white letters: those that the web
 /// client gives people (`server/web/src/lib/person.ts`).
 const COLORS: [&str; 10] = [
@@ -30,14 +32,11 @@ struct Shown {
     caret: Option<Value>,
     /// In the index room: the document that they look at.
     file: Option<DocumentId>,
-    /// In the index room: what came back that they had deleted.
-    restored: Vec<(DocumentId, u64)>,
+    /// In the index room: what they tell of files.
+    words: Vec<(Word, DocumentId, u64)>,
     /// How many of these have been shown since the last renewal but one.
     shown_long: usize,
 }
-
-/// So many deleted files that came back are shown at a time.
-const RESTORED: usize = 64;
 
 impl Own {
     pub(crate) fn new(name: &str) -> Self {
@@ -58,7 +57,7 @@ impl Own {
             clock: 0,
             caret: None,
             file: None,
-            restored: Vec::new(),
+            words: Vec::new(),
             shown_long: 0,
         });
         if shown.client != client {
@@ -92,8 +91,8 @@ impl Own {
         if let Some(file) = &shown.file {
             state["file"] = file.as_str().into();
         }
-        for (document, number) in &shown.restored {
-            state["restored"][document.as_str()] = (*number).into();
+        for (word, document, number) in &shown.words {
+            state[word.field()][document.as_str()] = (*number).into();
         }
         Some(awareness::encode(&[AwarenessEntry {
             client: shown.client,
@@ -113,20 +112,25 @@ impl Own {
         }
     }
 
-    /// They have deleted the file of a document, and it is there again. `number` is another one each time.
-    pub(crate) fn restored(&mut self, document: &DocumentId, number: u64) {
+    /// They tell this of a document's file. `number` is another one each time.
+    pub(crate) fn tells(&mut self, word: Word, document: &DocumentId, number: u64) {
         if let Some(shown) = self.rooms.get_mut(&DocumentId::index())
-            && shown.restored.len() < RESTORED
+            && shown
+                .words
+                .iter()
+                .filter(|(other, ..)| *other == word)
+                .count()
+                < WORDS
         {
-            shown.restored.push((document.clone(), number));
+            shown.words.push((word, document.clone(), number));
         }
     }
 
     /// All is about to be announced once more: who is there has heard by now what was shown the last time.
     pub(crate) fn renew(&mut self) {
         for shown in self.rooms.values_mut() {
-            shown.restored.drain(..shown.shown_long);
-            shown.shown_long = shown.restored.len();
+            shown.words.drain(..shown.shown_long);
+            shown.shown_long = shown.words.len();
         }
     }
 

@@ -234,7 +234,10 @@ impl Project {
                 // Its replica was read before that was stored.
                 match self.rooms.contains_key(&document) {
                     true => self.changed_on_disk(&document, update),
-                    false => self.enqueue_unless_looked_after(document),
+                    false => {
+                        self.note_written(&document);
+                        self.enqueue_unless_looked_after(document);
+                    }
                 }
             }
             self.mirror_effects(answered.settled.effects);

@@ -216,6 +216,7 @@ impl Project {
     pub(super) fn changed_on_disk(&mut self, document: &DocumentId, update: Vec<u8>) {
         let (now, store_at) = (self.clock.now(), self.clock.after(STORE_MS));
         let editor = self.role == Role::Editor;
+        self.note_written(document);
         let Some(room) = self.rooms.get_mut(document) else {
             return;
         };

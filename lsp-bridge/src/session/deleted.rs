@@ -41,9 +41,11 @@ impl Project {
             }
             // Short: editors cut messages that do not fit a line.
             let path = &entry.path;
+            let who = self.who_deleted(&document);
+            let who = who.as_deref().unwrap_or("someone");
             let message = match self.role {
-                Role::Editor => format!("{path} was deleted by someone; save to bring it back"),
-                Role::Viewer => format!("{path} was deleted by someone"),
+                Role::Editor => format!("{path} was deleted by {who}; save to bring it back"),
+                Role::Viewer => format!("{path} was deleted by {who}"),
             };
             self.client.show(Severity::Warning, &message);
             let unsaved = self.unsaved_text(&document);

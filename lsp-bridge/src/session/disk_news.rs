@@ -13,7 +13,7 @@ use super::saved::Saved;
 use crate::carrier::Job;
 use crate::link::Command;
 use crate::lsp::Severity;
-use crate::mirror::{Changes, DiskChanges, Effect, IndexEdit, Notice, Stored};
+use crate::mirror::{Changes, DiskChanges, Effect, IndexEdit, Stored};
 
 impl Project {
     pub(super) fn disk_news(&mut self, news: News) {
@@ -139,19 +139,6 @@ impl Project {
         self.send_files(cargo);
     }
 
-    fn tell(&mut self, notice: &Notice) {
-        let message = notice.to_string();
-        match notice {
-            // Each time anew.
-            Notice::ChangedMeanwhile { path } => {
-                self.restored(path);
-                self.client.show(Severity::Warning, &message);
-            }
-            Notice::CameBack { .. } => self.client.show(Severity::Warning, &message),
-            _ => self.tell_once(Severity::Warning, &message),
-        }
-    }
-
     pub(super) fn edit_index(&mut self, edit: &IndexEdit) {
         if self.role == Role::Viewer {
             return;
@@ -159,6 +146,7 @@ impl Project {
         if let IndexEdit::Rename(document, _) = edit {
             self.renamed_here.insert(document.clone());
         }
+        self.note_deletion(edit);
         let update = self.index.edit(edit);
         self.index_saved.sent();
         self.send_update(&DocumentId::index(), update);

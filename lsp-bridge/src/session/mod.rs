@@ -47,6 +47,7 @@ mod tests;
 mod timers;
 mod tracked;
 mod undo;
+mod words;
 mod written;
 
 use std::collections::HashMap;

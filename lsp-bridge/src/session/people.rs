@@ -8,19 +8,16 @@ use tutti_engine::Millis;
 use tutti_protocol::ids::DocumentId;
 use yrs::Doc;
 
-use super::project::{Project, new_client_id};
+use super::project::{Connection, Project, new_client_id};
 use super::room::earlier;
 use crate::link::Command;
-use crate::lsp::{Positioned, Severity};
-use crate::presence::{Others, Own, RENEW_MS};
+use crate::lsp::Positioned;
+use crate::presence::{Others, Own, RENEW_MS, Word};
 
 /// A caret that moves is announced this often at most.
 const CARET_MS: u64 = 80;
 /// The editor is asked to look at the hints again this often at most.
 const REFRESH_MS: u64 = 250;
-/// So often the person is told of files that are there again: anybody may say so.
-const TOLD: usize = 1000;
-
 /// Everybody's presence.
 pub(super) struct People {
     own: Own,
@@ -28,15 +25,11 @@ pub(super) struct People {
     /// the server still has to say of those is not about somebody else.
     mine: HashSet<u64>,
     others: HashMap<DocumentId, Others>,
-    /// Which times that a deleted file came back the person was told of.
-    told: HashSet<(u64, u64)>,
-    /// Files that they have brought back themselves.
-    brought_back: BTreeSet<DocumentId>,
-    /// How often one that they had deleted has.
-    restored: u64,
     /// Rooms whose own state is to be announced, and when.
     moved: BTreeSet<DocumentId>,
     announce_at: Option<Millis>,
+    /// When they were announced in the index's room.
+    announced: Millis,
     renew_at: Millis,
     /// The editor shows hints: it has asked for them.
     hints_shown: bool,
@@ -55,11 +48,9 @@ impl People {
             own,
             mine: HashSet::from([index_client]),
             others: HashMap::new(),
-            told: HashSet::new(),
-            brought_back: BTreeSet::new(),
-            restored: 0,
             moved: BTreeSet::new(),
             announce_at: None,
+            announced: Millis(0),
             renew_at: Millis(RENEW_MS),
             hints_shown: false,
             refresh_at: None,
@@ -114,6 +105,25 @@ impl Project {
                 update,
             });
         }
+        if document.is_index() {
+            self.people.announced = self.clock.now();
+        }
+    }
+
+    /// Those who are in the index's room hear this of a file: at once if they can, before its edit of the index
+    /// that is about to be made.
+    pub(super) fn people_hear(&mut self, word: Word, document: &DocumentId, number: u64) {
+        let index = DocumentId::index();
+        self.people.own.tells(word, document, number);
+        match self.clock.now().0 < self.people.announced.0 + CARET_MS {
+            true => self.moved_in(index),
+            false => self.send_presence(&index),
+        }
+    }
+
+    /// Whoever else is in the project.
+    pub(super) fn others_in_index(&self) -> Option<&Others> {
+        self.people.others.get(&DocumentId::index())
     }
 
     /// They look at this document now.
@@ -189,48 +199,7 @@ impl Project {
             self.hints_changed();
         }
         if document.is_index() {
-            self.tell_of_restored();
-        }
-    }
-
-    /// A file that this person has deleted is there again, since somebody typed in it: they hear of that, too.
-    pub(super) fn restored(&mut self, path: &str) {
-        let path = path.parse().ok();
-        let document = path.and_then(|path| self.index.document_at(&path).cloned());
-        if let Some(document) = document {
-            self.people.restored += 1;
-            self.people.own.restored(&document, self.people.restored);
-            self.moved_in(DocumentId::index());
-        }
-    }
-
-    /// The person has brought a file back that someone had deleted: nobody needs to tell them.
-    pub(super) fn brought_back(&mut self, document: &DocumentId) {
-        self.people.brought_back.insert(document.clone());
-    }
-
-    fn tell_of_restored(&mut self) {
-        let Some(others) = self.people.others.get(&DocumentId::index()) else {
-            return;
-        };
-        let mut news = Vec::new();
-        for (other, document, time) in others.restored() {
-            if self.people.told.len() + news.len() < TOLD
-                && self.is_shown(document)
-                && !self.people.told.contains(&time)
-                && let Some(path) = self.index.path_of(document)
-            {
-                let name = &other.name;
-                let message =
-                    format!("{path} was deleted by {name} while it was changed: it is there again");
-                news.push((document.clone(), time, message));
-            }
-        }
-        for (document, time, message) in news {
-            self.people.told.insert(time);
-            if !self.people.brought_back.remove(&document) {
-                self.client.show(Severity::Info, &message);
-            }
+            self.hear_others();
         }
     }
 
@@ -270,7 +239,10 @@ impl Project {
         }
         if self.people.renew_at <= now {
             self.people.renew_at = Millis(now.0 + RENEW_MS);
-            self.people.own.renew();
+            // What nobody could hear is told once there is a connection.
+            if self.connection == Connection::Online {
+                self.people.own.renew();
+            }
             let rooms: Vec<_> = self.people.own.rooms().cloned().collect();
             for document in rooms {
                 self.send_presence(&document);

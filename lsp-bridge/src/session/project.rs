@@ -33,6 +33,7 @@ use super::reload::Reload;
 use super::renewal::Renewed;
 use super::room::Room;
 use super::saved::Saved;
+use super::words::Words;
 use crate::api::Api;
 use crate::carrier::{Carrier, Report};
 use crate::credentials::Credentials;
@@ -144,6 +145,7 @@ pub(super) struct Project {
     pub(super) asked: Asked,
     pub(super) progress: Progress,
     pub(super) people: People,
+    pub(super) words: Words,
     /// Documents that the server does not let us into, with its words, and when to tell of them.
     pub(super) shut_out_of: BTreeMap<DocumentId, ShutOut>,
     pub(super) shut_out_of_at: Option<Millis>,
@@ -204,6 +206,7 @@ impl Project {
             root,
             aliases,
             people: People::new(&setup.me),
+            words: Words::default(),
             written_last: None,
             abilities,
             client,

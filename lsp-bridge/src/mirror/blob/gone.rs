@@ -85,11 +85,8 @@ impl Mirror {
             }
             return Ok(());
         }
-        if is_changed {
-            let reason = "someone else deleted the file";
-            if !self.keep_file_aside(&path, reason, effects)? {
-                return Ok(());
-            }
+        if is_changed && !self.keep_deleted_file(document, &path, effects)? {
+            return Ok(());
         }
         match self.tree.remove(&path, Expected::Hash(seen.hash)) {
             Ok(Outcome::Done) => self.forget(document),

@@ -99,21 +99,51 @@ impl Mirror {
         reason: &'static str,
         effects: &mut Vec<Effect>,
     ) -> Result<bool, MirrorError> {
+        let kept_at = self.keep_file(path, effects)?;
+        let notice = kept_at.map(|kept_at| Notice::Kept {
+            path: path.to_string(),
+            kept_at,
+            reason,
+        });
+        let is_kept = notice.is_some();
+        effects.extend(notice.map(Effect::Tell));
+        Ok(is_kept)
+    }
+
+    /// The same of one that others have deleted.
+    fn keep_deleted_file(
+        &self,
+        document: &DocumentId,
+        path: &ProjectPath,
+        effects: &mut Vec<Effect>,
+    ) -> Result<bool, MirrorError> {
+        let kept_at = self.keep_file(path, effects)?;
+        let notice = kept_at.map(|kept_at| Notice::Deleted {
+            document: document.clone(),
+            path: path.to_string(),
+            kept_at,
+        });
+        let is_kept = notice.is_some();
+        effects.extend(notice.map(Effect::Tell));
+        Ok(is_kept)
+    }
+
+    /// Where it is kept now.
+    fn keep_file(
+        &self,
+        path: &ProjectPath,
+        effects: &mut Vec<Effect>,
+    ) -> Result<Option<String>, MirrorError> {
         let Ok(Some(file)) = self.tree.open_file(path) else {
             effects.push(Effect::LookAgain(path.clone()));
-            return Ok(false);
+            return Ok(None);
         };
         let kept = self.private.recover_file(path, file);
         let kept_at = kept.map_err(|why| MirrorError::Io {
             doing: format!("keeping a copy of {path}"),
             source: std::io::Error::other(why),
         })?;
-        effects.push(Effect::Tell(Notice::Kept {
-            path: path.to_string(),
-            kept_at,
-            reason,
-        }));
-        Ok(true)
+        Ok(Some(kept_at))
     }
 }
 

@@ -130,8 +130,8 @@ impl Mirror {
     fn leave_file(&mut self, subject: &Subject<'_>, reason: LeftAlone, effects: &mut Vec<Effect>) {
         let path = subject.path.to_string();
         if self.refuse(subject.document, &path, reason.clone()) {
-            let reason = reason.to_string();
-            effects.push(Effect::Tell(Notice::LeftAlone { path, reason }));
+            let notice = Notice::left_alone(subject.document, path, &reason);
+            effects.push(Effect::Tell(notice));
         }
     }
 

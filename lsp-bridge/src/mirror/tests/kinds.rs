@@ -106,7 +106,13 @@ fn what_was_typed_there_meanwhile_waits_for_its_place() {
         format!("x: {}", LeftAlone::InTheWay("x/a".parse().unwrap())),
         format!("{path}: {reason}"),
     ];
-    assert_eq!(ada.told, [Notice::LeftAlone { path, reason }]);
+    let document = hub.id("x/a");
+    let waits = Notice::Waits {
+        document,
+        path,
+        reason,
+    };
+    assert_eq!(ada.told, [waits]);
     assert_eq!(ada.left_alone(), left_alone);
     fs::rename(ada.path("x"), ada.path("y")).unwrap();
     ada.sync(&mut hub);
@@ -150,7 +156,7 @@ fn once_the_place_is_free_again_what_others_wrote_meanwhile_comes() {
         hub.edit(file, "text\ntyped\n");
         sees(&mut ada, &mut hub, &["x"]);
         assert!(
-            matches!(ada.told[..], [Notice::LeftAlone { .. }]),
+            matches!(ada.told[..], [Notice::Waits { .. }]),
             "{:?}",
             ada.told
         );

@@ -198,7 +198,7 @@ fn what_only_a_journal_holds_of_one_that_others_deleted_is_kept() {
     assert!(!ada.has("a.txt"));
     assert_eq!(ada.recovered()["a.txt"], "1\ntyped\n");
     assert!(
-        matches!(ada.told[..], [Notice::Recovered { .. }]),
+        matches!(ada.told[..], [Notice::Deleted { .. }]),
         "{:?}",
         ada.told
     );

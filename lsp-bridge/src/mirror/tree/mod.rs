@@ -73,10 +73,10 @@ pub enum LeftAlone {
     #[error("it is a symbolic link or lies behind one")]
     Link,
     /// A file stands where the path needs a directory.
-    #[error("a file stands where its directory should be: rename that, and it comes")]
+    #[error("a file stands where its directory should be; rename that one, and it comes")]
     ParentIsFile,
     /// A directory stands there.
-    #[error("a directory stands there: rename that, and the file comes")]
+    #[error("a directory stands there; rename that, and the file comes")]
     Directory,
     /// A pipe, socket or device.
     #[error("it is no plain file")]
@@ -101,12 +101,12 @@ pub enum LeftAlone {
     OtherProject(String),
     /// Where file systems fold case or form, its name is that of another file of the project.
     #[error(
-        "its name differs from {0} only in case or in how its characters are encoded: rename one of the two"
+        "its name differs from {0} only in case or in how its characters are encoded; rename one of the two"
     )]
     Namesake(ProjectPath),
     /// The project has a file whose name is that of its directory, or has the other way round.
     #[error(
-        "the project has {0}, and no name can be both a file's and a directory's: rename one of the two"
+        "the project has {0}, and no name can be both a file's and a directory's; rename one of the two"
     )]
     InTheWay(ProjectPath),
     /// Another file of the project stands there, which others have renamed while it is open here.

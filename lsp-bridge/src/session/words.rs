@@ -1,0 +1,175 @@
+//! What bridges tell each other of files: who deletes one that somebody changes, and who changes it, each have
+//! one, and each of the two knows but half of it.
+
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+
+use tutti_engine::Millis;
+use tutti_protocol::ids::DocumentId;
+
+use super::project::Project;
+use crate::lsp::Severity;
+use crate::mirror::{IndexEdit, Notice, shown};
+use crate::presence::Word;
+
+/// So often the person is told what others tell: anybody may tell anything.
+const TOLD: usize = 1000;
+/// So many files are remembered as deleted here.
+const DELETED: usize = 1000;
+/// A program's file is the person's for so long after it was written: what becomes of it then is news for them.
+const WRITTEN_MS: u64 = 60_000;
+
+/// See the [module's documentation](self).
+#[derive(Default)]
+pub(super) struct Words {
+    /// What the person was told of.
+    told: HashSet<(Word, u64, u64)>,
+    /// How often this bridge has told something.
+    count: u64,
+    /// Files that the person has brought back themselves.
+    brought_back: BTreeSet<DocumentId>,
+    /// Files that they have deleted, with the paths.
+    deleted: VecDeque<(DocumentId, String)>,
+    /// Files that a program of theirs has written, and when.
+    written: HashMap<DocumentId, Millis>,
+}
+
+impl Project {
+    /// Tells the others.
+    fn tell_others(&mut self, word: Word, document: &DocumentId) {
+        self.words.count += 1;
+        self.people_hear(word, document, self.words.count);
+    }
+
+    /// The person's edit of the index is about to be made: whose file goes by it hears from whom.
+    pub(super) fn note_deletion(&mut self, edit: &IndexEdit) {
+        let document = match edit {
+            IndexEdit::Remove(document) => document,
+            IndexEdit::SetBlob(document, blob) if blob.sha256.is_none() => document,
+            _ => return,
+        };
+        if let Some(entry) = self.index.entries().get(document) {
+            if self.words.deleted.len() == DELETED {
+                self.words.deleted.pop_front();
+            }
+            let path = shown(&entry.path);
+            self.words.deleted.push_back((document.clone(), path));
+        }
+        self.tell_others(Word::Deleted, document);
+    }
+
+    /// A program of theirs has written into a file.
+    pub(super) fn note_written(&mut self, document: &DocumentId) {
+        let now = self.clock.now();
+        let written = &mut self.words.written;
+        written.retain(|_, at| at.0 + WRITTEN_MS > now.0);
+        written.insert(document.clone(), now);
+    }
+
+    /// The person has brought a file back that someone had deleted: nobody needs to tell them.
+    pub(super) fn brought_back(&mut self, document: &DocumentId) {
+        self.words.brought_back.insert(document.clone());
+    }
+
+    /// Who has deleted a file, if they tell.
+    pub(super) fn who_deleted(&self, document: &DocumentId) -> Option<String> {
+        let words = self.others_in_index()?.words();
+        let deletions =
+            words.filter(|(_, word, other, _)| *word == Word::Deleted && *other == document);
+        let last = deletions.max_by_key(|(.., (_, number))| *number);
+        last.map(|(who, ..)| who.name.clone())
+    }
+
+    /// Who writes in a file now, if that is one person.
+    fn who_writes(&self, document: &DocumentId) -> Option<String> {
+        let all = self.others_in_index()?.iter();
+        let mut there = all.filter(|other| other.file.as_ref() == Some(document));
+        let (one, more) = (there.next(), there.next());
+        one.filter(|_| more.is_none()).map(|one| one.name.clone())
+    }
+
+    /// The mirror has something to say, to this person and perhaps to the other one.
+    pub(super) fn tell(&mut self, notice: &Notice) {
+        let about = |path: &str| self.index.document_at(&path.parse().ok()?).cloned();
+        let (word, document, who) = match notice {
+            Notice::ChangedMeanwhile { path } => {
+                let document = about(path);
+                let who = document.as_ref().and_then(|one| self.who_writes(one));
+                (Some(Word::Restored), document, who)
+            }
+            Notice::Waits { document, .. } => {
+                let who = self.who_writes(document);
+                (Some(Word::Waits), Some(document.clone()), who)
+            }
+            Notice::Deleted { document, .. } => {
+                let who = self.who_deleted(document);
+                (Some(Word::Kept), Some(document.clone()), who)
+            }
+            _ => (None, None, None),
+        };
+        let message = match who {
+            Some(who) => notice.because_of(&who),
+            None => notice.to_string(),
+        };
+        // Each time anew.
+        let is_news = matches!(
+            notice,
+            Notice::ChangedMeanwhile { .. } | Notice::CameBack { .. }
+        );
+        match is_news {
+            true => self.client.show(Severity::Warning, &message),
+            false => self.tell_once(Severity::Warning, &message),
+        }
+        if let Some((word, document)) = word.zip(document) {
+            self.tell_others(word, &document);
+        }
+    }
+
+    /// The others have told something.
+    pub(super) fn hear_others(&mut self) {
+        let Some(others) = self.others_in_index() else {
+            return;
+        };
+        let mut news = Vec::new();
+        for (other, word, document, (client, number)) in others.words() {
+            let time = (word, client, number);
+            if self.words.told.len() + news.len() < TOLD
+                && !self.words.told.contains(&time)
+                && let Some(message) = self.message(word, document, &other.name)
+            {
+                news.push((document.clone(), time, message));
+            }
+        }
+        for (document, time, (severity, message)) in news {
+            self.words.told.insert(time);
+            let is_own = time.0 == Word::Restored && self.words.brought_back.remove(&document);
+            if !is_own {
+                self.client.show(severity, &message);
+            }
+        }
+    }
+
+    /// What this person has to hear of it.
+    fn message(&self, word: Word, document: &DocumentId, name: &str) -> Option<(Severity, String)> {
+        let is_theirs = self.is_shown(document) || self.words.written.contains_key(document);
+        let path = || self.index.path_of(document);
+        match word {
+            // They hear of that from the index.
+            Word::Deleted => None,
+            Word::Restored => path().filter(|_| is_theirs).map(|path| {
+                let what = "while it was changed: it is there again";
+                (Severity::Info, format!("{path} was deleted by {name} {what}"))
+            }),
+            Word::Waits => path().filter(|_| is_theirs).map(|path| {
+                let what = "a directory there, or a file, has the name of the other; rename one of the two";
+                (Severity::Warning, format!("{path} does not reach {name}: {what}"))
+            }),
+            Word::Kept => {
+                let mut deleted = self.words.deleted.iter();
+                let (_, path) = deleted.find(|(other, _)| other == document)?;
+                let what = "when you deleted it, and has that text in .tutti/recovered";
+                (Severity::Info, format!("{name} had changed {path} {what}"))
+                    .into()
+            }
+        }
+    }
+}
