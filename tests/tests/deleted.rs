@@ -206,6 +206,30 @@ fn one_whose_name_is_a_directorys_waits_and_both_are_told() -> Result<()> {
     Ok(())
 }
 
+/// To those who have it open it is another file from then on.
+#[test]
+fn one_that_becomes_no_text_is_not_called_deleted() -> Result<()> {
+    let data = b"\0\x01\xff";
+    let mut scene = Scene::new()?;
+    fs::write(scene.bobs.path().join(FILE), data)?;
+    scene.until("the other kind to arrive", |scene| {
+        Ok(is_told(
+            &scene.types,
+            "Bob made a.txt a binary file; close it",
+        ))
+    })?;
+    scene.ada_types("after, ")?;
+    scene.types.close()?;
+    scene.until("the text to be kept", |scene| {
+        let there = fs::read(scene.adas.path().join(FILE)).ok();
+        let because = "because someone else made it a file that is no text";
+        Ok(there.as_deref() == Some(data) && is_told(&scene.types, because))
+    })?;
+    let kept = fs::read_to_string(scene.adas.path().join(".tutti/recovered").join(FILE))?;
+    ensure!(kept == "after, one\n", "{kept}");
+    Ok(())
+}
+
 /// The same for a person in a browser.
 #[test]
 fn who_types_in_a_browser_is_told_as_well() -> Result<()> {

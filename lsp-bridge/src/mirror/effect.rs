@@ -169,6 +169,17 @@ pub enum Notice {
         /// What stands in its way: a clause.
         reason: String,
     },
+    /// A file was moved to a name that the project has made up, as another file has the name that it had.
+    OtherName {
+        /// The name that it had.
+        path: String,
+        /// The one that it has now.
+        now: String,
+        /// The other file, whose name may differ in case.
+        other: String,
+        /// Who has made that one.
+        by: String,
+    },
     /// A file is in the project again, because it was changed here while someone deleted it.
     CameBack {
         /// The file.
@@ -232,6 +243,15 @@ impl Notice {
             Self::Waits { path, reason, .. } => {
                 format!("{path}, in which {who} has written, has no place here: {reason}.")
             }
+            Self::OtherName {
+                path,
+                now,
+                other,
+                by,
+            } => format!(
+                "Your {path} is {now} now: {by} has made {other}, and no two files can have one name, \
+                 nor names that differ in case alone; rename one of the two."
+            ),
             Self::CameBack { path } => {
                 format!("{path} is in the project again: {who} deleted it while you changed it.")
             }

@@ -6,7 +6,7 @@ use tutti_protocol::ids::DocumentId;
 use tutti_protocol::index::FileEntry;
 use tutti_protocol::path::{PathError, ProjectPath};
 
-use super::effect::{Effect, IndexEdit};
+use super::effect::{Effect, IndexEdit, Notice};
 use super::places::Places;
 use super::replicas::Known;
 use super::state::{Record, hash};
@@ -196,11 +196,12 @@ impl Mirror {
         let is_fresh = self.known.get(document).is_some_and(Known::is_fresh);
         if is_fresh || text != self.text_of(document, &base.state)? {
             let bytes = super::text::render(&text, base.file.eol);
-            effects.push(Effect::Tell(self.keep_deleted(document, path, &bytes)?));
+            let notice = self.keep_of_gone(document, path, &bytes)?;
+            effects.push(Effect::Tell(notice));
         }
         if let Found::File(file) = self.tree.read(path) {
             if hash(&file.bytes) != base.file.hash {
-                let notice = self.keep_deleted(document, path, &file.bytes)?;
+                let notice = self.keep_of_gone(document, path, &file.bytes)?;
                 effects.push(Effect::Tell(notice));
             }
             // Written once more since: then it stays, as a new file of this person.
@@ -209,6 +210,20 @@ impl Mirror {
             }
         }
         Ok(())
+    }
+
+    /// Keeps what a file held, or was to hold, that others have deleted, or made a file that is no text.
+    fn keep_of_gone(
+        &self,
+        document: &DocumentId,
+        path: &ProjectPath,
+        bytes: &[u8],
+    ) -> Result<Notice, MirrorError> {
+        let instead = self.shown.document_at(path);
+        match instead.is_some_and(|instead| self.is_blob(instead)) {
+            true => self.keep_aside(path, bytes, "someone else made it a file that is no text"),
+            false => self.keep_deleted(document, path, bytes),
+        }
     }
 
     /// A file that could not be moved while an editor showed it is moved before it is written: written
@@ -243,6 +258,9 @@ impl Mirror {
                 match self.tree.rename(&step.from, &step.to) {
                     Ok(Outcome::Done) => {
                         self.relocated(&step.document, &step.to)?;
+                        if !self.is_blob(&step.document) && self.has_made_up_name(&step.document) {
+                            effects.push(Effect::Sync(step.document.clone()));
+                        }
                         self.moved_from.insert(step.from, step.document);
                     }
                     Ok(Outcome::Changed) | Err(LeftAlone::ParentIsFile) => blocked.push(step),

@@ -59,7 +59,7 @@ impl Mirror {
             news.missing_open.clear();
         }
         self.pair(&mut news, &mut effects)?;
-        self.leave_namesakes(&mut news, &effects);
+        self.leave_namesakes(&mut news, &mut effects);
         for document in news.deleted {
             if self.is_blob(&document) {
                 self.settle_blob(&document, None, &mut effects)?;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use tutti_protocol::path::ProjectPath;
 
-use super::effect::Effect;
+use super::effect::{Effect, Notice};
 use super::local::News;
 use super::places::Places;
 use super::tree::LeftAlone;
@@ -55,7 +55,7 @@ impl Mirror {
     /// A new file whose name others' file systems may take for another file's stays out: the project would
     /// have to show it under a name that it does not have here. So does one that has the name of a directory of the
     /// project, or the other way round, which is mostly one that is about to go.
-    pub(super) fn leave_namesakes(&mut self, news: &mut News, effects: &[Effect]) {
+    pub(super) fn leave_namesakes(&mut self, news: &mut News, effects: &mut Vec<Effect>) {
         if news.created.is_empty() {
             return;
         }
@@ -70,8 +70,13 @@ impl Mirror {
             match &reason {
                 None => names.add(&file.path),
                 Some(reason) => {
-                    self.left_alone
-                        .insert(file.path.to_string(), reason.clone());
+                    let path = file.path.to_string();
+                    self.left_alone.insert(path.clone(), reason.clone());
+                    // Of the other kind the one that waits for its place is told of.
+                    if let LeftAlone::Namesake(_) = reason {
+                        let reason = reason.to_string();
+                        effects.push(Effect::Tell(Notice::LeftAlone { path, reason }));
+                    }
                 }
             }
             reason.is_none()

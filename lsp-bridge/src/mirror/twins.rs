@@ -11,12 +11,15 @@ use tutti_protocol::ids::DocumentId;
 use tutti_protocol::index::FileEntry;
 use tutti_protocol::path::ProjectPath;
 
-use super::effect::{Effect, IndexEdit, Settled};
+use super::effect::{Effect, IndexEdit, Notice, Settled};
 use super::tree::{Expected, Outcome};
+use super::walk::shown;
 use super::{Mirror, MirrorError, alike_edits};
 
 /// What has become of two texts of one name.
 enum Twins {
+    /// Nothing is known of one of them yet.
+    Unknown,
     /// Each began as what it is, or they hold the same by chance.
     Apart,
     /// The one that stays has all that the other has.
@@ -34,21 +37,29 @@ impl Mirror {
         settled: &mut Settled,
     ) -> Result<(), MirrorError> {
         if let Some(first) = self.first_of(document) {
-            if self.is_twin(document, &first)? {
-                match self.compare(document, &first)? {
-                    Twins::Apart => {}
-                    Twins::Within => self.take_away_twin(document, &mut settled.effects)?,
-                    Twins::Grown(_) => settled.effects.push(Effect::Sync(first)),
-                }
+            let twins = match self.is_twin(document, &first)? {
+                true => self.compare(document, &first)?,
+                false => Twins::Apart,
+            };
+            match twins {
+                Twins::Unknown => {}
+                Twins::Apart => self.tell_of_other_name(document, &mut settled.effects),
+                Twins::Within => self.take_away_twin(document, &mut settled.effects)?,
+                Twins::Grown(_) => settled.effects.push(Effect::Sync(first)),
             }
             return Ok(());
         }
+        self.tell_of_other_name(document, &mut settled.effects);
         for twin in self.others_of(document) {
             if !self.is_twin(&twin, document)? {
                 continue;
             }
             match self.compare(&twin, document)? {
-                Twins::Apart => continue,
+                Twins::Unknown => continue,
+                Twins::Apart => {
+                    self.tell_of_other_name(&twin, &mut settled.effects);
+                    continue;
+                }
                 Twins::Within => {}
                 Twins::Grown(update) => self.take_in_twin(document, update, settled)?,
             }
@@ -85,14 +96,47 @@ impl Mirror {
         let entries = self.entries.iter().flatten();
         let blobs = entries.filter(|(_, entry)| !entry.is_text());
         for document in blobs.map(|(id, _)| id.clone()).collect::<Vec<_>>() {
-            let Some(first) = self.first_of(&document) else {
-                continue;
-            };
-            if self.is_twin(&document, &first)? {
-                self.take_away_twin(&document, effects)?;
+            match self.first_of(&document) {
+                Some(first) if self.is_twin(&document, &first)? => {
+                    self.take_away_twin(&document, effects)?;
+                }
+                _ => self.tell_of_other_name(&document, effects),
             }
         }
         Ok(())
+    }
+
+    /// Whether the document is shown under another name than the index says, as another file has that.
+    pub(super) fn has_made_up_name(&self, document: &DocumentId) -> bool {
+        let claimed = self.claimed(document);
+        claimed.is_some_and(|claimed| self.path_of(document) != Some(&claimed))
+    }
+
+    /// This person's file had to leave its name to another one.
+    fn tell_of_other_name(&self, document: &DocumentId, effects: &mut Vec<Effect>) {
+        let (Some(claimed), Some(now)) = (self.claimed(document), self.path_of(document)) else {
+            return;
+        };
+        // By this bridge; the ones before have told.
+        if !self.has_made_up_name(document) || self.moved_from.get(&claimed) != Some(document) {
+            return;
+        }
+        let has_it = |(id, entry): &(&DocumentId, &FileEntry)| {
+            let path = self.path_of(id);
+            *id != document
+                && path.is_some_and(|path| {
+                    path.as_str() == entry.path && path.folded() == claimed.folded()
+                })
+        };
+        let other = self.entries.iter().flatten().find(has_it);
+        effects.extend(other.map(|(_, other)| {
+            Effect::Tell(Notice::OtherName {
+                path: claimed.to_string(),
+                now: now.to_string(),
+                other: other.path.clone(),
+                by: shown(&other.created_by),
+            })
+        }));
     }
 
     fn entry(&self, document: &DocumentId) -> Option<&FileEntry> {
@@ -140,10 +184,10 @@ impl Mirror {
     /// How a text compares with the one that stays.
     fn compare(&self, twin: &DocumentId, first: &DocumentId) -> Result<Twins, MirrorError> {
         let (Some(one), Some(other)) = (self.load(twin)?, self.load(first)?) else {
-            return Ok(Twins::Apart);
+            return Ok(Twins::Unknown);
         };
         if one.base.is_none() || other.base.is_none() {
-            return Ok(Twins::Apart);
+            return Ok(Twins::Unknown);
         }
         let texts = (
             self.replica(twin, &one.state)?,

@@ -7,7 +7,7 @@ use tutti_protocol::role::Role;
 use super::disk::Task;
 use super::project::Project;
 use crate::lsp::Severity;
-use crate::mirror::{IndexEdit, text_on_disk};
+use crate::mirror::{IndexEdit, MAX_FILE_BYTES, text_on_disk};
 
 /// One that someone has deleted.
 pub(super) struct Deleted {
@@ -43,13 +43,31 @@ impl Project {
             let path = &entry.path;
             let who = self.who_deleted(&document);
             let who = who.as_deref().unwrap_or("someone");
-            let message = match self.role {
-                Role::Editor => format!("{path} was deleted by {who}; save to bring it back"),
-                Role::Viewer => format!("{path} was deleted by {who}"),
+            let message = match (self.role, self.turned_into(&entry)) {
+                (Role::Editor, None) => {
+                    format!("{path} was deleted by {who}; save to bring it back")
+                }
+                (Role::Viewer, None) => format!("{path} was deleted by {who}"),
+                (Role::Editor, Some(what)) => {
+                    format!(
+                        "{who} made {path} {what}; close it, or save to keep your text beside it"
+                    )
+                }
+                (Role::Viewer, Some(what)) => format!("{who} made {path} {what}; close it"),
             };
             self.client.show(Severity::Warning, &message);
             let unsaved = self.unsaved_text(&document);
             self.deleted.insert(document, Deleted { entry, unsaved });
+        }
+    }
+
+    /// What is listed in the place of a text that is not any more.
+    fn turned_into(&self, text: &FileEntry) -> Option<&'static str> {
+        let mut entries = self.index.entries().values();
+        let other = entries.find(|other| other.path == text.path && other.is_there())?;
+        match other.blob.as_ref()?.bytes > MAX_FILE_BYTES {
+            true => Some("larger than the 10 MiB of a text that can be edited together"),
+            false => Some("a binary file"),
         }
     }
 

@@ -89,12 +89,20 @@ impl Project {
 
     /// The mirror has something to say, to this person and perhaps to the other one.
     pub(super) fn tell(&mut self, notice: &Notice) {
-        let about = |path: &str| self.index.document_at(&path.parse().ok()?).cloned();
+        let about = |path: &String| {
+            let mut entries = self.index.entries().iter();
+            let found = entries.find(|(_, entry)| entry.path == *path && entry.is_there());
+            found.map(|(document, _)| document.clone())
+        };
         let (word, document, who) = match notice {
             Notice::ChangedMeanwhile { path } => {
                 let document = about(path);
                 let who = document.as_ref().and_then(|one| self.who_writes(one));
                 (Some(Word::Restored), document, who)
+            }
+            Notice::CameBack { path } => {
+                let who = about(path).and_then(|document| self.who_deleted(&document));
+                (None, None, who)
             }
             Notice::Waits { document, .. } => {
                 let who = self.who_writes(document);

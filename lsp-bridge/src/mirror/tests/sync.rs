@@ -265,6 +265,14 @@ fn names_that_differ_only_in_case_are_one_name() {
     assert_eq!(ada.files(), before, "nothing is renamed or written");
     assert_eq!(hub.entries().len(), 2);
     assert_eq!(hub.text("README"), "1\n");
+    let told = ada
+        .told
+        .iter()
+        .map(Notice::to_string)
+        .collect::<BTreeSet<_>>();
+    let is_told =
+        |one: &String| one.starts_with("Readme is left alone: its name differs from README");
+    assert!(told.len() == 1 && told.iter().all(is_told), "{told:?}");
     let left = "Readme: its name differs from README only in case";
     assert!(
         ada.left_alone()[0].starts_with(left),

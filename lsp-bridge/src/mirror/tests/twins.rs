@@ -84,6 +84,36 @@ fn of_two_that_differ_both_stay() {
         assert_eq!(hub.entries().len(), 2);
         let texts: BTreeSet<_> = ada.files().into_values().collect();
         assert_eq!(texts.len(), 2);
+        assert_eq!(ada.hears_of_another_name("new.txt"), is_bobs_first);
+    }
+}
+
+/// As two people on Linux may make them, and other systems cannot have.
+#[test]
+fn of_two_whose_names_differ_in_case_alone_one_has_another_name_and_its_person_hears_of_it() {
+    let (mut hub, mut ada, _) = made_by_ada();
+    hub.put("0", "New.txt", "Bob's\n");
+    ada.sync(&mut hub);
+    ada.sync(&mut hub);
+    let names: Vec<_> = ada.files().into_keys().collect();
+    assert_eq!((names.len(), ada.read("New.txt").as_str()), (2, "Bob's\n"));
+    assert_eq!(ada.read(&names[1]), "text\n");
+    assert!(ada.hears_of_another_name("New.txt"));
+}
+
+impl Here {
+    /// Whether Ada is told that her new file has another name now, since that of Bob has its own.
+    fn hears_of_another_name(&self, bobs: &str) -> bool {
+        let is_so = |notice: &Notice| match notice {
+            Notice::OtherName {
+                path,
+                now,
+                other,
+                by,
+            } => path == "new.txt" && self.read(now) == "text\n" && other == bobs && by == "Bob",
+            _ => panic!("{notice:?}"),
+        };
+        self.told.iter().any(is_so)
     }
 }
 
