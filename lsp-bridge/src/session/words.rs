@@ -31,6 +31,12 @@ pub(super) struct Words {
     deleted: VecDeque<(DocumentId, String)>,
     /// Files that a program of theirs has written, and when.
     written: HashMap<DocumentId, Millis>,
+    /// Those of long ago are forgotten when there are so many: each time looking through all would be costly.
+    prune_at: usize,
+}
+
+fn is_recent(at: Millis, now: Millis) -> bool {
+    at.0 + WRITTEN_MS > now.0
 }
 
 impl Project {
@@ -60,9 +66,12 @@ impl Project {
     /// A program of theirs has written into a file.
     pub(super) fn note_written(&mut self, document: &DocumentId) {
         let now = self.clock.now();
-        let written = &mut self.words.written;
-        written.retain(|_, at| at.0 + WRITTEN_MS > now.0);
-        written.insert(document.clone(), now);
+        let words = &mut self.words;
+        if words.written.len() >= words.prune_at {
+            words.written.retain(|_, at| is_recent(*at, now));
+            words.prune_at = 2 * words.written.len().max(TOLD);
+        }
+        words.written.insert(document.clone(), now);
     }
 
     /// The person has brought a file back that someone had deleted: nobody needs to tell them.
@@ -158,7 +167,9 @@ impl Project {
 
     /// What this person has to hear of it.
     fn message(&self, word: Word, document: &DocumentId, name: &str) -> Option<(Severity, String)> {
-        let is_theirs = self.is_shown(document) || self.words.written.contains_key(document);
+        let now = self.clock.now();
+        let written = self.words.written.get(document);
+        let is_theirs = self.is_shown(document) || written.is_some_and(|at| is_recent(*at, now));
         let path = || self.index.path_of(document);
         match word {
             // They hear of that from the index.
