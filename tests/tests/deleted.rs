@@ -285,6 +285,8 @@ fn what_is_not_saved_is_kept_for_who_typed_it() -> Result<()> {
                 "Ada had changed a.txt when you deleted it",
             ))
         })?;
+        let by_bob = is_told(&scene.types, "because Bob deleted the file");
+        ensure!(quits || by_bob, "{:?}", scene.types.told());
         let kept = fs::read_dir(scene.adas.path().join(".tutti/recovered"))?;
         let kept = kept.map(|entry| Ok(fs::read_to_string(entry?.path())?));
         let kept = kept.collect::<Result<Vec<_>>>()?;

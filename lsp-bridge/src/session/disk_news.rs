@@ -160,6 +160,7 @@ impl Project {
         let open = self.entries_of_open();
         if let Some(before) = self.index.refresh() {
             self.note_deleted(open);
+            self.forget_deletions();
             self.note_old_names(before);
             self.open_listed();
             self.index_to_mirror();

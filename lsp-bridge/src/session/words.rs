@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 
 use tutti_engine::Millis;
 use tutti_protocol::ids::DocumentId;
+use tutti_protocol::index::FileEntry;
 
 use super::project::Project;
 use crate::lsp::Severity;
@@ -13,7 +14,7 @@ use crate::presence::Word;
 
 /// So often the person is told what others tell: anybody may tell anything.
 const TOLD: usize = 1000;
-/// So many files are remembered as deleted here.
+/// So many files are remembered as deleted here, or by others.
 const DELETED: usize = 1000;
 /// A program's file is the person's for so long after it was written: what becomes of it then is news for them.
 const WRITTEN_MS: u64 = 60_000;
@@ -29,6 +30,8 @@ pub(super) struct Words {
     brought_back: BTreeSet<DocumentId>,
     /// Files that they have deleted, with the paths.
     deleted: VecDeque<(DocumentId, String)>,
+    /// Who has deleted which file: what comes of it may come later than they tell of it.
+    deleted_by: HashMap<DocumentId, String>,
     /// Files that a program of theirs has written, and when.
     written: HashMap<DocumentId, Millis>,
     /// Those of long ago are forgotten when there are so many: each time looking through all would be costly.
@@ -79,13 +82,18 @@ impl Project {
         self.words.brought_back.insert(document.clone());
     }
 
-    /// Who has deleted a file, if they tell.
+    /// Who has deleted a file, if they have told.
     pub(super) fn who_deleted(&self, document: &DocumentId) -> Option<String> {
-        let words = self.others_in_index()?.words();
-        let deletions =
-            words.filter(|(_, word, other, _)| *word == Word::Deleted && *other == document);
-        let last = deletions.max_by_key(|(.., (_, number))| *number);
-        last.map(|(who, ..)| who.name.clone())
+        self.words.deleted_by.get(document).cloned()
+    }
+
+    /// The index has changed: who has deleted what is listed again by now is no news any more.
+    pub(super) fn forget_deletions(&mut self) {
+        let entries = self.index.entries();
+        let is_back =
+            |document: &DocumentId| entries.get(document).is_some_and(FileEntry::is_there);
+        let deleted_by = &mut self.words.deleted_by;
+        deleted_by.retain(|document, _| !is_back(document));
     }
 
     /// Who writes in a file now, if that is one person.
@@ -146,8 +154,12 @@ impl Project {
         let Some(others) = self.others_in_index() else {
             return;
         };
-        let mut news = Vec::new();
+        let (mut news, mut deletions) = (Vec::new(), Vec::new());
         for (other, word, document, (client, number)) in others.words() {
+            if word == Word::Deleted {
+                deletions.push((document.clone(), other.name.clone()));
+                continue;
+            }
             let time = (word, client, number);
             if self.words.told.len() + news.len() < TOLD
                 && !self.words.told.contains(&time)
@@ -156,6 +168,10 @@ impl Project {
                 news.push((document.clone(), time, message));
             }
         }
+        if self.words.deleted_by.len() + deletions.len() > DELETED {
+            self.words.deleted_by.clear();
+        }
+        self.words.deleted_by.extend(deletions);
         for (document, time, (severity, message)) in news {
             self.words.told.insert(time);
             let is_own = time.0 == Word::Restored && self.words.brought_back.remove(&document);
