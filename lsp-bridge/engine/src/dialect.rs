@@ -311,4 +311,104 @@ mod tests {
             assert_eq!(Dialect::choose(client).name, name, "{client:?}");
         }
     }
+
+    /// What follows for the engine from what was recorded of each.
+    #[test]
+    fn editors_differ_in_what_can_be_told() {
+        let of = |client| {
+            let dialect = Dialect::choose(Some(client));
+            let traits = [
+                ("ranges", dialect.sync == SyncKind::Incremental),
+                ("answer decides", dialect.answer_decides()),
+                ("order decides", dialect.order_decides()),
+                ("may misplace", dialect.may_misplace()),
+                ("places as they are", dialect.takes_places_as_they_are()),
+                ("checks versions", dialect.checks_versions()),
+                ("version 0 unchecked", dialect.does_all(0)),
+                ("waits for gaps", dialect.consecutive_versions),
+                ("counts changes", dialect.versions_count_changes),
+                ("merges", dialect.merges_changes),
+                ("final newline", dialect.keeps_final_newline),
+                ("sends \\n", dialect.sends_lf),
+                ("keeps \\r", dialect.returns == Returns::Kept),
+                ("one at a time", dialect.one_edit_a_request),
+                ("flushes", dialect.flush.is_some()),
+                ("flows by formatting", dialect.formats_on_type),
+                ("reloads whole", dialect.reload == Reload::Whole),
+                (
+                    "reloads by difference",
+                    dialect.reload == Reload::Difference,
+                ),
+                ("learns", dialect.learns),
+            ];
+            assert!(!dialect.does_all(1), "{client}");
+            let has = traits.iter().filter(|(_, has)| *has);
+            has.map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
+        };
+        let expected: [(&[&str], &str); 8] = [
+            (
+                &["Neovim"],
+                "checks versions, version 0 unchecked, counts changes, merges, final newline, one at a time, flushes",
+            ),
+            (
+                &["helix"],
+                "ranges, answer decides, checks versions, waits for gaps, keeps \\r, reloads by difference",
+            ),
+            (
+                &["GNU Emacs", "Eglot"],
+                "ranges, answer decides, may misplace, checks versions, merges, sends \\n, keeps \\r, one at a time, flows by formatting",
+            ),
+            (
+                &[
+                    "Visual Studio Code",
+                    "code-server",
+                    "Code - OSS",
+                    "VSCodium",
+                    "Cursor",
+                ],
+                "ranges, answer decides, checks versions, reloads whole",
+            ),
+            (
+                &["kak-lsp"],
+                "may misplace, places as they are, merges, final newline, sends \\n, one at a time",
+            ),
+            (&["Zed"], "ranges, order decides"),
+            (
+                &["Sublime Text LSP"],
+                "answer decides, checks versions, merges, sends \\n, one at a time",
+            ),
+            (
+                &["something new"],
+                "may misplace, merges, one at a time, learns",
+            ),
+        ];
+        for (clients, traits) in expected {
+            for client in clients {
+                assert_eq!(of(client), traits, "{client}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_stranger_that_says_no_is_known_better() {
+        let stranger = Dialect::choose(None);
+        assert!(stranger.may_misplace() && !stranger.answer_decides());
+        let mut unsent = stranger.clone();
+        unsent.has_refused(false);
+        assert!(!unsent.may_misplace() && unsent.answer_decides());
+        // It had told of the newer text: of what it had not told yet, nothing is known.
+        let mut reported = stranger;
+        reported.has_refused(true);
+        assert_eq!(reported.staleness, Staleness::UnsentApplied);
+        assert!(reported.answer_decides());
+        unsent.has_refused(true);
+        assert_eq!(unsent.staleness, Staleness::Refused);
+        // What was recorded stands.
+        for client in ["Neovim", "Kakoune", "Zed"] {
+            let mut recorded = Dialect::choose(Some(client));
+            recorded.has_refused(false);
+            recorded.has_refused(true);
+            assert_eq!(recorded, Dialect::choose(Some(client)));
+        }
+    }
 }

@@ -465,6 +465,8 @@ mod bounds_tests;
 #[cfg(test)]
 mod journal_tests;
 #[cfg(test)]
+mod opening_tests;
+#[cfg(test)]
 mod reopening_tests;
 #[cfg(test)]
 mod returns_tests;

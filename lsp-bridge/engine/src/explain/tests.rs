@@ -349,3 +349,106 @@ fn what_is_deleted_of_the_second_place_is_counted_there() {
         [1, 1, 2, 0, 0]
     );
 }
+
+/// A report that can hold but one of the two holds the person's change, unless a yes was carried over
+/// what they had typed since.
+#[test]
+fn a_report_holds_both_only_where_it_can() {
+    let (shown, mut expected) = expected("on«»e\ntwo\n", "|");
+    expected.may_merge = false;
+    let next = Rope::from_str("on|e\ntwoX\n");
+    for (accepted, overtaken) in [(false, false), (false, true), (true, false), (true, true)] {
+        (expected.accepted, expected.overtaken) = (accepted, overtaken);
+        let explained = explain(&shown, &next, &expected, Encoding::Utf16);
+        let is_ours = matches!(explained, Explanation::Ours { .. });
+        assert_eq!(is_ours, accepted && overtaken, "{explained:?}");
+    }
+}
+
+/// Of two ways of one length from the edit to what is shown, one takes the edit's letter away and
+/// types it anew: it is not that one.
+#[test]
+fn what_an_edit_has_brought_stays_where_it_can() {
+    let (shown, mut expected) = expected("«»\n", "x");
+    (expected.accepted, expected.certain) = (true, true);
+    let Explanation::Ours { edit, typed } =
+        explain(&shown, &Rope::from_str("ab\nx"), &expected, Encoding::Utf16)
+    else {
+        panic!("it is certain");
+    };
+    let whole = landed(&shown, &edit);
+    assert_eq!(deleted_of(&edit, &typed, &whole), 0, "{typed:?}");
+    assert_eq!(landed(&whole, &typed).to_string(), "ab\nx");
+}
+
+/// What the person would have typed anew of what an edit took away makes it unlikely, or, where the edit
+/// is certain, the less likely of two that ask as much of them.
+#[test]
+fn to_type_anew_what_was_taken_away_is_unlikely() {
+    let (shown, mut expected) = expected("ab«hello»cd world\n", "XY");
+    let mut ours = expected.edit[0].clone();
+    ours.push(Splice {
+        at: 10,
+        delete: 5,
+        insert: String::new(),
+    });
+    let cost = |expected: &Expected, typed: Patch| expected.cost(&shown, &ours, &typed, 1);
+    let typed = |at, text| Patch::single(at, 0, text);
+    // Just there, and within its own length of it.
+    assert_eq!(cost(&expected, typed(4, "hello")), (5 + 1 + 4 * 5, 0));
+    assert_eq!(cost(&expected, typed(2, "hell")), (4 + 1 + 4 * 4, 0));
+    // What the second place has lost is where the first has moved it to.
+    assert_eq!(cost(&expected, typed(7, "world")), (5 + 1 + 4 * 5, 0));
+    // Something else, one letter of it, and the other place's.
+    assert_eq!(cost(&expected, typed(4, "water")), (5 + 1, 0));
+    assert_eq!(cost(&expected, typed(4, "h")), (1 + 1, 0));
+    expected.certain = true;
+    assert_eq!(cost(&expected, typed(4, "hello")), (5 + 1, 5));
+}
+
+#[test]
+fn what_lies_near_is_what_is_within_reach() {
+    let mut typed = Patch::single(0, 2, "a");
+    for (at, delete) in [(5, 0), (14, 1), (20, 0)] {
+        typed.push(Splice {
+            at,
+            delete,
+            insert: "b".into(),
+        });
+    }
+    let at = |place: std::ops::Range<usize>, reach| {
+        let near = near(&typed, place, reach);
+        near.splices().iter().map(|s| s.at).collect::<Vec<_>>()
+    };
+    assert_eq!(at(5..7, 0), [5]);
+    assert_eq!(at(5..7, 2), [5]);
+    assert_eq!(at(5..7, 3), [0, 5]);
+    assert_eq!(at(7..12, 2), [5, 14]);
+    assert_eq!(at(7..11, 2), [5]);
+    assert_eq!(at(17..19, 1), [20]);
+    assert_eq!(at(17..19, 2), [14, 20]);
+    assert_eq!(at(8..9, 1), [0; 0]);
+}
+
+#[test]
+fn alike_is_what_stands_beside_each_other() {
+    let like = |text: &str, typed: &[&str]| {
+        let mut patch = Patch::default();
+        for (place, insert) in typed.iter().enumerate() {
+            patch.push(Splice {
+                at: 10 * place,
+                delete: 1,
+                insert: (*insert).into(),
+            });
+        }
+        likeness(text.into(), &patch)
+    };
+    assert_eq!(like("hello", &["say hello"]), 5);
+    assert_eq!(like("hello", &["xx", "ello!"]), 4);
+    // One of several letters proves nothing, the only one does; blanks never do.
+    assert_eq!(like("hello", &["h", "o"]), 0);
+    assert_eq!(like("h", &["oh"]), 1);
+    assert_eq!(like("  ", &["    "]), 0);
+    assert_eq!(like("he", &[]), 0);
+    assert_eq!(like("abcabd", &["xabdx"]), 3);
+}
