@@ -275,6 +275,53 @@ mod tests {
         }
     }
 
+    #[test]
+    fn lines_are_alike_by_their_ends_or_by_pieces() {
+        for (was, is, common) in [
+            ("abcdef", "abcxyz", 3),
+            ("abcdef", "abwxyz", 0),
+            // The one is the other and more, by two characters at least.
+            ("ab", "ab and much more than this", 2),
+            ("a", "a and much more than this", 0),
+            // What stands elsewhere in it, in one piece or two, of four characters at least.
+            ("call(them)", "log(call(them)))", 10),
+            ("12345678", "12ab5678", 6),
+            ("..wxyz..mnop..", "!mnop!!wxyz!!", 0),
+            ("mnopq.wxyz", "!mnopq!wxyz", 6),
+        ] {
+            assert_eq!(in_common(was, is), common, "{was:?} {is:?}");
+        }
+    }
+
+    /// Two lines that one was torn into, unlike it either: it has gone, unless nearly all of it is there.
+    #[test]
+    fn who_changes_lines_all_over_has_kept_their_letters() {
+        let gone_of = |old: &[&str], new: &[&str]| {
+            let mut patch = Patch::default();
+            changed(old, new, 3, &mut patch);
+            let mut text = ropey::Rope::from_str(&["...", &old.concat()].concat());
+            patch.apply(&mut text);
+            assert_eq!(text.to_string(), ["...", &new.concat()].concat());
+            gone(&patch)
+        };
+        let (old, first) = (["abcdefghi\n"], "abc0123456789\n");
+        let torn = |fill: usize| format!("def{}ghi{}\n", "x".repeat(fill), "y".repeat(9));
+        // Up to four times as long; else any letters would be found in it.
+        assert_eq!(gone_of(&old, &[first, &torn(10)]), 0);
+        assert_eq!(gone_of(&old, &[first, &torn(11)]), 10);
+        // In pieces of one letter, that proves nothing.
+        assert_eq!(gone_of(&old, &["a0b1c2d3e\n", "4f5g6h7i8\n"]), 10);
+        // A tenth of it may be another.
+        assert_eq!(gone_of(&old, &[first, "def0123gh456\n"]), 10);
+        // What is too short to be made sure of.
+        assert_eq!(gone_of(&["abcdef\n"], &["abc01234567\n", "def890123\n"]), 7);
+        // What is too long for it.
+        let long = |with: &str| ["abc", "def", "ghi"].map(|piece| piece.repeat(1_334) + with);
+        let [a, b, c] = long("");
+        let (old, new) = (a + &b + &c + "\n", long("\n"));
+        assert!(gone_of(&[&old], &new.each_ref().map(String::as_str)) > 100);
+    }
+
     /// Comparing each line with each would take too long then.
     #[test]
     fn many_lines_are_compared_with_their_own() {

@@ -25,6 +25,11 @@ fn a_letter_that_stands_elsewhere_is_the_same_letter() {
     // Typing behind the X stays behind the X.
     let typing = alignment.carry(&splice(3, 0, "Y"), &Rope::from_str("aXTb"));
     assert_eq!(typing, Patch::single(2, 0, "Y"));
+    // Something in the place of both is where the first of them stood.
+    let both = alignment.carry(&splice(1, 2, "Y"), &Rope::from_str("aXTb"));
+    assert_eq!(both, Patch::single(1, 2, "Y"));
+    let all = alignment.carry(&splice(0, 4, "Y"), &Rope::from_str("aXTb"));
+    assert_eq!(all, Patch::single(0, 4, "Y"));
     // The repair moves the T, which is ours.
     let repair = alignment.repair(&Rope::from_str("aTXb"), &Rope::from_str("aXTb"));
     assert_eq!(repair.splices()[0], Patch::single(1, 1, "").splices()[0]);
