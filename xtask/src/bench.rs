@@ -1,10 +1,11 @@
-//! `cargo xtask bench`: how fast the engine is, and a whole project on its way, of optimised code.
+//! `cargo xtask bench`: how fast the engine is, a whole project on its way, and servers under load, of optimised code.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
 use crate::command::run;
+use crate::setup::npm::{self, PEERS};
 use crate::tools::{cargo, target};
 
 /// What `cargo xtask bench` is told.
@@ -18,15 +19,23 @@ pub(crate) struct Args {
     /// of a tree of so many files.
     #[arg(long, value_name = "DIR|FILES", num_args = 0..=1, default_missing_value = "10000")]
     project: Option<String>,
-    /// For criterion: a part of the names of what is to be measured, `--save-baseline NAME`, …
+    /// Measure instead what delivering an edit costs the server, beside Hocuspocus, the server of y-websocket, and a
+    /// bare relay.
+    #[arg(long, conflicts_with = "project")]
+    load: bool,
+    /// For criterion: a part of the names of what is to be measured, `--save-baseline NAME`, …; with `--load`
+    /// how many nodes, people, and so on: `-- --help` lists them.
     #[arg(last = true)]
-    criterion: Vec<String>,
+    more: Vec<String>,
 }
 
 /// Measures, and prints a table with ratios.
 pub(crate) fn bench(args: &Args) -> Result<()> {
     if let Some(tree) = &args.project {
         return project(tree);
+    }
+    if args.load {
+        return load(&args.more);
     }
     let mut command = cargo(&[
         "bench",
@@ -40,7 +49,15 @@ pub(crate) fn bench(args: &Args) -> Result<()> {
     if let Some(trace) = &args.trace {
         command.env("TUTTI_TRACE", absolute(trace)?);
     }
-    run(command.args(&args.criterion))
+    run(command.args(&args.more))
+}
+
+fn load(more: &[String]) -> Result<()> {
+    npm::install(&[PEERS])?;
+    let mut build = cargo(&["build", "--quiet", "--release", "--bin", "load"])?;
+    run(build.args(["--package", "tutti-bench"]))?;
+    let mut measure = std::process::Command::new(target().join("release/load"));
+    run(measure.arg("--beside").args(more))
 }
 
 fn project(tree: &str) -> Result<()> {

@@ -7,7 +7,7 @@ use crate::setup;
 use crate::tools::{cargo, directory, target};
 
 pub(crate) fn figures() -> Result<()> {
-    setup::npm::install()?;
+    setup::npm::install(setup::npm::NEEDED)?;
     run(&mut cargo(&[
         "build",
         "--release",

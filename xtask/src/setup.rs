@@ -27,7 +27,7 @@ pub(crate) fn setup() -> Result<()> {
             scope.spawn(|| editors::install_terminal(&dir)),
             scope.spawn(|| editors::install_vscode(&dir)),
             scope.spawn(|| mongodb::install(&dir)),
-            scope.spawn(npm::install),
+            scope.spawn(|| npm::install(npm::NEEDED)),
             scope.spawn(|| cargo_tools::install(&dir)),
         ];
         parts.into_iter().try_for_each(|part| {

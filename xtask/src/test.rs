@@ -101,7 +101,7 @@ pub(crate) fn test() -> Result<()> {
 /// The quick half: what needs no test to run.
 pub(crate) fn check() -> Result<()> {
     let mut steps = Steps::default();
-    steps.step("npm packages", setup::npm::install);
+    steps.step("npm packages", || setup::npm::install(setup::npm::NEEDED));
     quick(&mut steps);
     steps.close()
 }

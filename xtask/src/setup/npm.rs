@@ -8,17 +8,21 @@ use anyhow::{Context, Result};
 use crate::command::run;
 use crate::tools::{npm, repository};
 
-const PACKAGES: &[&str] = &["tests/node", "tests/node/vscode-client", "server/web"];
+/// What tests and builds need.
+pub(crate) const NEEDED: &[&str] = &["tests/node", "tests/node/vscode-client", "server/web"];
+/// Servers to measure beside Tutti's.
+pub(crate) const PEERS: &str = "bench/peers";
 
-pub(crate) fn install() -> Result<()> {
-    for package in PACKAGES {
+/// Installs packages that are not there as their lock files have them.
+pub(crate) fn install(packages: &[&str]) -> Result<()> {
+    for package in packages {
         if !current(package)? {
             println!("setup: npm installs {package}");
             run(&mut npm(
                 package,
                 &["ci", "--no-audit", "--no-fund", "--loglevel=error"],
             ))
-            .context("npm could not install the test packages; is there a network?")?;
+            .with_context(|| format!("npm could not install {package}; is there a network?"))?;
             fs::copy(lock(package), stamp(package))
                 .with_context(|| format!("cannot write into {package}/node_modules"))?;
         }

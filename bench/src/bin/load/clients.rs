@@ -1,4 +1,4 @@
-//! People who type, each over a connection of its own, as stock y-websocket clients do.
+//! People who type, each over a connection of its own, as stock clients do.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -12,11 +12,11 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
-use tutti_protocol::codec::Reader;
 use tutti_protocol::index::new_doc;
 use tutti_protocol::sync::SyncMessage;
-use tutti_protocol::yws;
 use yrs::{Text, Transact};
+
+use crate::servers::Server;
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
@@ -25,7 +25,8 @@ const REST: Duration = Duration::from_secs(3);
 
 /// All of them.
 pub(crate) struct Crowd {
-    sockets: Vec<(SplitSink<Socket, Message>, SplitStream<Socket>)>,
+    server: Server,
+    sockets: Vec<(usize, SplitSink<Socket, Message>, SplitStream<Socket>)>,
 }
 
 /// What came of it.
@@ -64,20 +65,26 @@ impl Spread {
 }
 
 impl Crowd {
-    pub(crate) async fn join(nodes: &[SocketAddr], rooms: usize, clients: usize) -> Result<Self> {
+    pub(crate) async fn join(
+        server: Server,
+        nodes: &[SocketAddr],
+        rooms: usize,
+        clients: usize,
+    ) -> Result<Self> {
         let mut sockets = Vec::new();
         for room in 0..rooms {
             for client in 0..clients {
                 let node = nodes[client % nodes.len()];
-                let url = format!("ws://{node}/ws/load/room-{room}?token=any");
+                let url = server.url(node, room);
                 let (socket, _) = tokio_tungstenite::connect_async(url).await?;
                 let (mut send, receive) = socket.split();
-                let step1 = yws::Message::Sync(SyncMessage::Step1(&[0])).encode();
-                send.send(Message::Binary(step1.into())).await?;
-                sockets.push((send, receive));
+                for frame in server.hello(room) {
+                    send.send(Message::Binary(frame.into())).await?;
+                }
+                sockets.push((room, send, receive));
             }
         }
-        Ok(Self { sockets })
+        Ok(Self { server, sockets })
     }
 
     /// Types for so long. Everybody writes at the end of the same text, a character a key.
@@ -86,11 +93,13 @@ impl Crowd {
         let end = began + Duration::from_secs(seconds);
         let sent = Arc::new(AtomicU64::new(0));
         let mut tasks = JoinSet::new();
-        for (n, (send, receive)) in self.sockets.into_iter().enumerate() {
+        let server = self.server;
+        for (n, (room, send, receive)) in self.sockets.into_iter().enumerate() {
             let client = n as u64 + 1;
-            let typing = type_keys(send, client, keys, began, end, sent.clone());
+            let frame = move |message: SyncMessage<'_>| server.frame(room, message);
+            let typing = type_keys(send, frame, client, keys, began, end, sent.clone());
             tasks.spawn(async move {
-                let listening = tokio::spawn(listen(receive, client, began, end + REST));
+                let listening = tokio::spawn(listen(receive, server, client, began, end + REST));
                 typing.await?;
                 listening.await.context("a listener failed")
             });
@@ -113,6 +122,7 @@ impl Crowd {
 /// Each key carries who typed it and when, so that whoever hears it knows how old it is.
 async fn type_keys(
     mut send: SplitSink<Socket, Message>,
+    frame: impl Fn(SyncMessage<'_>) -> Vec<u8>,
     client: u64,
     keys: u32,
     began: Instant,
@@ -133,7 +143,7 @@ async fn type_keys(
             content.push(&mut txn, &mark);
             txn.encode_update_v1()
         };
-        let frame = yws::Message::Sync(SyncMessage::Update(&update)).encode();
+        let frame = frame(SyncMessage::Update(&update));
         send.send(Message::Binary(frame.into())).await?;
         sent.fetch_add(1, Ordering::Relaxed);
     }
@@ -146,12 +156,13 @@ async fn type_keys(
 #[derive(Default)]
 struct Heard {
     others: Vec<u64>,
-    /// The server sends back what has become durable.
+    /// Tutti sends back what has become durable.
     own: Vec<u64>,
 }
 
 async fn listen(
     mut receive: SplitStream<Socket>,
+    server: Server,
     client: u64,
     began: Instant,
     end: Instant,
@@ -161,9 +172,7 @@ async fn listen(
         let Message::Binary(frame) = message else {
             continue;
         };
-        let Ok(yws::Message::Sync(SyncMessage::Update(update))) =
-            yws::Message::read(&mut Reader::new(&frame))
-        else {
+        let Some(update) = server.update(&frame) else {
             continue;
         };
         let now = began.elapsed().as_micros() as u64;

@@ -2,19 +2,23 @@
 //! over a Redis, and the processor time that the nodes take for each update they deliver. Then, if asked, people who open
 //! one document after the other, and how many of these were in memory.
 //!
-//! `cargo run --release -p tutti-bench --bin load -- --nodes 2 --mongodb`
+//! `cargo xtask bench --load -- --nodes 2 --mongodb`, which measures peers beside it.
 #![allow(clippy::print_stdout)] // The figures are what this is for.
 
 mod clients;
+mod figures;
 mod node;
+mod servers;
 mod visits;
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use clap::Parser;
 
+use figures::Figures;
 use node::{Node, Redis};
+use servers::Server;
 use tutti_server::mongo::MongoUri;
 use tutti_server::mongo::test_server::TestServer;
 
@@ -42,6 +46,10 @@ struct Args {
     /// No Redis: the nodes follow each other through their database.
     #[arg(long, requires = "mongodb")]
     without_redis: bool,
+    /// Measure other servers under the same load, one after the other: their packages must be installed, as
+    /// `cargo xtask bench --load` does.
+    #[arg(long)]
+    beside: bool,
     /// So many visits to documents, of which there are a tenth as many, 32 KiB each; four of five go to the same fifth.
     #[arg(long, default_value_t = 0)]
     visits: usize,
@@ -73,6 +81,29 @@ fn main() -> Result<()> {
 
 async fn measure(args: &Args) -> Result<()> {
     ensure!(args.nodes > 0, "there must be a node");
+    println!(
+        "{} nodes on {}{}, {} rooms, {} people each, {} keys a second, {} s",
+        args.nodes,
+        if args.mongodb { "MongoDB" } else { "SQLite" },
+        if args.without_redis { " alone" } else { "" },
+        args.rooms,
+        args.clients,
+        args.keys,
+        args.seconds
+    );
+    let mut all = vec![own(args).await?];
+    let peers = servers::PEERS.iter().filter(|_| args.beside);
+    for peer in peers.filter(|peer| args.nodes == 1 || peer.is_for_many_nodes()) {
+        all.push(beside(args, *peer).await?);
+    }
+    if let [_, _, ..] = all.as_slice() {
+        figures::print_table(&all);
+    }
+    Ok(())
+}
+
+/// Tutti's own figures.
+async fn own(args: &Args) -> Result<Figures> {
     let dir = tempfile::tempdir()?;
     let redis = match args.nodes > 1 && !args.without_redis {
         true => Some(Redis::start()?),
@@ -86,67 +117,29 @@ async fn measure(args: &Args) -> Result<()> {
         .collect::<Result<Vec<Node>>>()?;
     // Nodes know each other by signs of life, once a second.
     tokio::time::sleep(Duration::from_secs(3)).await;
-
-    let addresses: Vec<_> = nodes.iter().map(Node::addr).collect();
-    let crowd = clients::Crowd::join(&addresses, args.rooms, args.clients).await?;
-    let before = used(&nodes)?;
-    let trips_before = trips(&nodes)?;
-    let redis_before = redis.as_ref().map(Redis::used).transpose()?;
-    let typed = crowd.type_for(args.keys, args.seconds).await?;
-    let after = used(&nodes)?;
-    let took = after.saturating_sub(before);
-    let trips = trips(&nodes)? - trips_before;
-
-    let expected = typed.sent * (args.clients as u64 - 1);
-    println!(
-        "{} nodes on {}{}, {} rooms, {} people each, {} keys a second, {} s",
-        args.nodes,
-        if args.mongodb { "MongoDB" } else { "SQLite" },
-        if args.without_redis { " alone" } else { "" },
-        args.rooms,
-        args.clients,
-        args.keys,
-        args.seconds
-    );
-    println!("updates typed           {:>10}", typed.sent);
-    println!(
-        "updates delivered       {:>10} of {expected}",
-        typed.delivered
-    );
-    println!(
-        "processor time          {:>10.2} s in all nodes",
-        took.as_secs_f64()
-    );
-    println!(
-        "for each delivered one  {:>10.1} µs",
-        took.as_secs_f64() * 1e6 / typed.delivered as f64
-    );
-    println!(
-        "median and 99 % latency {:>7.1} ms {:>7.1} ms",
-        typed.latency.at_ms(0.5),
-        typed.latency.at_ms(0.99)
-    );
-    println!(
-        "until it is saved       {:>7.1} ms {:>7.1} ms, at most {:.1} ms",
-        typed.saved.at_ms(0.5),
-        typed.saved.at_ms(0.99),
-        typed.saved.at_ms(1.0)
-    );
-    println!(
-        "trips to the store      {:>10.1} for 1,000 updates typed",
-        trips * 1e3 / typed.sent as f64
-    );
+    let figures = Figures::measure(Server::Tutti, args, &nodes, redis.as_ref()).await?;
+    figures.print();
     if args.mongodb {
         print_operations(&nodes)?;
-    }
-    if let (Some(redis), Some(before)) = (&redis, redis_before) {
-        let redis = redis.used()?.saturating_sub(before);
-        println!("Redis beside them       {:>10.2} s", redis.as_secs_f64());
     }
     if args.visits > 0 {
         visits::measure(&nodes, args.visits).await?;
     }
-    Ok(())
+    Ok(figures)
+}
+
+/// A peer's figures, under the same load.
+async fn beside(args: &Args, peer: Server) -> Result<Figures> {
+    let dir = tempfile::tempdir()?;
+    let redis = match args.nodes > 1 {
+        true => Some(Redis::start()?),
+        false => None,
+    };
+    let port = redis.as_ref().map(Redis::port);
+    let nodes = (0..args.nodes)
+        .map(|_| Node::of(peer.peer(dir.path(), port)?))
+        .collect::<Result<Vec<Node>>>()?;
+    Figures::measure(peer, args, &nodes, redis.as_ref()).await
 }
 
 /// Which operations the trips to the database were, and how long they took.
@@ -165,28 +158,4 @@ fn print_operations(nodes: &[Node]) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// Operations of the database, or the embedded store's commits, of all nodes.
-fn trips(nodes: &[Node]) -> Result<f64> {
-    let names = [
-        "tutti_mongodb_operations_total",
-        "tutti_store_commits_total",
-    ];
-    for name in names {
-        let all = nodes.iter().map(|node| node.figure(name, ""));
-        let all = all.sum::<Result<f64>>()?;
-        if all > 0.0 {
-            return Ok(all);
-        }
-    }
-    Ok(0.0)
-}
-
-fn used(nodes: &[Node]) -> Result<Duration> {
-    nodes
-        .iter()
-        .map(Node::used)
-        .sum::<Result<Duration>>()
-        .context("the system does not tell how much processor time a node took")
 }

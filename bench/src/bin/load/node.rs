@@ -27,7 +27,7 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    /// `cache_mb` is the memory for documents.
+    /// One of Tutti's; `cache_mb` is the memory for documents.
     pub(crate) fn start(
         dir: &Path,
         redis: Option<&str>,
@@ -35,7 +35,7 @@ impl Node {
         cache_mb: usize,
     ) -> Result<Self> {
         let mut command = Command::new(std::env::current_exe()?);
-        command.arg("--serve").arg(dir).stdout(Stdio::piped());
+        command.arg("--serve").arg(dir);
         command.args(["--cache-mb", &cache_mb.to_string()]);
         if let Some(url) = redis {
             command.args(["--redis", url]);
@@ -43,7 +43,12 @@ impl Node {
         if let Some(uri) = database {
             command.args(["--database", uri]);
         }
-        let mut process = command.spawn()?;
+        Self::of(command)
+    }
+
+    /// What a command starts that prints its address first.
+    pub(crate) fn of(mut command: Command) -> Result<Self> {
+        let mut process = command.stdout(Stdio::piped()).spawn()?;
         let output = process.stdout.take().context("no output")?;
         let mut line = String::new();
         BufReader::new(output).read_line(&mut line)?;
@@ -58,6 +63,14 @@ impl Node {
     /// The processor time it has taken so far.
     pub(crate) fn used(&self) -> Result<Duration> {
         used(self.process.id())
+    }
+
+    /// The memory that is its own, in bytes.
+    pub(crate) fn memory(&self) -> Result<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+        Ok(kib.context("the system does not tell how much memory a node takes")? << 10)
     }
 
     /// The sum of a figure's series whose line contains `label`, 0 if there is none yet.
@@ -108,6 +121,10 @@ impl Redis {
             std::thread::sleep(Duration::from_millis(20));
         }
         bail!("redis-server does not start");
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
     }
 
     pub(crate) fn url(&self) -> String {
