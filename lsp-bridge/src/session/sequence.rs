@@ -48,6 +48,9 @@ impl Sequence {
             OPEN => {
                 let version = version.unwrap_or_default();
                 self.opened.insert(uri.clone(), version);
+                // Older ones are in the opened text, or were of an earlier opening.
+                self.waiting
+                    .retain(|waiting| waiting.uri != uri || waiting.version > version);
                 let mut follow = vec![(OPEN, params)];
                 follow.extend(self.waited_for(&uri, version, now));
                 follow
@@ -61,7 +64,15 @@ impl Sequence {
                     self.wait(uri, version, params, now);
                     Vec::new()
                 }
-                _ => vec![(CHANGE, params)],
+                (version, _) => {
+                    let mut follow = vec![(CHANGE, params)];
+                    follow.extend(
+                        version
+                            .into_iter()
+                            .flat_map(|it| self.waited_for(&uri, it, now)),
+                    );
+                    follow
+                }
             },
             CLOSE => {
                 self.opened.remove(&uri);
@@ -83,15 +94,19 @@ impl Sequence {
         });
     }
 
-    /// The changes that have overtaken this opening; older ones belong to an earlier one.
-    fn waited_for(&mut self, uri: &str, opened: i64, now: Instant) -> Vec<(&'static str, Value)> {
+    /// The changes that have overtaken their opening and follow this version of it, each on the other. What
+    /// never follows was of another opening, or of none.
+    fn waited_for(&mut self, uri: &str, version: i64, now: Instant) -> Vec<(&'static str, Value)> {
         self.waiting
             .retain(|waiting| now.duration_since(waiting.since) < PATIENCE);
-        let of_it = self.waiting.extract_if(.., |waiting| waiting.uri == uri);
-        of_it
-            .filter(|waiting| waiting.version > opened)
-            .map(|waiting| (CHANGE, waiting.params))
-            .collect()
+        let mut follow = Vec::new();
+        let next = |version: i64| move |one: &Waiting| one.uri == uri && one.version == version + 1;
+        let mut version = version;
+        while let Some(at) = self.waiting.iter().position(next(version)) {
+            follow.push((CHANGE, self.waiting.remove(at).params));
+            version += 1;
+        }
+        follow
     }
 
     /// Whether this is for [`Sequence::follow`].
@@ -135,6 +150,16 @@ mod tests {
         assert_eq!(heard.follow(CHANGE, 6), [(CHANGE, 6)]);
         assert_eq!(heard.follow(CHANGE, 5), [(CHANGE, 5)]);
         assert_eq!(heard.follow(CLOSE, 6), [(CLOSE, 6)]);
+        // One that has overtaken another that has overtaken the opening.
+        assert_eq!(heard.follow(CHANGE, 5), []);
+        assert_eq!(heard.follow(OPEN, 3), [(OPEN, 3)]);
+        assert_eq!(heard.follow(CHANGE, 4), [(CHANGE, 4), (CHANGE, 5)]);
+        assert_eq!(heard.follow(CLOSE, 5), [(CLOSE, 5)]);
+        // A stray one, which follows nothing.
+        assert_eq!(heard.follow(CHANGE, 7), []);
+        assert_eq!(heard.follow(OPEN, 1), [(OPEN, 1)]);
+        assert_eq!(heard.follow(CHANGE, 2), [(CHANGE, 2)]);
+        assert_eq!(heard.follow(CLOSE, 2), [(CLOSE, 2)]);
         // What is left of that one does not belong to the next.
         assert_eq!(heard.follow(CHANGE, 7), []);
         heard.1 += PATIENCE;
