@@ -251,8 +251,9 @@ impl Room {
                 }
                 let (ready, written) = self.saver.saved();
                 self.registry.unsaved_less(written.weight);
-                self.log.entries += written.entries;
-                self.log.bytes += written.bytes;
+                self.log.entries += written.appends.len();
+                self.log.bytes += written.bytes();
+                self.know_what_is_written(&written);
                 for waiter in ready {
                     self.done(waiter);
                 }

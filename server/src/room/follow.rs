@@ -7,8 +7,9 @@ use tutti_protocol::ids::DocumentId;
 
 use super::actor::Room;
 use super::exchange::random;
+use super::saver::Written;
 use crate::document::{Document, Wanted};
-use crate::store::{Seen, StoreError, StoredDocument};
+use crate::store::{EntryId, Seen, StoreError, StoredDocument};
 use crate::update::Contents;
 
 /// Between two looks into the store while nothing is carried, at the least and at the most. With
@@ -50,6 +51,8 @@ type Sizes = HashMap<DocumentId, u64>;
 pub(super) struct Follow {
     /// None while a look is under way.
     seen: Option<Seen>,
+    /// What this node has written since the look began that is under way.
+    written: Vec<EntryId>,
     /// Whether nothing is carried, so that there is always a next look.
     is_needed: bool,
     /// Until when a node that is not heard may go on writing, and be taken for alive.
@@ -94,6 +97,13 @@ impl Follow {
         self.due.filter(|_| self.seen.is_some())
     }
 
+    fn know(&mut self, written: impl Iterator<Item = EntryId>) {
+        match &mut self.seen {
+            Some(seen) => seen.entries.extend(written),
+            None => self.written.extend(written),
+        }
+    }
+
     fn look_in(&mut self, pause: Duration) {
         let at = tokio::time::Instant::now() + pause;
         self.due = Some(self.due.map_or(at, |due| due.min(at)));
@@ -131,6 +141,20 @@ async fn contents(
 }
 
 impl Room {
+    /// The next look need not read what this room has written itself: under load that is nearly all that a look would
+    /// find, and the database has the same people's edits to store meanwhile.
+    pub(super) fn know_what_is_written(&mut self, written: &Written) {
+        // Without looks to come, names that go from the log would stay here.
+        if self.follow.is_on() {
+            let store = &self.registry.store;
+            let names = written.appends.iter();
+            self.follow
+                .know(names.filter_map(|append| store.entry_of(append.write)));
+        }
+        self.hearsay
+            .stored(written.appends.iter().map(|append| &append.update));
+    }
+
     /// Looks into the store once, soon.
     pub(super) fn follow_store(&mut self) {
         if self.registry.fanout.has_others() || self.hearsay.is_orphaned() {
@@ -278,6 +302,7 @@ impl Room {
             None if !self.follow.lacks_hints() => self.follow.sizes = None,
             None => {}
         }
+        seen.entries.extend(self.follow.written.drain(..));
         self.follow.seen = Some(seen);
         self.follow.look_regularly();
     }

@@ -9,14 +9,11 @@
 //! Whoever types on behind it counts on it as well: stored without what it builds on, an edit is
 //! in no document that is read, so its author must not be told that it is saved.
 
-use std::collections::HashSet;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use bytes::Bytes;
 
 use super::actor::Room;
 use crate::store::LogEntry;
-use crate::update::{Clocks, Contents, scan};
+use crate::update::{Clocks, Contents, Coverage, merged, scan};
 
 /// After so much more hearsay the store is looked into, to forget what it has by then.
 const LOOK_EVERY: usize = 1_024;
@@ -90,15 +87,32 @@ impl Hearsay {
 
     /// Forgets what is among the entries, or in the document, that a look has found.
     pub(super) fn found(&mut self, log: &[LogEntry], contents: Option<&Contents>) {
-        let stored: HashSet<&Bytes> = log.iter().map(|entry| &entry.update).collect();
+        if self.updates.is_empty() {
+            self.fresh = 0;
+            return;
+        }
+        // Whoever stored it may have stored it together with more.
+        let stored = Coverage::of(log.iter().map(|entry| &entry.update));
         let is_covered = |update: &Bytes| {
             contents
                 .is_some_and(|contents| scan(update).is_ok_and(|scanned| contents.cover(&scanned)))
         };
-        self.updates
-            .retain(|update| !stored.contains(update) && !is_covered(update));
-        self.bytes = self.updates.iter().map(Bytes::len).sum();
+        self.forget(|update| stored.covers(update) || is_covered(update));
         self.fresh = 0;
+    }
+
+    /// Forgets what this node has stored itself.
+    pub(super) fn stored<'a>(&mut self, updates: impl Iterator<Item = &'a Bytes>) {
+        if self.updates.is_empty() {
+            return;
+        }
+        let stored = Coverage::of(updates);
+        self.forget(|update| stored.covers(update));
+    }
+
+    fn forget(&mut self, is_stored: impl Fn(&Bytes) -> bool) {
+        self.updates.retain(|update| !is_stored(update));
+        self.bytes = self.updates.iter().map(Bytes::len).sum();
         if self.is_empty() {
             self.doubtful.clear();
         }
@@ -106,10 +120,10 @@ impl Hearsay {
 
     /// All of it in one update; `None` where the whole document stands for it.
     fn merged(&self) -> Option<Bytes> {
-        let merge = || yrs::merge_updates_v1(&self.updates);
-        // As wherever something is made of what others sent: a panic costs no room.
-        let merged = catch_unwind(AssertUnwindSafe(merge)).ok()?.ok()?;
-        (!self.is_too_much).then(|| merged.into())
+        match self.is_too_much {
+            true => None,
+            false => merged(&self.updates),
+        }
     }
 
     /// Who told some of it has gone, or may have.

@@ -15,6 +15,7 @@ use tutti_protocol::ids::RoomName;
 use super::MemberId;
 use crate::rooms::RoomError;
 use crate::store::{Append, DocumentStore, StoreError};
+use crate::update::merged;
 
 /// Waiting times between tries of a write that failed.
 const FIRST_RETRY: Duration = Duration::from_millis(100);
@@ -25,6 +26,10 @@ const SLOW: Duration = Duration::from_secs(2);
 
 /// Updates in one append.
 const BATCH_UPDATES: usize = 4_096;
+
+/// What waits is stored as one update where it is no larger: people who type make many small ones, and a database takes
+/// one record of many as fast as one of a single one. Large ones gain nothing by it.
+const MERGED_BYTES: usize = 64 * 1024;
 
 /// What the task that writes tells its room.
 #[derive(Debug)]
@@ -61,7 +66,7 @@ fn weight(update: &Bytes) -> usize {
 #[derive(Default)]
 pub(super) struct Saver {
     waiting: VecDeque<Bytes>,
-    writing: Vec<Bytes>,
+    writing: Written,
     /// What everything that waits or is being written takes.
     unsaved_bytes: usize,
     accepted: u64,
@@ -100,19 +105,33 @@ impl Saver {
         room: &RoomName,
         events: &mpsc::Sender<SaveEvent>,
     ) {
-        if !self.writing.is_empty() || self.waiting.is_empty() {
+        if !self.writing.appends.is_empty() || self.waiting.is_empty() {
             return;
         }
         self.write_started = Some(Instant::now());
-        let count = self.waiting.len().min(BATCH_UPDATES);
-        self.writing.extend(self.waiting.drain(..count));
-        let batch: Vec<Append> = self
-            .writing
-            .iter()
-            .map(|update| Append::new(room.clone(), update.clone()))
-            .collect();
+        let batch = self.take_batch(room);
         let task = tokio::spawn(write(store.clone(), batch, events.clone()));
         self.task = Some(task.abort_handle());
+    }
+
+    /// What is to be written next.
+    fn take_batch(&mut self, room: &RoomName) -> Vec<Append> {
+        let count = self.waiting.len().min(BATCH_UPDATES);
+        let updates: Vec<Bytes> = self.waiting.drain(..count).collect();
+        let (bytes, weight) = updates.iter().fold((0, 0), |(bytes, sum), update| {
+            (bytes + update.len(), sum + weight(update))
+        });
+        let merged = (count > 1 && bytes <= MERGED_BYTES)
+            .then(|| merged(&updates))
+            .flatten();
+        let stored = merged.map_or(updates, |merged| vec![merged]);
+        let append = |update| Append::new(room.clone(), update);
+        self.writing = Written {
+            updates: count,
+            weight,
+            appends: stored.into_iter().map(append).collect(),
+        };
+        self.writing.appends.clone()
     }
 
     /// Drops what is not durable, and who waits for it; returns what it took.
@@ -129,16 +148,11 @@ impl Saver {
         bytes
     }
 
-    /// The write under way is durable; returns who has waited for it, and its size.
+    /// The write under way is durable; returns who has waited for it, and what it was.
     pub(super) fn saved(&mut self) -> (Vec<Waiter>, Written) {
-        let written = Written {
-            entries: self.writing.len(),
-            bytes: self.writing.iter().map(Bytes::len).sum(),
-            weight: self.writing.iter().map(weight).sum(),
-        };
-        self.saved += self.writing.len() as u64;
+        let written = std::mem::take(&mut self.writing);
+        self.saved += written.updates as u64;
         self.unsaved_bytes -= written.weight;
-        self.writing = Vec::new();
         self.failing = None;
         // What still waits arrived after this write had been put together.
         self.oldest = self
@@ -178,17 +192,26 @@ impl Saver {
 
     /// Every update that is not known to be durable, in order.
     pub(super) fn unsaved(&self) -> impl Iterator<Item = &Bytes> {
-        self.writing.iter().chain(&self.waiting)
+        let writing = self.writing.appends.iter().map(|append| &append.update);
+        writing.chain(&self.waiting)
     }
 }
 
-/// How much a write added to the log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What a write adds to the log.
+#[derive(Default)]
 pub(super) struct Written {
-    pub(super) entries: usize,
-    pub(super) bytes: usize,
-    /// What it took in memory.
+    /// How many updates it takes from those that wait.
+    updates: usize,
+    /// What these took in memory.
     pub(super) weight: usize,
+    /// What is stored of them.
+    pub(super) appends: Vec<Append>,
+}
+
+impl Written {
+    pub(super) fn bytes(&self) -> usize {
+        self.appends.iter().map(|append| append.update.len()).sum()
+    }
 }
 
 /// Writes until it succeeds. A write keeps its name over all tries, so one whose outcome is not
@@ -241,27 +264,22 @@ mod tests {
     fn what_arrives_during_a_write_is_not_taken_for_written() {
         let mut saver = Saver::default();
         let flush = || oneshot::channel().0;
+        let room: RoomName = "p/d".parse().unwrap();
         saver.accept(Bytes::from_static(b"one"));
         assert!(saver.wait(Waiter::Flush(flush())).is_none());
-        saver.writing.extend(saver.waiting.drain(..));
+        saver.take_batch(&room);
         saver.accept(Bytes::from_static(b"second"));
         assert!(saver.wait(Waiter::Flush(flush())).is_none());
 
         let (ready, written) = saver.saved();
         assert_eq!(ready.len(), 1);
-        assert_eq!(
-            written,
-            Written {
-                entries: 1,
-                bytes: 3,
-                weight: 3 + WAITING_BYTES,
-            }
-        );
+        assert_eq!((written.appends.len(), written.bytes()), (1, 3));
+        assert_eq!(written.weight, 3 + WAITING_BYTES);
         assert!(!saver.is_clean());
         assert_eq!(saver.unsaved_bytes, 6 + WAITING_BYTES);
         assert_eq!(saver.unsaved().collect::<Vec<_>>(), [&b"second"[..]]);
 
-        saver.writing.extend(saver.waiting.drain(..));
+        saver.take_batch(&room);
         assert_eq!(saver.saved().0.len(), 1);
         assert!(saver.is_clean() && saver.oldest().is_none());
         assert!(saver.wait(Waiter::Flush(flush())).is_some());

@@ -114,7 +114,10 @@ async fn batches_are_kept_in_order(opener: &dyn Opener) {
         append(&two, &b"b"[..]),
         append(&one, &b"c"[..]),
     ];
+    let first = store.entry_of(batch[0].write);
     store.append(batch).await.expect("it is appended");
+    let stored = load(&*other, &one).await.log[0].id;
+    assert!(first.is_none_or(|first| first == stored), "another name");
     put(&*other, &one, &[b"d"]).await;
     for store in [&store, &other] {
         assert_eq!(updates(&load(&**store, &one).await), [b"a", b"c", b"d"]);

@@ -54,6 +54,11 @@ pub trait DocumentStore: Send + Sync + 'static {
         seen: &'a Seen,
     ) -> BoxFuture<'a, Result<Option<StoredDocument>, StoreError>>;
 
+    /// What the log entry of a write is called, where the store does not choose that itself.
+    fn entry_of(&self, _write: WriteId) -> Option<EntryId> {
+        None
+    }
+
     /// Puts a snapshot in the place of the one it was made from and of exactly the log entries
     /// it contains. Entries appended meanwhile stay. The new snapshot is read back and compared
     /// before anything is deleted. `Ok(false)` when another node has replaced the snapshot

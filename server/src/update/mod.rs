@@ -7,6 +7,7 @@
 //! never serves any (Yjs 13 silently truncates some updates with holes).
 
 mod canonical;
+mod coverage;
 mod scan;
 mod split;
 
@@ -17,6 +18,7 @@ use tutti_protocol::codec::{DecodeError, Reader};
 use yrs::{ClientID, IdSet, ReadTxn, StateVector};
 
 pub use canonical::canonical;
+pub use coverage::{Coverage, merged};
 pub use scan::{ScannedUpdate, scan};
 pub use split::Split;
 

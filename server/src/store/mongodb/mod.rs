@@ -26,7 +26,10 @@ use mongodb::Collection;
 use mongodb::bson::{Document, doc};
 use tutti_protocol::ids::{ProjectId, RoomName};
 
-use super::{Append, DocumentSize, DocumentStore, Replacement, Seen, StoreError, StoredDocument};
+use super::{
+    Append, DocumentSize, DocumentStore, EntryId, Replacement, Seen, StoreError, StoredDocument,
+    WriteId,
+};
 use crate::mongo::{Mongo, rooms_of, schema};
 use layout::{Chunk, Head, LogRecord};
 use writer::Writer;
@@ -108,6 +111,10 @@ impl DocumentStore for MongoStore {
         seen: &'a Seen,
     ) -> BoxFuture<'a, Result<Option<StoredDocument>, StoreError>> {
         Box::pin(self.tables.news(room, seen))
+    }
+
+    fn entry_of(&self, write: WriteId) -> Option<EntryId> {
+        Some(write.into())
     }
 
     fn replace<'a>(
