@@ -7,6 +7,7 @@
 
 mod clients;
 mod figures;
+mod floor;
 mod node;
 mod servers;
 mod visits;
@@ -17,6 +18,7 @@ use anyhow::{Result, ensure};
 use clap::Parser;
 
 use figures::Figures;
+use floor::Floor;
 use node::{Node, Redis};
 use servers::Server;
 use tutti_server::mongo::MongoUri;
@@ -117,8 +119,20 @@ async fn own(args: &Args) -> Result<Figures> {
         .collect::<Result<Vec<Node>>>()?;
     // Nodes know each other by signs of life, once a second.
     tokio::time::sleep(Duration::from_secs(3)).await;
+    let floor = match &database {
+        Some(database) => Some(Floor::measure(&database.uri(), args.seconds).await?),
+        None => None,
+    };
     let figures = Figures::measure(Server::Tutti, args, &nodes, redis.as_ref()).await?;
     figures.print();
+    if let Some(floor) = floor {
+        let floor = floor.ended().await?;
+        println!(
+            "a bare insertion        {:>7.1} ms {:>7.1} ms, beside all that",
+            floor.at_ms(0.5),
+            floor.at_ms(0.99)
+        );
+    }
     if args.mongodb {
         print_operations(&nodes)?;
     }
