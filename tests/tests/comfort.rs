@@ -42,6 +42,9 @@ fn flow(editor: &Editor, other: &mut Member) -> Result<()> {
     ] {
         other.append(theirs)?;
         editor.terminal().shows(theirs.trim_end())?;
+        let screen = editor.terminal().screen()?;
+        let is_announced = screen.contains("Edit successful");
+        ensure!(!is_announced, "each edit is announced: {screen}");
         while !other.text().contains(ours) {
             other.receive(LONG)?.context("nothing comes any more")?;
         }
