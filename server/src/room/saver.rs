@@ -27,8 +27,11 @@ const SLOW: Duration = Duration::from_secs(2);
 /// Updates in one append.
 const BATCH_UPDATES: usize = 4_096;
 
-/// What waits is stored as one update where it is no larger: people who type make many small ones, and a database takes
-/// one record of many as fast as one of a single one. Large ones gain nothing by it.
+/// From so many on, what waits is stored as one update: a database takes time for each record. Fewer are as soon stored as
+/// put together.
+const MERGED_UPDATES: usize = 4;
+
+/// Larger ones gain nothing by it.
 const MERGED_BYTES: usize = 64 * 1024;
 
 /// What the task that writes tells its room.
@@ -121,7 +124,7 @@ impl Saver {
         let (bytes, weight) = updates.iter().fold((0, 0), |(bytes, sum), update| {
             (bytes + update.len(), sum + weight(update))
         });
-        let merged = (count > 1 && bytes <= MERGED_BYTES)
+        let merged = (count >= MERGED_UPDATES && bytes <= MERGED_BYTES)
             .then(|| merged(&updates))
             .flatten();
         let stored = merged.map_or(updates, |merged| vec![merged]);
