@@ -278,9 +278,6 @@ fn same_letters(
     replica: &Rope,
     free: Vec<usize>,
 ) -> Vec<(usize, usize)> {
-    if homeless.is_empty() || free.is_empty() {
-        return Vec::new();
-    }
     let pick = |text: &Rope, which: &[usize]| {
         let letters: String = which.iter().map(|&i| text.char(i)).collect();
         Rope::from_str(&letters)

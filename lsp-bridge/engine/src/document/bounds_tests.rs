@@ -184,3 +184,11 @@ fn a_save_is_overtaken_by_a_few_reports_at_most() {
     assert_eq!(["16", "15", "12", "8"].map(&mut save), [0, 0, 0, 0]);
     assert_eq!(save("0"), 1, "a drift");
 }
+
+#[test]
+fn what_would_be_shown_is_not_taken_in() {
+    let document = open("helix", "one\n", "one\n");
+    let changes = [ranged((0, 3), (0, 3), "!"), ranged((0, 0), (0, 1), "O")];
+    assert_eq!(document.shown_after(&changes).to_string(), "One!\n");
+    assert_eq!(document.shown(), "one\n");
+}

@@ -143,3 +143,77 @@ impl Form {
 fn marks(text: impl Iterator<Item = char>) -> usize {
     text.take_while(|letter| *letter == BOM).count()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const START: Position = Position {
+        line: 0,
+        character: 0,
+    };
+
+    #[test]
+    fn the_first_mark_is_hidden_if_the_editor_does_not_show_it() {
+        let marks = |count: usize| "\u{feff}".repeat(count) + "x";
+        for (text, file, shared, hides) in [
+            (0, 0, 0, false),
+            (0, 1, 1, true),
+            (1, 1, 1, false),
+            (1, 2, 2, true),
+            (2, 2, 2, false),
+            // Somebody else has taken it away, or brought it.
+            (0, 1, 0, false),
+            (0, 0, 1, false),
+        ] {
+            let [text, file, shared] = [text, file, shared].map(marks);
+            let [file, shared] = [file, shared].map(|text| Rope::from_str(&text));
+            let form = Form::of(&text, &file, &shared, false, false, Encoding::Utf16);
+            assert_eq!(form.hides_first(), hides, "{text:?} {file:?} {shared:?}");
+        }
+    }
+
+    #[test]
+    fn places_of_the_first_line_count_what_is_hidden() {
+        for (encoding, hidden) in [
+            (Encoding::Utf8, 3),
+            (Encoding::Utf16, 1),
+            (Encoding::Utf32, 1),
+        ] {
+            let file = Rope::from_str("\u{feff}x\ny");
+            let form = Form::of("x\ny", &file, &file, false, false, encoding);
+            for (line, moved) in [(0, hidden), (1, 0)] {
+                let [shown, shared] = [4, 4 + moved].map(|character| Position { line, character });
+                assert_eq!(form.place_from_editor(shown), shared);
+                assert_eq!(form.place_for_editor(shared), shown);
+            }
+            assert_eq!(form.place_for_editor(START), START);
+            assert_eq!(form.whole("x\ny"), file.to_string());
+            assert_eq!(form.without_bom().whole("x\ny"), "x\ny");
+        }
+    }
+
+    #[test]
+    fn line_ends_are_those_of_the_file_but_for_who_sends_others() {
+        let text = Rope::from_str("a\nb");
+        let edit = TextEdit {
+            range: Range {
+                start: START,
+                end: START,
+            },
+            new_text: "x\ny".into(),
+        };
+        for (crlf, sends_lf, sent, hides_returns) in [
+            (false, false, "x\ny", false),
+            (false, true, "x\ny", false),
+            (true, false, "x\r\ny", false),
+            (true, true, "x\ny", true),
+        ] {
+            let form = Form::of("a\nb", &text, &text, crlf, sends_lf, Encoding::Utf8);
+            assert_eq!(form.edit_for_editor(&edit).new_text, sent);
+            assert_eq!(form.hides_returns(), hides_returns);
+            let whole = if crlf { "a\nb\r" } else { "a\r\nb\r" };
+            assert_eq!(form.whole("a\r\nb\r"), whole);
+        }
+    }
+}
