@@ -96,7 +96,7 @@ impl Server {
     }
 
     /// The update that a frame from it brings, if it brings one.
-    pub(crate) fn update<'a>(self, frame: &'a [u8]) -> Option<&'a [u8]> {
+    pub(crate) fn update(self, frame: &[u8]) -> Option<&[u8]> {
         let message = match self {
             Self::Hocuspocus => match hocuspocus::Frame::decode(frame).ok()?.message {
                 hocuspocus::Message::Sync(message) => message,
