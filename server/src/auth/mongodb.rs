@@ -38,7 +38,8 @@ impl MongoDirectory {
 
     async fn record(&self, id: &ProjectId) -> Result<Option<Record>, DirectoryError> {
         let record = self.projects.find_one(doc! { "_id": id.as_str() });
-        Ok(self.mongo.measured("find", record).await?)
+        let record = self.mongo.measured("find", record).await?;
+        Ok(self.mongo.certain(record).await?)
     }
 
     /// The one link with this id, and the one pass with this id, of all projects.
@@ -49,10 +50,9 @@ impl MongoDirectory {
             "links": { "$elemMatch": { "id": id } },
             "passes": { "$elemMatch": { "id": id } },
         };
-        Ok(self
-            .mongo
-            .measured("find", projects.find_one(either).projection(only))
-            .await?)
+        let found = projects.find_one(either).projection(only);
+        let found = self.mongo.measured("find", found).await?;
+        Ok(self.mongo.certain(found).await?)
     }
 
     /// The lineage of a link of any project, while there is that link.
@@ -97,6 +97,7 @@ impl Directory for MongoDirectory {
                 .find_one(doc! { "_id": id.as_str() })
                 .projection(doc! { "name": 1, "created_at": 1 });
             let record = self.mongo.measured("find", record).await?;
+            let record = self.mongo.certain(record).await?;
             record.map(Summary::project).transpose()
         })
     }

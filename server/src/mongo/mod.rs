@@ -72,9 +72,18 @@ impl Mongo {
         same.map(|()| ended)
     }
 
+    /// What was looked for, if it is there. That it is not is believed of the right database alone: of one that was emptied
+    /// where it is, nothing else tells, and whoever is told that a project is gone does not ask again.
+    pub(crate) async fn certain<T>(&self, found: Option<T>) -> Result<Option<T>, Failure> {
+        if found.is_none() {
+            self.same.doubt();
+            self.same.check().await?;
+        }
+        Ok(found)
+    }
+
     /// Asks the database whether it is there and can be written.
     pub(crate) async fn ping(&self) -> Result<(), Failure> {
-        // One that was emptied where it is has broken no connection.
         self.same.doubt();
         let ping = self.database.run_command(doc! { "ping": 1 });
         match tokio::time::timeout(PROBE, self.measured("ping", ping)).await {

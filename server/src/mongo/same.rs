@@ -3,13 +3,16 @@
 //! A server that comes back without its data takes whatever is sent to it, and what is stored there builds on what is
 //! lost. So each database has an id, made when it was first used. Another server can only be reached over a new connection:
 //! after each new one the id is asked for, and until it has been found to be the same nothing counts that was answered.
-//! It is asked for as soon as the connections of before are given up, so that hardly anything is sent there first.
+//! It is asked for as soon as the connections of before are given up, so that hardly anything is sent there first. One that
+//! is emptied where it is breaks no connection: so it is asked for every two seconds besides, and before it is believed that
+//! something is not there.
 
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::event::EventHandler;
@@ -22,13 +25,31 @@ use super::{Failure, measure};
 /// The record that holds the id.
 const NAME: &str = "database";
 
+/// For so long it goes without saying.
+const CERTAIN: Duration = Duration::from_secs(2);
+
 /// How often there was a doubt.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Doubts {
-    /// As often as the driver made a connection, or gave up those that it had, or somebody wished to know.
+    /// As often as the driver made a connection, or gave up those that it had, or somebody wished to know, or it had not
+    /// been asked for some time.
     raised: AtomicU64,
+    /// When there was one for the last reason, in milliseconds since the start.
+    of_old: AtomicU64,
+    start: Instant,
     /// Up to which of them the database was found to be the same since.
     settled: AtomicU64,
+}
+
+impl Default for Doubts {
+    fn default() -> Self {
+        Self {
+            raised: AtomicU64::new(0),
+            of_old: AtomicU64::new(0),
+            start: Instant::now(),
+            settled: AtomicU64::new(0),
+        }
+    }
 }
 
 impl Doubts {
@@ -47,6 +68,22 @@ impl Doubts {
 
     fn raise(&self) {
         self.raised.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Raises them if that was long ago; of several at once one does.
+    fn grow_old(&self) {
+        let now = self.start.elapsed().as_millis() as u64;
+        let last = self.of_old.load(Ordering::SeqCst);
+        let is_long = u128::from(now - last.min(now)) >= CERTAIN.as_millis();
+        let is_first = || {
+            let exchange =
+                self.of_old
+                    .compare_exchange(last, now, Ordering::SeqCst, Ordering::SeqCst);
+            exchange.is_ok()
+        };
+        if is_long && is_first() {
+            self.raise();
+        }
     }
 
     fn raised(&self) -> u64 {
@@ -119,6 +156,7 @@ impl Same {
     /// Finds out whether it is the same, where that is not known.
     pub(super) async fn check(&self) -> Result<(), Failure> {
         let Some(id) = &self.id else { return Ok(()) };
+        self.doubts.grow_old();
         let raised = self.doubts.raised();
         if self.doubts.is_settled(raised) {
             return Ok(());

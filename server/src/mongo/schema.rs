@@ -38,6 +38,9 @@ pub(crate) const PROJECTS: &str = "projects";
 /// The schema this program writes; a database of a later one is left alone.
 const VERSION: i32 = 1;
 
+/// What nodes go on to write for a moment where the database is emptied beneath them, and a field of each such record.
+const LEFT_BEHIND: [(&str, &str); 3] = [(SIGNS, "hears"), (UPDATES, "checksum"), (CHUNKS, "room")];
+
 /// Why a database cannot be used.
 pub(super) enum Unusable {
     /// Somebody else's; the text says what to do.
@@ -99,7 +102,12 @@ async fn claim(mongo: &Mongo) -> Result<(), Unusable> {
         SIGNS,
         PROJECTS,
     ];
-    let taken = names.iter().find(|name| ours.contains(&name.as_str()));
+    let mut taken = None;
+    for name in names.iter().filter(|name| ours.contains(&name.as_str())) {
+        if !is_left_behind(mongo, name).await? {
+            taken = Some(name);
+        }
+    }
     if let Some(taken) = taken {
         // Unless another node has marked it just now, and goes on to make the collections.
         return match mongo.measured("find", meta.find_one(mark)).await? {
@@ -110,6 +118,17 @@ async fn claim(mongo: &Mongo) -> Result<(), Unusable> {
         };
     }
     Ok(self::mark(mongo).await?)
+}
+
+/// Whether what a collection holds was written by nodes of ours.
+async fn is_left_behind(mongo: &Mongo, name: &str) -> Result<bool, Failure> {
+    let Some((_, field)) = LEFT_BEHIND.iter().find(|(known, _)| *known == name) else {
+        return Ok(false);
+    };
+    let another = doc! { *field: { "$exists": false } };
+    let records = mongo.collection::<Document>(name);
+    let another = mongo.measured("find", records.find_one(another)).await?;
+    Ok(another.is_none())
 }
 
 /// Puts our mark there, unless there is one.

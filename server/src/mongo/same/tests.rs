@@ -1,8 +1,10 @@
 //! Whether a node notices that its database is gone and another is there.
 
 use bytes::Bytes;
+use mongodb::bson::{Document, doc};
 use tutti_protocol::ids::RoomName;
 
+use crate::auth::{Directory, MongoDirectory};
 use crate::fanout::{Hears, MongoSigns, NodeId, Signs};
 use crate::mongo::Mongo;
 use crate::mongo::test_server::TestServer;
@@ -64,4 +66,48 @@ async fn one_that_was_emptied_where_it_is_is_found_out_by_whoever_asks_whether_i
     assert!(store.load(&room).await.is_err());
     let there = mongo.raw().list_collection_names().await.unwrap();
     assert!(there.is_empty(), "{there:?} was written");
+}
+
+/// Nobody asks whether it is there: the next question whether a project is does, and at last any write.
+#[tokio::test]
+async fn one_that_was_emptied_where_it_is_is_not_believed_and_can_be_used_anew() {
+    let server = TestServer::start();
+    let mongo = Mongo::connect(&server.uri()).await.unwrap();
+    let (store, signs) = (MongoStore::new(&mongo), MongoSigns::new(&mongo));
+    let room: RoomName = "p/d".parse().unwrap();
+    let append = || vec![Append::new(room.clone(), Bytes::from_static(b"\0\0"))];
+    store.append(append()).await.unwrap();
+    signs.leave(NodeId(1), Hears::Store).await.unwrap();
+    mongo.raw().drop().await.unwrap();
+    // Before two seconds are over, it may be written to; then no more.
+    let mut written = 0;
+    while store.append(append()).await.is_ok() {
+        signs.leave(NodeId(1), Hears::Store).await.ok();
+        written += 1;
+        assert!(written < 100_000, "nobody notices");
+    }
+    let directory = MongoDirectory::new(mongo.clone());
+    assert!(directory.project(&room.project).await.is_err());
+    assert!(directory.credential("a token").await.is_err());
+    let fresh = Mongo::connect(&server.uri()).await.unwrap();
+    let directory = MongoDirectory::new(fresh);
+    assert!(directory.project(&room.project).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_collection_of_another_program_is_none_that_was_left_behind() {
+    let server = TestServer::start();
+    let client = mongodb::Client::with_uri_str(server.uri_text())
+        .await
+        .unwrap();
+    let uri = server.uri();
+    let theirs = client
+        .database(uri.database())
+        .collection::<Document>("updates");
+    theirs.insert_one(doc! { "title": "news" }).await.unwrap();
+    let refused = Mongo::connect(&uri).await.unwrap_err().to_string();
+    assert!(
+        refused.contains("updates is another program's"),
+        "{refused}"
+    );
 }
