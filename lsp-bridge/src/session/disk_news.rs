@@ -55,7 +55,11 @@ impl Project {
             News::Settled(document, settled) => self.settled(&document, settled),
             News::ToAsk(to_ask) => self.put_questions(to_ask),
             News::Answered(answered) => self.settled_in_bulk(answered),
-            News::Beneath(document, update) => self.changed_on_disk(&document, update),
+            News::Beneath(document, update) => {
+                // Who changes a file by a program, that others have deleted, wants it as much as who saves it.
+                self.bring_back(&document);
+                self.changed_on_disk(&document, update);
+            }
             News::Effects(effects) => self.mirror_effects(effects),
             News::TookOver(changes) => {
                 self.owner = true;

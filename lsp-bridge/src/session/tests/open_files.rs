@@ -159,6 +159,29 @@ async fn a_file_that_someone_deletes_is_told_of_and_comes_back_with_the_next_sav
     assert!(!files.path().join("work/.tutti/recovered").exists());
 }
 
+/// Another program changes it, and nobody saves it any more.
+#[tokio::test]
+async fn a_file_that_someone_deletes_comes_back_with_a_change_beneath_the_editor() {
+    let hub = Hub::start().await;
+    let ada = Editor::start(&hub, &[("a", "one\ntwo\n")]).await;
+    eventually(|| hub.texts() == ["one\ntwo\n"]).await;
+    let mut bob = Editor::start(&hub, &[]).await;
+    on_disk(&bob.root().join("a"), "one\ntwo\n").await;
+    bob.open("a").await;
+    std::fs::remove_file(ada.root().join("a")).unwrap();
+    bob.until(|_, message| is_told(message, "a was deleted by "))
+        .await;
+    std::fs::write(bob.root().join("a"), "one\ntwo and more\n").unwrap();
+    bob.shows("a", "one\ntwo and more\n").await;
+    on_disk(&ada.root().join("a"), "one\ntwo and more\n").await;
+    let (orderly, files) = bob.quit().await;
+    assert!(orderly);
+    let _bob = Editor::start_in(files.clone(), json!({})).await;
+    std::fs::write(ada.root().join("b"), "later\n").unwrap();
+    on_disk(&files.path().join("work/b"), "later\n").await;
+    on_disk(&files.path().join("work/a"), "one\ntwo and more\n").await;
+}
+
 #[tokio::test]
 async fn what_was_not_saved_of_a_file_that_others_delete_and_make_anew_is_kept() {
     let hub = Hub::start().await;
