@@ -37,22 +37,6 @@ pub(crate) enum Bug {
     SendsReturns,
 }
 
-pub(crate) const BUGS: [Bug; 13] = [
-    Bug::WrongVersion,
-    Bug::LostReport,
-    Bug::DoubledReport,
-    Bug::PairsCountOnce,
-    Bug::LostUpdate,
-    Bug::LostRemote,
-    Bug::NoIsYes,
-    Bug::ChangesReversed,
-    Bug::EditsBuildUpon,
-    Bug::OneTooMany,
-    Bug::DoubledEdit,
-    Bug::AlwaysCrlf,
-    Bug::SendsReturns,
-];
-
 impl Bug {
     /// What becomes of an editor's reports.
     pub(crate) fn in_reports(self, reports: Vec<ToServer>, rng: &mut Rng) -> Vec<ToServer> {
