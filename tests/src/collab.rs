@@ -19,6 +19,8 @@ use yrs::{Assoc, Doc, GetString, IndexedSequence, ReadTxn, StateVector, Text, Tr
 
 pub use socket::{Connection, closed, connect, send};
 
+use crate::rest::Project;
+use crate::server::Server;
 use crate::stock::Target;
 use crate::wait::LONG;
 use socket::{connect_within, wait_at_most};
@@ -103,6 +105,25 @@ impl Member {
         let mut member = Self::new(to, client_id);
         member.connect()?;
         Ok(member)
+    }
+
+    /// The same at a server, by its link to edit.
+    ///
+    /// # Errors
+    /// As [`Member::join`].
+    pub fn join_at(
+        server: &Server,
+        project: &Project,
+        document: &str,
+        client_id: u64,
+    ) -> Result<Self> {
+        let to = Target {
+            server: &server.ws_url(),
+            project: &project.id,
+            document,
+            token: project.editor_token(),
+        };
+        Self::join(to, client_id)
     }
 
     /// Connects (again), and exchanges what either side lacks.

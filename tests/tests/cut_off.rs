@@ -7,9 +7,7 @@ use anyhow::{Context, Result, ensure};
 use tutti_server::mongo::test_server::TestServer;
 use tutti_tests::collab::{Event, Member};
 use tutti_tests::redis::Redis;
-use tutti_tests::rest::Project;
 use tutti_tests::server::Server;
-use tutti_tests::stock::Target;
 use tutti_tests::wait::{LONG, pause, until};
 use tutti_tests::wire::{Spoken, Trouble, Wire};
 
@@ -21,16 +19,6 @@ const PACE: Duration = Duration::from_secs(1);
 
 /// How long a word may take: two seconds on a machine that has nothing else to do.
 const SOON: Duration = Duration::from_secs(6);
-
-fn join(server: &Server, project: &Project, document: &str, client: u64) -> Result<Member> {
-    let to = Target {
-        server: &server.ws_url(),
-        project: &project.id,
-        document,
-        token: project.editor_token(),
-    };
-    Member::join(to, client)
-}
 
 /// How long what one appends takes to be shown to the other.
 fn passes(from: &mut Member, to: &mut Member, word: &str) -> Result<Duration> {
@@ -64,8 +52,8 @@ fn who_starts_while_another_is_cut_off_sees_all_of_it() -> Result<()> {
 
     let fresh = start(redis.port())?;
     let began = Instant::now();
-    let mut ada = join(&cut_off, &project, "score", 1)?;
-    let mut bo = join(&fresh, &project, "score", 2)?;
+    let mut ada = Member::join_at(&cut_off, &project, "score", 1)?;
+    let mut bo = Member::join_at(&fresh, &project, "score", 2)?;
     let mut longest = Duration::ZERO;
     let mut count = 0;
     while began.elapsed() < TYPED_FOR {
@@ -80,14 +68,14 @@ fn who_starts_while_another_is_cut_off_sees_all_of_it() -> Result<()> {
     ensure!(longest < SOON, "a word took {longest:?}");
 
     // A document that comes to be opened there only now.
-    let mut cy = join(&fresh, &project, "late", 3)?;
-    let mut dora = join(&cut_off, &project, "late", 4)?;
+    let mut cy = Member::join_at(&fresh, &project, "late", 3)?;
+    let mut dora = Member::join_at(&cut_off, &project, "late", 4)?;
     let took = passes(&mut dora, &mut cy, "late ")?;
     println!("in a document that was opened late, after {took:?}");
     ensure!(took < SOON, "the first word took {took:?}");
 
     // Who has none of the documents open is told which have changed.
-    let mut eve = join(&fresh, &project, "index", 5)?;
+    let mut eve = Member::join_at(&fresh, &project, "index", 5)?;
     let told = Instant::now();
     for count in 0.. {
         ada.append(&format!("more{count} "))?;

@@ -7,7 +7,6 @@ use tutti_tests::collab::Member;
 use tutti_tests::redis::Redis;
 use tutti_tests::rest::Project;
 use tutti_tests::server::Server;
-use tutti_tests::stock::Target;
 use tutti_tests::wire::{Spoken, Trouble, Wire};
 
 /// A node that can be kept from storing, and another one.
@@ -43,13 +42,7 @@ impl Place {
     }
 
     fn join(&self, server: &Server, client: u64) -> Result<Member> {
-        let to = Target {
-            server: &server.ws_url(),
-            project: &self.project.id,
-            document: "score",
-            token: self.project.editor_token(),
-        };
-        Member::join(to, client)
+        Member::join_at(server, &self.project, "score", client)
     }
 
     /// Ada at the slow node, Bo at the other: what Ada types second, Bo sees, and it is not stored.

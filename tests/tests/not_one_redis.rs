@@ -7,9 +7,8 @@ use anyhow::{Context, Result, ensure};
 use tutti_server::mongo::test_server::TestServer;
 use tutti_tests::collab::Member;
 use tutti_tests::redis::Redis;
-use tutti_tests::rest::{Project, Rest};
+use tutti_tests::rest::Rest;
 use tutti_tests::server::Server;
-use tutti_tests::stock::Target;
 use tutti_tests::wait::{pause, until_or};
 
 /// Longer than a node looks into the database by itself after its start.
@@ -20,16 +19,6 @@ const PACE: Duration = Duration::from_secs(1);
 
 /// How long a word may take: two seconds on a machine that has nothing else to do.
 const SOON: Duration = Duration::from_secs(6);
-
-fn join(server: &Server, project: &Project, client: u64) -> Result<Member> {
-    let to = Target {
-        server: &server.ws_url(),
-        project: &project.id,
-        document: "score",
-        token: project.editor_token(),
-    };
-    Member::join(to, client)
-}
 
 fn says(node: &Rest) -> String {
     let answer = node.get("/readyz");
@@ -63,7 +52,10 @@ fn are_one_server(others: impl Fn(&Redis) -> Vec<String>, said: [&str; 2]) -> Re
     let mut arguments = vec!["--mongodb", &mongodb];
     arguments.extend(other.iter().map(String::as_str));
     let two = Server::start_with(&arguments)?;
-    let (mut ada, mut bo) = (join(&one, &project, 1)?, join(&two, &project, 2)?);
+    let (mut ada, mut bo) = (
+        Member::join_at(&one, &project, "score", 1)?,
+        Member::join_at(&two, &project, "score", 2)?,
+    );
     let began = Instant::now();
     let mut count = 0;
     while began.elapsed() < TYPED_FOR {

@@ -6,7 +6,6 @@ use tutti_server::mongo::test_server::TestServer;
 use tutti_tests::collab::Member;
 use tutti_tests::rest::{Project, Rest};
 use tutti_tests::server::Server;
-use tutti_tests::stock::Target;
 use tutti_tests::wait::{LONG, until};
 
 /// What people are told by `/readyz`, of what they can do.
@@ -23,23 +22,16 @@ struct Place {
     bo: Member,
 }
 
-fn join(server: &Server, project: &Project, client: u64) -> Result<Member> {
-    let to = Target {
-        server: &server.ws_url(),
-        project: &project.id,
-        document: "score",
-        token: project.editor_token(),
-    };
-    Member::join(to, client)
-}
-
 impl Place {
     /// Two people, whose first word is saved.
     fn new() -> Result<Self> {
         let database = TestServer::start();
         let server = Server::start_with(&["--mongodb", &database.uri_text()])?;
         let project = server.rest()?.make_project("replaced")?;
-        let (mut ada, mut bo) = (join(&server, &project, 1)?, join(&server, &project, 2)?);
+        let (mut ada, mut bo) = (
+            Member::join_at(&server, &project, "score", 1)?,
+            Member::join_at(&server, &project, "score", 2)?,
+        );
         ada.append("before ")?;
         ada.saved()?;
         bo.holds("before ")?;
@@ -101,6 +93,13 @@ fn tries(rest: &Rest) -> Result<u64> {
     Ok(count("tutti_store_commits_total")? + count("tutti_store_failures_total")?)
 }
 
+fn says_what_to_do(rest: &Rest) -> Result<()> {
+    let ready = rest.get("/readyz")?;
+    let is_so = ready.status == 503 && ready.body.contains(TO_DO);
+    ensure!(is_so, "{}", ready.body);
+    Ok(())
+}
+
 fn is_ready(server: &Server) -> Result<()> {
     let rest = server.rest()?;
     let ready = || rest.get("/readyz").ok().filter(|one| one.status == 200);
@@ -114,15 +113,10 @@ fn nothing_is_called_saved_in_an_empty_one_and_all_is_saved_once_the_first_is_ba
     let text = place.type_on()?;
     place.nothing_is_saved()?;
     let rest = place.server.rest()?;
-    let ready = rest.get("/readyz")?;
-    ensure!(
-        ready.status == 503 && ready.body.contains(TO_DO),
-        "{}",
-        ready.body
-    );
+    says_what_to_do(&rest)?;
     ensure!(place.server.log().contains(TO_DO), "{}", place.server.log());
     // Whoever comes is sent away, and is not shown that there is nothing.
-    ensure!(join(&place.server, &place.project, 3).is_err());
+    ensure!(Member::join_at(&place.server, &place.project, "score", 3).is_err());
     let projects = rest.get("/api/projects")?;
     ensure!(projects.status == 503, "{}", projects.body);
 
@@ -130,7 +124,7 @@ fn nothing_is_called_saved_in_an_empty_one_and_all_is_saved_once_the_first_is_ba
     place.ada.saved()?;
     is_ready(&place.server)?;
     let fresh = Server::start_with(&["--mongodb", &place.database.uri_text()])?;
-    let stored = join(&fresh, &place.project, 4)?.text();
+    let stored = Member::join_at(&fresh, &place.project, "score", 4)?.text();
     ensure!(stored == text, "{stored:?} is stored of {text:?}");
     Ok(())
 }
@@ -151,7 +145,7 @@ fn a_server_that_is_started_anew_goes_on_with_the_empty_one() -> Result<()> {
     ensure!(format!("{denied:#}").contains("denied"), "{denied:#}");
     let mut cy = {
         let project = place.server.rest()?.make_project("fresh")?;
-        join(&place.server, &project, 5)?
+        Member::join_at(&place.server, &project, "score", 5)?
     };
     cy.append("afterwards ")?;
     cy.saved()?;
@@ -164,7 +158,7 @@ fn a_server_that_is_started_anew_goes_on_with_the_empty_one() -> Result<()> {
     place.server.restart()?;
     place.ada.connect()?;
     place.ada.saved()?;
-    let stored = join(&place.server, &place.project, 6)?.text();
+    let stored = Member::join_at(&place.server, &place.project, "score", 6)?.text();
     ensure!(stored == text, "{stored:?} is stored of {text:?}");
     Ok(())
 }
@@ -181,12 +175,7 @@ fn one_that_is_emptied_where_it_is_is_noticed_by_the_next_question() -> Result<(
         anyhow::Ok(())
     })?;
     let rest = place.server.rest()?;
-    let ready = rest.get("/readyz")?;
-    ensure!(
-        ready.status == 503 && ready.body.contains(TO_DO),
-        "{}",
-        ready.body
-    );
+    says_what_to_do(&rest)?;
     place.type_on()?;
     place.nothing_is_saved()
 }
