@@ -154,6 +154,8 @@ impl Room {
                 received = events.others.next() => self.on_received(received),
                 () = until(self.schedule.due().map(Into::into)) => self.on_compare(),
                 () = until(self.follow.due()) => self.on_follow(),
+                // What is due is started below.
+                () = until(self.saver.due().map(Into::into)) => {}
                 () = until(self.greet_at) => self.on_greet(),
                 () = until(self.presence.release_at().map(Into::into)) => self.on_release(),
                 _ = tick.tick(), if !self.members.is_empty() || !self.idle => self.on_tick(),

@@ -34,6 +34,11 @@ const MERGED_UPDATES: usize = 4;
 /// Larger ones gain nothing by it.
 const MERGED_BYTES: usize = 64 * 1024;
 
+/// A write starts so long after the last one did, at the soonest: where many type at once, what comes meanwhile is one
+/// record. One person's keys are further apart than this as a rule, and each is written at once; nor does a program wait
+/// that asks for one thing after the other.
+const PACE: Duration = Duration::from_millis(40);
+
 /// What the task that writes tells its room.
 #[derive(Debug)]
 pub(super) enum SaveEvent {
@@ -77,6 +82,9 @@ pub(super) struct Saver {
     waiters: VecDeque<(u64, Waiter)>,
     oldest: Option<Instant>,
     write_started: Option<Instant>,
+    next_start: Option<Instant>,
+    /// Somebody waits who does nothing else meanwhile.
+    is_pressed: bool,
     failing: Option<StoreError>,
     task: Option<tokio::task::AbortHandle>,
 }
@@ -97,11 +105,18 @@ impl Saver {
         if self.saved == self.accepted {
             return Some(waiter);
         }
+        self.is_pressed |= matches!(waiter, Waiter::Caller(_) | Waiter::Flush(_));
         self.waiters.push_back((self.accepted, waiter));
         None
     }
 
-    /// Starts writing what waits, unless a write is under way.
+    /// When a write of what waits may start; none if nothing waits, or a write is under way.
+    pub(super) fn due(&self) -> Option<Instant> {
+        let idle = self.writing.appends.is_empty() && !self.waiting.is_empty();
+        self.next_start.filter(|_| idle)
+    }
+
+    /// Starts writing what waits, unless a write is under way or has started only just now.
     pub(super) fn start(
         &mut self,
         store: &Arc<dyn DocumentStore>,
@@ -111,7 +126,12 @@ impl Saver {
         if !self.writing.appends.is_empty() || self.waiting.is_empty() {
             return;
         }
-        self.write_started = Some(Instant::now());
+        let now = Instant::now();
+        if self.next_start.is_some_and(|start| now < start) && !self.is_pressed {
+            return;
+        }
+        self.next_start = Some(now + PACE);
+        self.write_started = Some(now);
         let batch = self.take_batch(room);
         let task = tokio::spawn(write(store.clone(), batch, events.clone()));
         self.task = Some(task.abort_handle());
@@ -119,6 +139,7 @@ impl Saver {
 
     /// What is to be written next.
     fn take_batch(&mut self, room: &RoomName) -> Vec<Append> {
+        self.is_pressed = false;
         let count = self.waiting.len().min(BATCH_UPDATES);
         let updates: Vec<Bytes> = self.waiting.drain(..count).collect();
         let (bytes, weight) = updates.iter().fold((0, 0), |(bytes, sum), update| {
@@ -262,6 +283,7 @@ fn jitter() -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::SqliteStore;
 
     #[test]
     fn what_arrives_during_a_write_is_not_taken_for_written() {
@@ -286,5 +308,35 @@ mod tests {
         assert_eq!(saver.saved().0.len(), 1);
         assert!(saver.is_clean() && saver.oldest().is_none());
         assert!(saver.wait(Waiter::Flush(flush())).is_some());
+    }
+
+    #[tokio::test]
+    async fn what_many_type_is_gathered_and_who_stands_by_is_not_kept_waiting() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(&dir.path().join("documents.sqlite3")).unwrap();
+        let store: Arc<dyn DocumentStore> = Arc::new(store);
+        let (events, mut told) = mpsc::channel(2);
+        let room: RoomName = "p/d".parse().unwrap();
+        let mut saver = Saver::default();
+        saver.accept(Bytes::from_static(b"one"));
+        saver.start(&store, &room, &events);
+        assert!(matches!(told.recv().await, Some(SaveEvent::Saved)));
+        assert_eq!(saver.saved().1.appends.len(), 1);
+        assert!(saver.due().is_none(), "nothing waits");
+
+        let later = Instant::now() + Duration::from_secs(3_600);
+        saver.next_start = Some(later);
+        saver.accept(Bytes::from_static(b"two"));
+        saver.wait(Waiter::Announce);
+        saver.start(&store, &room, &events);
+        assert!(saver.writing.appends.is_empty());
+        assert_eq!(saver.due(), Some(later));
+
+        saver.wait(Waiter::Flush(oneshot::channel().0));
+        saver.start(&store, &room, &events);
+        assert_eq!(saver.writing.appends.len(), 1);
+        assert!(saver.due().is_none(), "it is under way");
+        assert!(matches!(told.recv().await, Some(SaveEvent::Saved)));
+        assert_eq!(saver.saved().0.len(), 2);
     }
 }
