@@ -197,8 +197,8 @@ impl<F: Fn(Report)> Porter<F> {
                     return Carried::Later(cargo.hash);
                 }
                 Err(FetchError::Disk(error)) => {
-                    let reason = format!("it cannot be written: {error}");
-                    return Carried::Never(cargo.hash, reason);
+                    tracing::info!(path = %cargo.path, %error, "a file cannot be written");
+                    return Carried::Unwritten(cargo.hash, error.into());
                 }
             }
         }
@@ -232,7 +232,11 @@ impl<F: Fn(Report)> Porter<F> {
                     incoming.restart().map_err(FetchError::Disk)?;
                     return Ok(false);
                 }
-                incoming.add(&piece[..read]).map_err(FetchError::Disk)?;
+                if let Err(error) = incoming.add(&piece[..read]) {
+                    // What is here of it must not take the room that others need.
+                    let _ = incoming.restart();
+                    return Err(FetchError::Disk(error));
+                }
             }
             if incoming.bytes < cargo.bytes {
                 let error = io::ErrorKind::UnexpectedEof.into();

@@ -46,8 +46,11 @@ struct Running {
 
 impl Running {
     fn start(person: &Person, dir: &Path) -> Result<Self> {
-        let mut child = tools::command(tools::binaries()?.join("tutti"), person.home())?
-            .arg("lsp")
+        // What goes beyond a limit on the length of files is refused then, as on a full disk, and does not end it.
+        let survives = "trap '' XFSZ; exec \"$0\" lsp";
+        let mut child = tools::command("sh", person.home())?
+            .args(["-c", survives])
+            .arg(tools::binaries()?.join("tutti"))
             .env("TUTTI_NAME", person.name())
             // How much it tells is for whoever looks at a failure.
             .envs(std::env::var_os("TUTTI_LOG").map(|level| ("TUTTI_LOG", level)))

@@ -88,13 +88,7 @@ impl Server {
     /// # Errors
     /// When it cannot be set.
     pub fn let_files_grow_to(&self, bytes: Option<u64>) -> Result<()> {
-        let limit = bytes.map_or_else(|| "unlimited".to_owned(), |bytes| bytes.to_string());
-        let status = Command::new("prlimit")
-            .arg(format!("--pid={}", self.pid()))
-            .arg(format!("--fsize={limit}:unlimited"))
-            .status()?;
-        ensure!(status.success(), "prlimit failed ({status})");
-        Ok(())
+        let_files_grow_to(self.pid(), bytes)
     }
 
     /// `http://ADDRESS`.
@@ -245,6 +239,20 @@ impl Drop for Server {
         let _ = self.child.wait();
         eprint!("--- server's log\n{}", self.log());
     }
+}
+
+/// Limits the size of the files that a process writes, or lifts the limit. It must survive the signal that comes of it.
+///
+/// # Errors
+/// When it cannot be set.
+pub fn let_files_grow_to(pid: u32, bytes: Option<u64>) -> Result<()> {
+    let limit = bytes.map_or_else(|| "unlimited".to_owned(), |bytes| bytes.to_string());
+    let status = Command::new("prlimit")
+        .arg(format!("--pid={pid}"))
+        .arg(format!("--fsize={limit}:unlimited"))
+        .status()?;
+    ensure!(status.success(), "prlimit failed ({status})");
+    Ok(())
 }
 
 /// A process's resident set size in bytes, from /proc.

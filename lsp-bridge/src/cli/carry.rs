@@ -141,7 +141,7 @@ impl UnderWay {
     fn ended(&mut self, carried: &Carried) {
         let (hash, sent) = match carried {
             Carried::Sent(hash) | Carried::Changed(hash) => (hash, Some(true)),
-            Carried::Fetched(hash) => (hash, Some(false)),
+            Carried::Fetched(hash) | Carried::Unwritten(hash, _) => (hash, Some(false)),
             Carried::Later(hash) | Carried::Never(hash, _) => (hash, None),
         };
         self.given.retain(|(cargo, is_sent)| {

@@ -99,6 +99,15 @@ fn lines(survey: &Survey, role: Option<Role>) -> Vec<String> {
         "Open in an editor that no longer tells what changes there (save it, close it for good and open it again)",
         &survey.unheard,
     );
+    let unwritten = survey.unwritten.iter();
+    let unwritten: Vec<_> = unwritten
+        .map(|(path, reason)| format!("{path}: {reason}"))
+        .collect();
+    let title = match survey.unwritten_more {
+        0 => "Not written here, and tried again".to_owned(),
+        more => format!("Not written here, and tried again, with {more} more"),
+    };
+    list(&title, &unwritten);
     let waiting = match survey.bridge_runs && role.is_some() {
         true => "On the way here",
         false => "Not here yet",

@@ -163,7 +163,7 @@ impl Workspace {
         // What others have added meanwhile is left to the editor's bridge.
         let entries = self.index.entries();
         rest.add(self.mirror.index_changed(entries, true)?);
-        Ok(())
+        ensure_room(&self.mirror)
     }
 
     /// Sends and fetches the files that are no texts, and looks again at those that someone was
@@ -175,6 +175,7 @@ impl Workspace {
         self.carry.run(jobs, |carried| {
             progress.step();
             rest.add(mirror.carried(carried)?);
+            ensure_room(mirror)?;
             Ok(std::mem::take(&mut rest.jobs))
         })?;
         let busy = std::mem::take(&mut rest.busy);
@@ -288,8 +289,8 @@ impl Rest {
                     self.busy.insert(path.to_string());
                 }
                 Effect::Tell(notice) => output::note(notice),
-                // No editor is here.
-                Effect::Written(..) | Effect::Beneath(_) => {}
+                // No editor is here, and nothing is tried again.
+                Effect::Written(..) | Effect::Beneath(_) | Effect::BeginAgain => {}
             }
         }
     }
@@ -341,6 +342,7 @@ impl bulk::Documents for MirrorDocuments<'_> {
 impl MirrorDocuments<'_> {
     fn settle(&mut self, document: &DocumentId, state: &[u8]) -> anyhow::Result<()> {
         let settled = self.mirror.settle(document, state)?;
+        ensure_room(self.mirror)?;
         if settled.update.is_some() {
             // Changed on disk while it was under way: once more.
             self.rest.documents.insert(document.clone());
@@ -366,6 +368,14 @@ impl Documents for MirrorDocuments<'_> {
     fn damaged(&mut self, document: &DocumentId) -> anyhow::Result<()> {
         bulk::Documents::damaged(self, document);
         Ok(())
+    }
+}
+
+/// Nothing goes on without room on the disk, or where nothing can be stored.
+fn ensure_room(mirror: &Mirror) -> anyhow::Result<()> {
+    match mirror.stopped_by_disk() {
+        Some((path, reason)) => Err(anyhow::anyhow!("{path} cannot be written: {reason}")),
+        None => Ok(()),
     }
 }
 

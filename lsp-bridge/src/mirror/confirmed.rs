@@ -13,7 +13,7 @@ impl Mirror {
         };
         if record.unsaved {
             record.unsaved = false;
-            self.save(document, &record, false)?;
+            self.save_or_hold(document, record.clone(), false)?;
         }
         let entry = self
             .entries

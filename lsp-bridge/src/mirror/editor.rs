@@ -228,7 +228,8 @@ impl Mirror {
             && let Some(mut record) = self.load(&other)?
         {
             record.base = None;
-            self.save(&other, &record, record.unsaved)?;
+            let durable = record.unsaved;
+            self.save_or_hold(&other, record, durable)?;
         }
         Ok(())
     }
@@ -294,7 +295,8 @@ impl Mirror {
         self.read_elsewhere.remove(document);
         let record = self.grown(document, &state, unsaved)?;
         if self.path_of(document).is_none() {
-            return self.save(document, &record, record.unsaved);
+            let durable = record.unsaved;
+            return self.save_or_hold(document, record, durable);
         }
         if let Some(before) = &record.base
             && before.file.path != path
@@ -331,6 +333,7 @@ impl Mirror {
             base: Some(base),
             ..record
         };
-        self.save(document, &record, record.unsaved)
+        let durable = record.unsaved;
+        self.save_or_hold(document, record, durable)
     }
 }

@@ -38,8 +38,32 @@ pub enum Effect {
     /// Look at this file again in a moment, with [`super::Mirror::files_changed`]: someone is
     /// writing to it.
     LookAgain(ProjectPath),
+    /// Not all could be done. Tell the mirror the index anew, have it look at everything, and bring every document
+    /// up to date.
+    BeginAgain,
     /// Tell the person.
     Tell(Notice),
+}
+
+/// What waits for the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Waiting {
+    /// A file.
+    File,
+    /// What was typed, to be stored for the next bridge.
+    Typed,
+    /// Something else that is told of already.
+    Rest,
+}
+
+impl Waiting {
+    /// What `tutti status` says of it, behind its path.
+    pub(super) fn in_status(self, reason: &LeftAlone) -> String {
+        match self {
+            Self::Typed => format!("what is typed there is not stored here: {reason}"),
+            Self::File | Self::Rest => reason.to_string(),
+        }
+    }
 }
 
 /// The content of a file that is no text, on its way.
@@ -190,6 +214,19 @@ pub enum Notice {
         /// The file.
         path: String,
     },
+    /// Something cannot be written here, and is tried again.
+    Unwritten {
+        /// The file that it is about.
+        path: String,
+        /// How many others there are of the kind.
+        more: usize,
+        /// What waits.
+        waiting: Waiting,
+        /// Why.
+        reason: LeftAlone,
+    },
+    /// All of that is written by now.
+    WrittenAgain,
     /// A file of the project is not written here, or a file here is not shared.
     LeftAlone {
         /// The path, escaped for a terminal where it is hostile.
@@ -200,18 +237,26 @@ pub enum Notice {
 }
 
 impl Notice {
-    /// What there is to say of a file that is left alone.
-    pub(super) fn left_alone(document: &DocumentId, path: String, reason: &LeftAlone) -> Self {
+    /// What there is to say of a file that is left alone. Of those that are tried again all is told at once, see
+    /// [`super::Mirror::tend`].
+    pub(super) fn left_alone(
+        document: &DocumentId,
+        path: String,
+        reason: &LeftAlone,
+    ) -> Option<Self> {
+        if reason.may_pass() {
+            return None;
+        }
         let is_in_the_way = matches!(reason, LeftAlone::Directory | LeftAlone::ParentIsFile);
         let reason = reason.to_string();
-        match is_in_the_way {
+        Some(match is_in_the_way {
             true => Self::Waits {
                 document: document.clone(),
                 path,
                 reason,
             },
             false => Self::LeftAlone { path, reason },
-        }
+        })
     }
 
     /// The message, if it is known who has done what it is about.
@@ -258,7 +303,36 @@ impl Notice {
             Self::ChangedMeanwhile { path } => {
                 format!("{path} is there again: {who} changed it while you deleted it.")
             }
+            Self::Unwritten {
+                path,
+                more,
+                waiting,
+                reason,
+            } => unwritten(path, *more, *waiting, reason),
+            Self::WrittenAgain => "All that could not be written here is written now.".to_owned(),
             Self::LeftAlone { path, reason } => format!("{path} is left alone: {reason}."),
+        }
+    }
+}
+
+fn unwritten(path: &str, more: usize, waiting: Waiting, reason: &LeftAlone) -> String {
+    let (all, are) = match more {
+        0 => (path.to_owned(), "is"),
+        1 => (format!("{path} and another file"), "are"),
+        more => (format!("{path} and {more} other files"), "are"),
+    };
+    match (waiting, reason) {
+        (Waiting::File, LeftAlone::Full) => format!(
+            "The disk is full: {all} {are} not written here until there is room; `tutti status` lists what waits."
+        ),
+        (Waiting::Typed, LeftAlone::Full) => format!(
+            "The disk is full: what is typed in {all} is not stored on this computer until there is room."
+        ),
+        (Waiting::Typed, reason) => format!(
+            "What is typed in {all} cannot be stored on this computer, which is tried again: {reason}."
+        ),
+        (Waiting::File | Waiting::Rest, reason) => {
+            format!("{all} cannot be written here, which is tried again: {reason}.")
         }
     }
 }

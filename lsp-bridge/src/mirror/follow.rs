@@ -1,6 +1,7 @@
 //! The directory follows the index: files that came, went, moved or changed their kind.
 
 use std::collections::BTreeMap;
+use std::io;
 
 use tutti_protocol::ids::DocumentId;
 use tutti_protocol::index::FileEntry;
@@ -12,7 +13,7 @@ use super::replicas::Known;
 use super::state::{Record, hash};
 use super::tree::{Expected, Found, LeftAlone, Outcome};
 use super::watch::Changes;
-use super::{Mirror, MirrorError};
+use super::{Mirror, MirrorError, doing};
 
 /// A file whose document is shown elsewhere now.
 struct Move {
@@ -119,7 +120,7 @@ impl Mirror {
             if let Some(base) = &mut record.base {
                 base.file.listed = true;
             }
-            self.save(&document, &record, false)?;
+            self.save_or_hold(&document, record, false)?;
         }
         Ok(())
     }
@@ -167,12 +168,42 @@ impl Mirror {
                 self.settle_blob(&document, None, effects)?;
                 continue;
             }
-            if let Some(record) = self.load(&document)? {
-                self.remove_file(&document, &record, effects)?;
-            }
-            self.forget(&document)?;
+            self.remove_one_unlisted(&document, effects)?;
         }
         Ok(())
+    }
+
+    /// What only its file holds is kept before it goes, and as long as one of the two cannot be done the document is
+    /// known: its file would pass for a new one.
+    fn remove_one_unlisted(
+        &mut self,
+        document: &DocumentId,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), MirrorError> {
+        if let Some(record) = self.load(document)? {
+            match self.remove_file(document, &record, effects) {
+                Err(MirrorError::Io { doing, source }) => {
+                    self.not_settled(document, &doing, &source);
+                    return Ok(());
+                }
+                removed => removed?,
+            }
+        }
+        self.forget(document)
+    }
+
+    /// Tries once more to remove a file that others have deleted; `false` if it is none of these.
+    pub(super) fn remove_late(
+        &mut self,
+        document: &DocumentId,
+        effects: &mut Vec<Effect>,
+    ) -> Result<bool, MirrorError> {
+        let is_due = self.is_current && self.refused.contains_key(document);
+        let is_due = is_due && !self.is_blob(document) && self.unlisted()?.contains(document);
+        if is_due {
+            self.remove_one_unlisted(document, effects)?;
+        }
+        Ok(is_due)
     }
 
     /// Removes the file of a document that is not listed any more, and keeps what only it holds.
@@ -206,9 +237,22 @@ impl Mirror {
             }
             // Written once more since: then it stays, as a new file of this person.
             if let Err(reason) = self.tree.remove(path, Expected::Bytes(&file.bytes)) {
-                self.left_alone.insert(path.to_string(), reason);
+                self.cannot_remove(path, reason)?;
             }
         }
+        Ok(())
+    }
+
+    /// A file cannot be removed: that is an error if it may be another time.
+    pub(super) fn cannot_remove(
+        &mut self,
+        path: &ProjectPath,
+        reason: LeftAlone,
+    ) -> Result<(), MirrorError> {
+        if reason.may_pass() {
+            return doing(format!("removing {path}"), Err(io::Error::other(reason)));
+        }
+        self.left_alone.insert(path.to_string(), reason);
         Ok(())
     }
 
@@ -238,6 +282,14 @@ impl Mirror {
             true => self.make_moves(effects),
             false => Ok(()),
         }
+    }
+
+    /// Whether the file was to be moved and was not, as the disk did not let it: written where the project has it
+    /// now, it would stand there twice.
+    pub(super) fn cannot_be_moved(&self, document: &DocumentId) -> bool {
+        let refused = self.refused.get(document);
+        let is_due = self.is_current && self.is_moved_or_gone(document);
+        is_due && refused.is_some_and(|(_, reason)| reason.may_pass())
     }
 
     /// Whether the file was to be moved and was not, for no reason that the disk gave: an editor of this
@@ -275,7 +327,12 @@ impl Mirror {
                 // In each other's way, or in the way of a file that is not shared: this one is
                 // taken away here and written anew there.
                 let reason = "someone else renamed the file while you changed it";
-                self.abandon(&step.document, &step.from, reason, effects)?;
+                match self.abandon(&step.document, &step.from, reason, effects) {
+                    Err(MirrorError::Io { doing, source }) => {
+                        self.not_settled(&step.document, &doing, &source);
+                    }
+                    abandoned => abandoned?,
+                }
             }
             moves = blocked;
         }
@@ -321,11 +378,11 @@ impl Mirror {
                 effects.push(Effect::Tell(self.keep_aside(path, &file.bytes, reason)?));
             }
             if let Err(reason) = self.tree.remove(path, Expected::Bytes(&file.bytes)) {
-                self.left_alone.insert(path.to_string(), reason);
+                self.cannot_remove(path, reason)?;
             }
         }
         record.base = None;
-        self.save(document, &record, false)
+        self.save_or_hold(document, record, false)
     }
 
     /// The documents whose files are not as the index has them, with their places.

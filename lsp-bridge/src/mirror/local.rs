@@ -40,6 +40,7 @@ impl Mirror {
         if !self.is_owner() || self.entries.is_none() {
             return Ok(effects);
         }
+        self.disk_changed(&changes.paths);
         // A directory that was unmounted or removed must not pass for one whose files were all
         // deleted.
         if self.tree.private().is_err() {
@@ -85,6 +86,9 @@ impl Mirror {
                 true => self.settle_blob(&document, None, &mut effects)?,
                 false => effects.push(Effect::Sync(document)),
             }
+        }
+        if changes.everything {
+            self.looked_at_everything();
         }
         effects.append(&mut news.beneath);
         effects.extend(news.busy.into_iter().map(Effect::LookAgain));
@@ -181,6 +185,9 @@ impl Mirror {
     fn look(&mut self, path: ProjectPath, news: &mut News) -> Result<(), MirrorError> {
         let document = self.at.get(&path).cloned();
         if let Some(document) = document {
+            if self.remove_late(&document, &mut news.beneath)? {
+                return Ok(());
+            }
             return self.look_at_known(document, &path, news);
         }
         if self.ignores.why_out(&self.tree, &path).is_some() {
@@ -330,7 +337,7 @@ impl Mirror {
         }
         tracing::debug!(%document, path = %file.path, "a file is new");
         self.announced.insert(document.clone());
-        self.save(&document, &record, false)?;
+        self.save_or_hold(&document, record, false)?;
         let entry = FileEntry {
             path: file.path.to_string(),
             eol: file.eol,

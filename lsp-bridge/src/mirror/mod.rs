@@ -21,6 +21,7 @@
 //! editor     opened(doc) / closed(doc)       an open file is the editor's: neither read nor written
 //!            editor_saved(doc, saved)        at its didSave
 //! contents   carried(outcome)                of each Send and Fetch; transfers() once connected
+//! room       tend()                          after each of these: what could not be written is tried again
 //! replicas   persist(doc, state, unsaved)    some time after each change, and on confirmation
 //! ```
 //!
@@ -68,6 +69,7 @@ mod outlived;
 mod overwritten;
 mod pairs;
 mod places;
+mod put;
 mod recent;
 mod removed;
 mod renamed;
@@ -82,6 +84,7 @@ mod tests;
 mod text;
 mod tree;
 mod twins;
+mod unwritten;
 mod walk;
 mod watch;
 mod way;
@@ -106,7 +109,7 @@ use beneath::Beneath;
 use blob::Blobs;
 pub use blob::Carried;
 pub use editor::EditorSaved;
-pub use effect::{Cargo, Effect, IndexEdit, Notice, Settled};
+pub use effect::{Cargo, Effect, IndexEdit, Notice, Settled, Waiting};
 use guest::GuestStore;
 pub use held::HeldOpen;
 pub(crate) use holds::{Holds, text_on_disk};
@@ -130,6 +133,7 @@ use state::{Record, StateStore};
 pub use survey::{Comparison, Survey, compare, survey, survey_for};
 pub use tree::{LeftAlone, MAX_FILE_BYTES};
 use tree::{Private, Staging, Tree};
+use unwritten::Unwritten;
 pub(crate) use walk::shown;
 use watch::Watcher;
 pub use watch::{Changes, DiskChanges};
@@ -235,6 +239,7 @@ pub struct Mirror {
     /// is found there is the same document.
     deleted: HashMap<ProjectPath, (DocumentId, Record)>,
     lately: Lately,
+    unwritten: Unwritten,
 }
 
 #[derive(Debug)]
@@ -299,6 +304,7 @@ impl Mirror {
             removed: BTreeSet::new(),
             deleted: HashMap::new(),
             lately: Lately::default(),
+            unwritten: Unwritten::default(),
         };
         mirror.load_known()?;
         Ok(mirror)
@@ -333,6 +339,7 @@ impl Mirror {
 
     fn load_known(&mut self) -> Result<(), MirrorError> {
         if self.is_owner() {
+            self.keep_note();
             self.take_in_guests()?;
             let unmarked = self.store.unmark_all(Mark::Deaf);
             doing("writing to .tutti/state", unmarked)?;

@@ -56,8 +56,8 @@ impl Mirror {
             Err(reason) => {
                 let path = file.path.to_string();
                 if self.refuse(document, &path, reason.clone()) {
-                    let reason = reason.to_string();
-                    effects.push(Effect::Tell(Notice::LeftAlone { path, reason }));
+                    let notice = Notice::left_alone(document, path, &reason);
+                    effects.extend(notice.map(Effect::Tell));
                 }
                 Ok(())
             }
@@ -78,6 +78,6 @@ impl Mirror {
         if let Some(base) = &mut record.base {
             base.file.executable = executable;
         }
-        self.save(document, &record, false)
+        self.save_or_hold(document, record, false)
     }
 }

@@ -63,6 +63,7 @@ impl Mirror {
     pub(super) fn put_aside(&mut self, document: &DocumentId) -> Result<(), MirrorError> {
         self.unplace(document);
         self.not_missing(document);
+        self.not_held(document);
         let known = self.known.remove(document);
         let is_text = known.is_none_or(|known| known.blob.is_none());
         self.removed.insert(document.clone());
@@ -125,7 +126,7 @@ impl Mirror {
         };
         if let Found::File(_) = self.tree.read(&path) {
             self.deleted.remove(&path);
-            self.save(document, &record, false)?;
+            self.save_or_hold(document, record, false)?;
             return Ok(None);
         }
         let before = record.base.map_or(record.state, |base| base.state);

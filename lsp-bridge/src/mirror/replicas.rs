@@ -144,7 +144,8 @@ impl Mirror {
             return Ok(());
         }
         let record = self.grown(document, state, unsaved)?;
-        self.save(document, &record, record.unsaved)
+        let durable = record.unsaved;
+        self.save_or_hold(document, record, durable)
     }
 
     /// The record of a document whose session has `state`.
@@ -194,6 +195,11 @@ impl Mirror {
     }
 
     pub(super) fn load(&self, document: &DocumentId) -> Result<Option<Record>, MirrorError> {
+        if self.is_owner()
+            && let Some(held) = self.held(document)
+        {
+            return Ok(Some(held.clone()));
+        }
         let loaded = self.store.load(document);
         doing(format!("reading the stored copy of {document}"), loaded)
     }
@@ -202,7 +208,10 @@ impl Mirror {
     pub(super) fn own_record(&self, document: &DocumentId) -> Result<Option<Record>, MirrorError> {
         match &self.role {
             Role::Owner { .. } => self.load(document),
-            Role::Guest(own) => doing("reading a stored replica", own.load(document)),
+            Role::Guest(own) => match self.held(document) {
+                Some(held) => Ok(Some(held.clone())),
+                None => doing("reading a stored replica", own.load(document)),
+            },
         }
     }
 
@@ -217,10 +226,25 @@ impl Mirror {
             Role::Owner { .. } => self.store.save(document, record, durable),
             Role::Guest(own) => own.save(document, record, durable),
         };
-        doing(format!("storing {document} in .tutti/state"), saved)?;
+        doing(
+            format!("storing {} in .tutti", self.called(document)),
+            saved,
+        )?;
+        self.not_held(document);
         self.is_back(document)?;
         self.note(document, record);
         Ok(())
+    }
+
+    /// What a person calls a document.
+    pub(super) fn called(&self, document: &DocumentId) -> String {
+        if document.is_index() {
+            return "the list of files".to_owned();
+        }
+        let known = self.known.get(document);
+        let file = known.and_then(|known| known.file.as_ref());
+        let path = self.path_of(document).or(file.map(|file| &file.path));
+        path.map_or_else(|| document.to_string(), ToString::to_string)
     }
 
     pub(super) fn note(&mut self, document: &DocumentId, record: &Record) {
@@ -253,6 +277,8 @@ impl Mirror {
     pub(super) fn forget(&mut self, document: &DocumentId) -> Result<(), MirrorError> {
         self.unplace(document);
         self.not_missing(document);
+        self.not_held(document);
+        self.refused.remove(document);
         if self
             .known
             .remove(document)

@@ -7,11 +7,11 @@ use tutti_protocol::ids::DocumentId;
 use tutti_protocol::index::FileEntry;
 use tutti_protocol::path::ProjectPath;
 
-use super::effect::{Effect, IndexEdit, Notice, Settled};
+use super::effect::{Effect, IndexEdit, Settled};
 use super::state::{Base, BaseFile, Record, hash};
-use super::text::{TextFile, parse, render, unwritable};
+use super::text::{TextFile, parse, render};
 use super::tree::{Expected, Found, LeftAlone, Outcome, RawFile};
-use super::{Mirror, MirrorError, doing, merge};
+use super::{Mirror, MirrorError, merge};
 
 /// How often a file is read again when other programs write it at the same time. Beyond it the
 /// watcher brings us back.
@@ -24,11 +24,11 @@ const BEING_WRITTEN: Duration = Duration::from_millis(200);
 pub(super) struct Subject<'a> {
     pub(super) document: &'a DocumentId,
     pub(super) path: ProjectPath,
-    entry: FileEntry,
+    pub(super) entry: FileEntry,
     pub(super) main: Replica,
     pub(super) unsaved: bool,
     /// What was stored when this began.
-    stored: Option<Record>,
+    pub(super) stored: Option<Record>,
 }
 
 impl Mirror {
@@ -37,12 +37,26 @@ impl Mirror {
     ///
     /// Call it once the document is up to date with the server.
     /// The state is stored on the way, in any case.
+    ///
+    /// What the disk does not let it do is told of in other ways, and tried again, see [`Mirror::tend`].
     pub fn settle(&mut self, document: &DocumentId, main: &[u8]) -> Result<Settled, MirrorError> {
-        if let Some(effects) = self.remove_again(document, main)? {
-            let update = None;
-            return Ok(Settled { update, effects });
+        let mut settled = Settled::default();
+        let done = self.settle_all(document, main, &mut settled);
+        self.unless_disk_refuses(document, done)?;
+        Ok(settled)
+    }
+
+    fn settle_all(
+        &mut self,
+        document: &DocumentId,
+        main: &[u8],
+        settled: &mut Settled,
+    ) -> Result<(), MirrorError> {
+        if let Some(mut effects) = self.remove_again(document, main)? {
+            settled.effects.append(&mut effects);
+            return Ok(());
         }
-        let mut settled = self.settle_offline(document, main)?;
+        self.settle_own(document, main, settled)?;
         if self.vanished.remove(document) {
             let is_deleted = self.is_still_missing(document, main)?;
             self.not_missing(document);
@@ -51,8 +65,23 @@ impl Mirror {
             }
         }
         self.turned(document, &mut settled.effects)?;
-        self.look_for_twins(document, &mut settled)?;
-        Ok(settled)
+        self.look_for_twins(document, settled)
+    }
+
+    /// What the disk does not let be done of a document is known from now on.
+    pub(super) fn unless_disk_refuses(
+        &mut self,
+        document: &DocumentId,
+        done: Result<(), MirrorError>,
+    ) -> Result<(), MirrorError> {
+        match done {
+            Err(MirrorError::Io { doing, source }) => {
+                tracing::info!(%document, doing, error = %source, "the disk refuses");
+                self.not_settled(document, &doing, &source);
+                Ok(())
+            }
+            done => done,
+        }
     }
 
     /// [`Mirror::settle`] without a connection, with what there is. It deletes nothing from the
@@ -63,17 +92,29 @@ impl Mirror {
         main: &[u8],
     ) -> Result<Settled, MirrorError> {
         let mut settled = Settled::default();
+        let done = self.settle_own(document, main, &mut settled);
+        self.unless_disk_refuses(document, done)?;
+        Ok(settled)
+    }
+
+    fn settle_own(
+        &mut self,
+        document: &DocumentId,
+        main: &[u8],
+        settled: &mut Settled,
+    ) -> Result<(), MirrorError> {
+        self.may_be_settled(document);
         let mut main = main.to_vec();
         if let Some(stored) = self.own_record(document)? {
             let whole = self.whole(document, &main, &stored.state)?;
             (main, settled.update) = (whole.state, whole.lacked);
         }
         for _ in 0..ATTEMPTS {
-            if self.settle_once(document, &mut main, &mut settled)? == Outcome::Done {
+            if self.settle_once(document, &mut main, settled)? == Outcome::Done {
                 break;
             }
         }
-        Ok(settled)
+        Ok(())
     }
 
     fn settle_once(
@@ -90,7 +131,8 @@ impl Mirror {
         let place = self.place(document)?;
         let read = place.map(|(path, entry)| (self.tree.read(&path), path, entry));
         // What an editor has opened meanwhile may have been saved before it was read here.
-        let read = read.filter(|_| !self.held_open.has(document));
+        let read =
+            read.filter(|_| !self.held_open.has(document) && !self.cannot_be_moved(document));
         if read.is_some() && self.is_still_to_move(document) {
             return Ok(Outcome::Changed);
         }
@@ -102,7 +144,7 @@ impl Mirror {
             }
             let record = Record::after(stored.as_ref(), main.clone(), unsaved, base);
             if stored.as_ref() != Some(&record) {
-                self.save(document, &record, unsaved)?;
+                self.save_or_hold(document, record, unsaved)?;
             }
             return Ok(Outcome::Done);
         };
@@ -339,108 +381,6 @@ impl Mirror {
             return Ok(base);
         }
         Ok(base)
-    }
-
-    /// Makes the file hold the document's text, if it still holds what `expected` says.
-    fn put(
-        &mut self,
-        subject: &mut Subject<'_>,
-        base: Option<Base>,
-        expected: Expected<'_>,
-        settled: &mut Settled,
-    ) -> Result<Outcome, MirrorError> {
-        let FileEntry {
-            eol, executable, ..
-        } = subject.entry;
-        let bytes = render(&subject.main.text(), eol);
-        if let Some(reason) = unwritable(&bytes, eol) {
-            return self.leave_alone(subject, base, reason, settled);
-        }
-        let in_place = matches!(expected, Expected::Bytes(old) if old == bytes);
-        let mode_stays = base
-            .as_ref()
-            .is_some_and(|base| base.file.executable == executable);
-        if in_place && !mode_stays {
-            if let Err(reason) = self.tree.set_executable(&subject.path, executable) {
-                return self.leave_alone(subject, base, reason, settled);
-            }
-        } else if !in_place {
-            // A crash between the two writes must find the old base beside the new text.
-            if let Some(base) = &base {
-                self.recent.overwritten(subject.document, &base.state);
-                self.remember(subject, Some(base.clone()))?;
-                let kept = self.overwritten.keep(subject.document, &self.store);
-                doing("writing to .tutti/overwritten", kept)?;
-            }
-            match self.tree.write(&subject.path, &bytes, executable, expected) {
-                Ok(Outcome::Done) => {}
-                Ok(Outcome::Changed) => return Ok(Outcome::Changed),
-                Err(reason) => return self.leave_alone(subject, base, reason, settled),
-            }
-        }
-        self.refused.remove(subject.document);
-        if matches!(expected, Expected::Missing) && self.was_deleted_here(subject, base.as_ref()) {
-            let path = subject.path.to_string();
-            let again = Notice::ChangedMeanwhile { path };
-            settled.effects.push(Effect::Tell(again));
-        }
-        let base = Base {
-            state: subject.main.state(),
-            file: BaseFile {
-                path: subject.path.clone(),
-                eol,
-                executable,
-                hash: hash(&bytes),
-                listed: !self.announced.contains(subject.document),
-            },
-        };
-        self.remember(subject, Some(base))?;
-        Ok(Outcome::Done)
-    }
-
-    /// Whether a file that has been written anew was deleted by this person.
-    fn was_deleted_here(&mut self, subject: &Subject<'_>, base: Option<&Base>) -> bool {
-        let deleted = self.deleted.remove(&subject.path);
-        let is_it = deleted.is_some_and(|(document, _)| document == *subject.document);
-        (is_it || base.is_some()) && !self.read_only
-    }
-
-    /// The file is not touched; the document is stored all the same.
-    fn leave_alone(
-        &mut self,
-        subject: &mut Subject<'_>,
-        base: Option<Base>,
-        reason: LeftAlone,
-        settled: &mut Settled,
-    ) -> Result<Outcome, MirrorError> {
-        self.remember(subject, base)?;
-        let path = subject.path.to_string();
-        if self.refuse(subject.document, &path, reason.clone()) {
-            let notice = Notice::left_alone(subject.document, path, &reason);
-            settled.effects.push(Effect::Tell(notice));
-        }
-        Ok(Outcome::Done)
-    }
-
-    pub(super) fn remember(
-        &mut self,
-        subject: &mut Subject<'_>,
-        base: Option<Base>,
-    ) -> Result<(), MirrorError> {
-        let state = subject.main.state();
-        let record = Record::after(subject.stored.as_ref(), state, subject.unsaved, base);
-        // Most documents are found as they were left.
-        if subject.stored.as_ref() == Some(&record) {
-            return Ok(());
-        }
-        // What the file holds as well need not be waited for: new files come by the hundred.
-        let in_file = record
-            .base
-            .as_ref()
-            .is_some_and(|base| base.state == record.state);
-        self.save(subject.document, &record, subject.unsaved && !in_file)?;
-        subject.stored = Some(record);
-        Ok(())
     }
 }
 

@@ -19,6 +19,7 @@ use super::names::Names;
 use super::state::{BaseFile, Record, StateStore, hash};
 use super::text::parse;
 use super::tree::{Found, LeftAlone, MAX_FILE_BYTES, Tree};
+use super::unwritten::note::{self, Noted};
 use super::walk::{shown, walk};
 use super::{MirrorError, doing, guest};
 
@@ -43,6 +44,11 @@ pub struct Survey {
     /// Files that others have deleted, and that are still here: one that an editor has open stays
     /// until it is closed, or is in the project again once it is saved.
     pub deleted: Vec<String>,
+    /// What the bridge that is at work could not write and tries again, each with what there is to say of it, and how
+    /// many there are beyond these.
+    pub unwritten: Vec<(String, String)>,
+    /// See [`Survey::unwritten`].
+    pub unwritten_more: usize,
     /// What is not shared or not written, with the reason.
     pub left_alone: Vec<(String, LeftAlone)>,
     /// Whether a bridge is at work in the directory.
@@ -95,11 +101,17 @@ pub fn survey_for(root: &Path, cap: u64) -> Result<Survey, MirrorError> {
         "opening .tutti/guests",
         guests.and_then(|dir| guest::stores(&dir)),
     )?;
-    let lock = doing("locking .tutti/lock", Lock::try_acquire(&private))?;
+    let bridge_runs = doing("looking at .tutti/lock", Lock::is_taken(&private))?;
+    let noted = match bridge_runs {
+        true => note::read(&private),
+        false => Noted::default(),
+    };
     let mut ignores = Ignores::new(root);
     let mut survey = Survey {
-        bridge_runs: lock.is_none(),
+        bridge_runs,
         recovered: private.recovered(),
+        unwritten: noted.unwritten,
+        unwritten_more: noted.more,
         ..Survey::default()
     };
     let entries = stored_index(&store)?;
@@ -224,11 +236,17 @@ impl Survey {
     ) -> Names {
         let files = listed.iter().filter_map(|one| one.file.as_ref());
         let taken: BTreeSet<&ProjectPath> = files.map(|file| &file.path).collect();
+        let told = self.unwritten.iter().map(|(path, _)| path.clone());
+        let told: BTreeSet<String> = told.collect();
         let mut names = Names::default();
         for one in listed {
             let here = one.path_here(tree);
             if one.unsaved {
                 self.unsaved.push(here.to_string());
+            }
+            if told.contains(here.as_str()) || told.contains(one.path.as_str()) {
+                names.add(here);
+                continue;
             }
             if let Some(reason) = ignores.why_out(tree, &one.path) {
                 self.left_alone.push((one.path.to_string(), reason));
@@ -266,7 +284,7 @@ impl Survey {
                         false => self.followed += usize::from(!one.unsaved && !one.is_unheard),
                     }
                 }
-                (Found::Missing, None) => {}
+                (Found::Missing, None) => self.waiting.push(here.to_string()),
                 // What stands there is a file that others have renamed, and that is open here.
                 (_, None) if taken.contains(here) => {}
                 _ if one.unsaved => {}

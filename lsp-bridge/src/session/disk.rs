@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use ropey::Rope;
 use tokio::sync::mpsc;
@@ -103,6 +104,8 @@ pub(super) enum News {
     },
     /// The mirror cannot be opened.
     Failed(MirrorError),
+    /// The disk does not let it be opened, which is tried again.
+    NotYet(MirrorError),
     /// The answer to [`Task::Load`].
     Loaded {
         document: DocumentId,
@@ -174,6 +177,10 @@ pub(super) struct Disk {
 /// Why an open document's text is kept, as a clause.
 const REASON: &str = "it could not be brought together with the shared text";
 
+/// Until the mirror is opened anew that could not be; twice as long each time after that.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
 /// News that the session has not read; the mirror waits beyond it.
 const NEWS: usize = 64;
 
@@ -185,16 +192,17 @@ impl Disk {
         let open = HeldOpen::default();
         let held_open = open.clone();
         std::thread::spawn(move || {
-            let mut mirror = match Mirror::open(&root, &me) {
-                Ok(mirror) => mirror,
-                Err(error) => {
-                    // Nobody reads it only if the session has ended, too.
-                    let _ = told.blocking_send(News::Failed(error));
-                    return;
-                }
+            let open = || {
+                let mut mirror = Mirror::open(&root, &me)?;
+                mirror.look_at(held_open.clone());
+                let ready = ready(&mut mirror)?;
+                Ok((mirror, ready))
             };
-            mirror.look_at(held_open);
-            if work(&mut mirror, given, &told).is_none() {
+            let Some((mut mirror, ready)) = once_possible(open, &given, &told) else {
+                return;
+            };
+            let worked = tell(&told, Ok(ready)).and_then(|()| work(&mut mirror, given, &told));
+            if worked.is_none() {
                 tracing::debug!("the session ended before the mirror");
             }
         });
@@ -214,14 +222,39 @@ impl Disk {
     }
 }
 
+/// Opens something as soon as the disk lets it; `None` if it never will, or the session has ended.
+fn once_possible<T>(
+    open: impl Fn() -> Result<T, MirrorError>,
+    given: &mpsc::UnboundedReceiver<Task>,
+    told: &mpsc::Sender<News>,
+) -> Option<T> {
+    let mut next = Instant::now();
+    let mut pause = FIRST_PAUSE;
+    while !given.is_closed() {
+        if Instant::now() < next {
+            std::thread::sleep(FIRST_PAUSE);
+            continue;
+        }
+        match open() {
+            Ok(opened) => return Some(opened),
+            Err(error @ MirrorError::Io { .. }) => tell(told, Ok(News::NotYet(error)))?,
+            Err(error) => {
+                tell(told, Ok(News::Failed(error)))?;
+                return None;
+            }
+        }
+        next = Instant::now() + pause;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+    None
+}
+
 /// Works until no more tasks come; `None` if the session no longer listens.
 fn work(
     mirror: &mut Mirror,
     mut given: mpsc::UnboundedReceiver<Task>,
     told: &mpsc::Sender<News>,
 ) -> Option<()> {
-    let ready = ready(mirror);
-    tell(told, ready)?;
     let (mut pause, mut ahead) = (Pause::default(), Ahead::default());
     while let Some(task) = given.blocking_recv() {
         let (tasks, news) = pause.admit(task, mirror.standing());
@@ -237,7 +270,14 @@ fn work(
                 }
                 // It went meanwhile, which will be told.
                 Err(error) if mirror.standing() != Standing::There => tracing::info!(%error),
-                Err(error) => tell(told, Err(error))?,
+                Err(error) => {
+                    mirror.left_undone(&error);
+                    tell(told, Err(error))?;
+                }
+            }
+            let effects = mirror.tend();
+            if !effects.is_empty() {
+                tell(told, Ok(News::Effects(effects)))?;
             }
         }
         if let Some(news) = news {

@@ -39,6 +39,10 @@ impl Project {
                 self.progress.end("not connected");
                 self.tell_once(Severity::Warning, &error.to_string());
             }
+            News::NotYet(error) => {
+                self.progress.end("not connected");
+                self.tell_once(Severity::Warning, &format!("{error}; it is tried again"));
+            }
             News::Loaded {
                 document,
                 stored,
@@ -133,6 +137,7 @@ impl Project {
                 Effect::Sync(document) => self.enqueue_for_mirror(document),
                 Effect::Written(document, text) => self.written(document, &text),
                 Effect::Beneath(document) => self.beneath(document),
+                Effect::BeginAgain => self.begin_again(),
                 Effect::Tell(notice) => self.tell(&notice),
             }
         }
@@ -141,6 +146,13 @@ impl Project {
             self.store_index();
         }
         self.send_files(cargo);
+    }
+
+    /// The mirror is to do everything that it may not have done.
+    fn begin_again(&mut self) {
+        self.index_to_mirror();
+        self.disk.give(Task::FilesChanged(Changes::everything()));
+        self.enqueue_all();
     }
 
     pub(super) fn edit_index(&mut self, edit: &IndexEdit) {

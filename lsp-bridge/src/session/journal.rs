@@ -44,6 +44,15 @@ impl Project {
         }
     }
 
+    /// A journal that could not be written is begun anew.
+    pub(super) fn renew_journal(&mut self, document: &DocumentId) {
+        let room = self.rooms.get(document);
+        let open = room.and_then(|room| room.open());
+        if open.is_some_and(|open| open.journal.is_none()) {
+            self.begin_journal(document);
+        }
+    }
+
     fn with_journal(
         &mut self,
         document: &DocumentId,
@@ -63,9 +72,8 @@ impl Project {
             }
             let path = self.name_of(document);
             let told = format!(
-                "the journal of {path} cannot be written ({error}): if the bridge is killed now, \
-                 what was typed just before may come twice; make room on the disk and open the \
-                 file again"
+                "the journal of {path} cannot be written ({error}), which is tried again: if the \
+                 bridge is killed meanwhile, what was typed just before may come twice"
             );
             self.tell_once(Severity::Warning, &told);
         }

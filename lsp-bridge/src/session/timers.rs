@@ -76,6 +76,7 @@ impl Project {
         let (decision, is_over) = room.meeting_due(now);
         if take_due(&mut room.store_at, now) {
             self.store(document);
+            self.renew_journal(document);
         }
         if let Some(decision) = decision {
             self.take_in(document, decision.clone());

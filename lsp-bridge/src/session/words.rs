@@ -138,9 +138,13 @@ impl Project {
         // Each time anew.
         let is_news = matches!(
             notice,
-            Notice::ChangedMeanwhile { .. } | Notice::CameBack { .. }
+            Notice::ChangedMeanwhile { .. }
+                | Notice::CameBack { .. }
+                | Notice::Unwritten { .. }
+                | Notice::WrittenAgain
         );
         match is_news {
+            true if *notice == Notice::WrittenAgain => self.client.show(Severity::Info, &message),
             true => self.client.show(Severity::Warning, &message),
             false => self.tell_once(Severity::Warning, &message),
         }

@@ -94,6 +94,11 @@ impl Mirror {
                 effects.push(Effect::LookAgain(path));
                 Ok(())
             }
+            // Forgotten, its file would pass for a new one.
+            Err(reason) if reason.may_pass() => {
+                self.refuse(document, path.as_str(), reason);
+                Ok(())
+            }
             Err(reason) => {
                 self.left_alone.insert(path.to_string(), reason);
                 self.forget(document)
@@ -122,7 +127,7 @@ impl Mirror {
                     return Ok(());
                 }
                 if let Err(reason) = self.tree.remove(from, Expected::Hash(seen.hash)) {
-                    self.left_alone.insert(from.to_string(), reason);
+                    self.cannot_remove(from, reason)?;
                 }
             }
         }

@@ -151,7 +151,7 @@ impl Mirror {
             return Ok(());
         }
         let saved = self.store.save_blob(document, &record);
-        doing(format!("storing {document} in .tutti/state"), saved)?;
+        doing(format!("storing {} in .tutti", record.path), saved)?;
         self.is_back(document)?;
         self.note_blob(document, record);
         Ok(())
@@ -195,7 +195,7 @@ impl Mirror {
             if let Some(base) = &mut record.base {
                 base.file.path = path.clone();
             }
-            self.save(document, &record, false)?;
+            self.save_or_hold(document, record, false)?;
         }
         Ok(())
     }

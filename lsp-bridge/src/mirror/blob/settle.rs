@@ -33,6 +33,16 @@ impl Mirror {
         sent: Option<BlobHash>,
         effects: &mut Vec<Effect>,
     ) -> Result<(), MirrorError> {
+        let done = self.bring_together(document, sent, effects);
+        self.unless_disk_refuses(document, done)
+    }
+
+    fn bring_together(
+        &mut self,
+        document: &DocumentId,
+        sent: Option<BlobHash>,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), MirrorError> {
         if !self.is_owner() {
             return Ok(());
         }
@@ -131,7 +141,7 @@ impl Mirror {
         let path = subject.path.to_string();
         if self.refuse(subject.document, &path, reason.clone()) {
             let notice = Notice::left_alone(subject.document, path, &reason);
-            effects.push(Effect::Tell(notice));
+            effects.extend(notice.map(Effect::Tell));
         }
     }
 

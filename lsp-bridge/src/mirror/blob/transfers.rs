@@ -17,6 +17,8 @@ pub enum Carried {
     Fetched(BlobHash),
     /// The file that was to be sent has another content by now.
     Changed(BlobHash),
+    /// The disk did not take it.
+    Unwritten(BlobHash, LeftAlone),
     /// Not now: there is no connection, or the server is not well.
     Later(BlobHash),
     /// Not at all; the sentence says why.
@@ -78,6 +80,12 @@ impl Mirror {
             Carried::Later(hash) => {
                 self.blobs.sending.remove(&hash);
                 self.blobs.awaited.remove(&hash);
+            }
+            Carried::Unwritten(hash, reason) => {
+                for document in self.blobs.awaited.remove(&hash).into_iter().flatten() {
+                    let path = self.called(&document);
+                    self.refuse(&document, &path, reason.clone());
+                }
             }
             Carried::Never(hash, reason) => self.never(&hash, &reason, &mut effects),
         }

@@ -18,6 +18,8 @@ mod standing;
 mod sync;
 mod together;
 mod twins;
+#[cfg(target_os = "linux")]
+mod unwritten;
 mod view_only;
 mod watched;
 mod written_apart;
@@ -266,7 +268,7 @@ impl Here {
                 Effect::Sync(id) => self.sync_document(&id, hub),
                 Effect::Tell(notice) => self.told.push(notice),
                 // A session's to answer.
-                Effect::Written(..) | Effect::Beneath(_) => {}
+                Effect::Written(..) | Effect::Beneath(_) | Effect::BeginAgain => {}
                 Effect::LookAgain(path) => {
                     self.busy.insert(path.to_string());
                 }

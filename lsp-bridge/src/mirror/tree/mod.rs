@@ -115,14 +115,36 @@ pub enum LeftAlone {
     /// In a project that one may only read.
     #[error("you may only read this project")]
     ReadOnly,
+    /// There is no room for it.
+    #[error("the disk is full; make room, and it is written")]
+    Full,
     /// The file system refused.
     #[error("the file system says: {0}")]
     Io(String),
 }
 
+impl LeftAlone {
+    /// Whether it may pass without anybody telling so: it has to be tried again.
+    pub(crate) fn may_pass(&self) -> bool {
+        matches!(self, Self::Full | Self::Io(_))
+    }
+}
+
 impl From<io::Error> for LeftAlone {
     fn from(error: io::Error) -> Self {
-        Self::Io(error.to_string())
+        Self::from(&error)
+    }
+}
+
+impl From<&io::Error> for LeftAlone {
+    fn from(error: &io::Error) -> Self {
+        // One that tells why a copy could not be kept.
+        let told = error.get_ref().and_then(|told| told.downcast_ref::<Self>());
+        match (told, error.kind()) {
+            (Some(told), _) => told.clone(),
+            (None, io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => Self::Full,
+            (None, _) => Self::Io(error.to_string()),
+        }
     }
 }
 

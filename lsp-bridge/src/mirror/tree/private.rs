@@ -72,29 +72,10 @@ impl Private {
     /// where, relative to the project's directory.
     pub(crate) fn recover(&self, path: &ProjectPath, bytes: &[u8]) -> Result<String, LeftAlone> {
         let dir = self.subdirectory(RECOVERED)?;
-        for name in names_for(path) {
-            let mut options = OpenOptions::new();
-            options.write(true).create_new(true);
-            match dir.open_with(&name, &options) {
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                    // The same text twice needs one copy.
-                    if read_small(&dir, &name).is_ok_and(|kept| kept == bytes) {
-                        return Ok(format!(".tutti/{RECOVERED}/{name}"));
-                    }
-                }
-                opened => {
-                    let mut file = opened?;
-                    file.write_all(bytes)?;
-                    file.sync_all()?;
-                    return Ok(format!(".tutti/{RECOVERED}/{name}"));
-                }
-            }
-        }
-        unreachable!("the count has no end")
+        let is_same = |name: &str| Ok(read_small(&dir, name).is_ok_and(|kept| kept == bytes));
+        keep_whole(&dir, path, &mut &*bytes, is_same)
     }
-}
 
-impl Private {
     /// Keeps a file of any size as [`Private::recover`] keeps a text.
     pub(crate) fn recover_file(
         &self,
@@ -104,28 +85,57 @@ impl Private {
         let dir = self.subdirectory(RECOVERED)?;
         let hash = hash_of(&mut file)?;
         file.seek(SeekFrom::Start(0))?;
-        // Whole before it has its name.
-        let part = temporary_name();
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
-        let mut copy = dir.open_with(&part, &options)?.into_std();
-        io::copy(&mut file, &mut copy)?;
-        copy.sync_all()?;
-        for name in names_for(path) {
-            match rename_new(&dir, &part, &dir, &name) {
-                Ok(()) => return Ok(format!(".tutti/{RECOVERED}/{name}")),
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                    // The same content twice needs one copy.
-                    if hash_in(&dir, &name)? == Some(hash) {
-                        dir.remove_file(&part)?;
-                        return Ok(format!(".tutti/{RECOVERED}/{name}"));
-                    }
-                }
-                Err(error) => return Err(error.into()),
-            }
-        }
-        unreachable!("the count has no end")
+        let is_same = |name: &str| Ok(hash_in(&dir, name)? == Some(hash));
+        keep_whole(&dir, path, &mut file, is_same)
     }
+}
+
+/// Copies all that is left to read to a name that is free. A content that `is_same` finds under a name needs no
+/// further copy. Returns where it is, relative to the project's directory.
+fn keep_whole(
+    dir: &Dir,
+    path: &ProjectPath,
+    content: &mut impl Read,
+    is_same: impl Fn(&str) -> Result<bool, LeftAlone>,
+) -> Result<String, LeftAlone> {
+    // Whole before it has its name.
+    let part = temporary_name();
+    let named = copy_to(dir, &part, content)
+        .map_err(LeftAlone::from)
+        .and_then(|()| name_it(dir, &part, path, is_same));
+    if named.is_err() {
+        let _ = dir.remove_file(&part);
+    }
+    named.map(|name| format!(".tutti/{RECOVERED}/{name}"))
+}
+
+fn copy_to(dir: &Dir, name: &str, content: &mut impl Read) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    let mut copy = dir.open_with(name, &options)?.into_std();
+    io::copy(content, &mut copy)?;
+    copy.sync_all()
+}
+
+fn name_it(
+    dir: &Dir,
+    part: &str,
+    path: &ProjectPath,
+    is_same: impl Fn(&str) -> Result<bool, LeftAlone>,
+) -> Result<String, LeftAlone> {
+    for name in names_for(path) {
+        match rename_new(dir, part, dir, &name) {
+            Ok(()) => return Ok(name),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                if is_same(&name)? {
+                    dir.remove_file(part)?;
+                    return Ok(name);
+                }
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    unreachable!("the count has no end")
 }
 
 /// Names for a file that is kept, until one is free.

@@ -103,9 +103,12 @@ impl Staging {
     fn copy(&self, whole: &str) -> Result<String, LeftAlone> {
         let copy = format!("{whole}{COPY}{:08x}", fastrand::u32(..));
         let part = format!("{copy}{PART}");
-        self.dir.copy(whole, &self.dir, &part)?;
-        self.dir.rename(&part, &self.dir, &copy)?;
-        Ok(copy)
+        let copied = self.dir.copy(whole, &self.dir, &part);
+        let copied = copied.and_then(|_| self.dir.rename(&part, &self.dir, &copy));
+        if copied.is_err() {
+            let _ = self.dir.remove_file(&part);
+        }
+        Ok(copied.map(|()| copy)?)
     }
 
     /// Takes a content away that nobody waits for.
