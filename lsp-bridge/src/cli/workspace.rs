@@ -290,7 +290,10 @@ impl Rest {
                 }
                 Effect::Tell(notice) => output::note(notice),
                 // No editor is here, and nothing is tried again.
-                Effect::Written(..) | Effect::Beneath(_) | Effect::BeginAgain => {}
+                Effect::Written(..)
+                | Effect::Beneath(_)
+                | Effect::Wanted(_)
+                | Effect::BeginAgain => {}
             }
         }
     }

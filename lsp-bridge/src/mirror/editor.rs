@@ -143,6 +143,7 @@ impl Mirror {
             return Ok(Vec::new());
         }
         self.open_at.remove(document);
+        self.deleted_open.remove(document);
         self.beneath.remove(document);
         self.read_elsewhere.remove(document);
         self.mark_open(document, false)?;

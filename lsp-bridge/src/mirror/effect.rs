@@ -28,6 +28,9 @@ pub enum Effect {
     /// [`super::Mirror::take_beneath`]; if a guest's, bring the document up to date as for
     /// [`Effect::Sync`].
     Beneath(DocumentId),
+    /// The file of a document that the session's editor shows, and that others have deleted, has come to be: the
+    /// document is wanted.
+    Wanted(DocumentId),
     /// Send a file's content to the server, unless it has it, and tell
     /// [`super::Mirror::carried`] what has become of it.
     Send(Cargo),

@@ -49,6 +49,7 @@ impl Mirror {
             self.note_listed()?;
             self.make_again()?;
             if self.is_current {
+                self.note_deleted_open();
                 self.remove_unlisted(&mut effects)?;
                 self.make_moves(&mut effects)?;
             }

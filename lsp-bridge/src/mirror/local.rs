@@ -233,6 +233,9 @@ impl Mirror {
             return Ok(());
         }
         if self.is_open(&document)? {
+            if self.comes_to_be(&document, path) {
+                news.beneath.push(Effect::Wanted(document.clone()));
+            }
             match self.tree.read(path) {
                 Found::Missing => news.missing_open.push(document),
                 Found::File(file) => {

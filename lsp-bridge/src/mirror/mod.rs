@@ -44,6 +44,7 @@ mod beneath;
 mod beside;
 mod blob;
 mod claim;
+mod comes_back;
 mod confirmed;
 mod editor;
 mod effect;
@@ -108,6 +109,7 @@ pub use asked::{Answered, ToAsk};
 use beneath::Beneath;
 use blob::Blobs;
 pub use blob::Carried;
+use comes_back::DeletedOpen;
 pub use editor::EditorSaved;
 pub use effect::{Cargo, Effect, IndexEdit, Notice, Settled, Waiting};
 use guest::GuestStore;
@@ -205,6 +207,8 @@ pub struct Mirror {
     /// New documents of this bridge that the index has not been seen to list yet.
     announced: HashSet<DocumentId>,
     open: HashSet<DocumentId>,
+    /// Those of them that others have deleted.
+    deleted_open: DeletedOpen,
     /// Under which names the session's editor shows them.
     open_at: HashMap<DocumentId, ProjectPath>,
     /// Those of which it has read another file than was known, or none.
@@ -287,6 +291,7 @@ impl Mirror {
             shown: Places::default(),
             announced: HashSet::new(),
             open: HashSet::new(),
+            deleted_open: DeletedOpen::new(),
             open_at: HashMap::new(),
             read_elsewhere: HashSet::new(),
             moved: Moved::new(),

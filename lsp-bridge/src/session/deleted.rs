@@ -98,7 +98,8 @@ impl Project {
         (!is_saved).then_some(shown)
     }
 
-    /// The editor has saved a file: one that was deleted is back in the project by that.
+    /// The editor has saved a file, or another program has made it anew: one that was deleted is back in the project
+    /// by that.
     pub(super) fn bring_back(&mut self, document: &DocumentId) {
         if self.role == Role::Viewer {
             return;

@@ -137,6 +137,7 @@ impl Project {
                 Effect::Sync(document) => self.enqueue_for_mirror(document),
                 Effect::Written(document, text) => self.written(document, &text),
                 Effect::Beneath(document) => self.beneath(document),
+                Effect::Wanted(document) => self.bring_back(&document),
                 Effect::BeginAgain => self.begin_again(),
                 Effect::Tell(notice) => self.tell(&notice),
             }

@@ -268,7 +268,10 @@ impl Here {
                 Effect::Sync(id) => self.sync_document(&id, hub),
                 Effect::Tell(notice) => self.told.push(notice),
                 // A session's to answer.
-                Effect::Written(..) | Effect::Beneath(_) | Effect::BeginAgain => {}
+                Effect::Written(..)
+                | Effect::Beneath(_)
+                | Effect::Wanted(_)
+                | Effect::BeginAgain => {}
                 Effect::LookAgain(path) => {
                     self.busy.insert(path.to_string());
                 }

@@ -182,6 +182,32 @@ async fn a_file_that_someone_deletes_comes_back_with_a_change_beneath_the_editor
     on_disk(&files.path().join("work/a"), "one\ntwo and more\n").await;
 }
 
+/// As `git checkout -- FILE` makes it, and programs that write another file and give it the name.
+#[tokio::test]
+async fn a_file_that_someone_deletes_comes_back_when_it_is_made_with_the_same_text() {
+    for is_missing_first in [true, false] {
+        let hub = Hub::start().await;
+        let ada = Editor::start(&hub, &[("a", "one\n")]).await;
+        eventually(|| hub.texts() == ["one\n"]).await;
+        let mut bob = Editor::start(&hub, &[]).await;
+        let bobs = bob.root().join("a");
+        on_disk(&bobs, "one\n").await;
+        bob.open("a").await;
+        std::fs::remove_file(ada.root().join("a")).unwrap();
+        bob.until(|_, message| is_told(message, "a was deleted by "))
+            .await;
+        let other = bob.root().join("other~");
+        std::fs::write(&other, "one\n").unwrap();
+        if is_missing_first {
+            std::fs::remove_file(&bobs).unwrap();
+        }
+        std::fs::rename(&other, &bobs).unwrap();
+        on_disk(&ada.root().join("a"), "one\n").await;
+        bob.type_at("a", 0, 0, "more ").await;
+        on_disk(&ada.root().join("a"), "more one\n").await;
+    }
+}
+
 #[tokio::test]
 async fn what_was_not_saved_of_a_file_that_others_delete_and_make_anew_is_kept() {
     let hub = Hub::start().await;
