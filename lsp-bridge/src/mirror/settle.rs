@@ -9,7 +9,7 @@ use tutti_protocol::path::ProjectPath;
 
 use super::effect::{Effect, IndexEdit, Settled};
 use super::state::{Base, BaseFile, Record, hash};
-use super::text::{TextFile, parse, render};
+use super::text::{TextFile, parse, render, render_over};
 use super::tree::{Expected, Found, LeftAlone, Outcome, RawFile};
 use super::{Mirror, MirrorError, merge};
 
@@ -264,7 +264,7 @@ impl Mirror {
         file: &RawFile,
         settled: &mut Settled,
     ) -> Result<Outcome, MirrorError> {
-        let theirs = render(&subject.main.text(), subject.entry.eol);
+        let theirs = render_over(&subject.main.text(), subject.entry.eol, &file.bytes);
         if file.bytes != theirs && !file.bytes.is_empty() {
             let reason = "the project has another text under that name";
             self.recover(&subject.path, &file.bytes, reason, settled)?;
@@ -299,7 +299,8 @@ impl Mirror {
             std::thread::sleep(BEING_WRITTEN / 4);
             return Ok(Outcome::Changed);
         }
-        if file.bytes == render(&subject.main.text(), subject.entry.eol) {
+        let ours = render_over(&subject.main.text(), subject.entry.eol, &file.bytes);
+        if file.bytes == ours {
             return self.put(subject, Some(base), Expected::Bytes(&file.bytes), settled);
         }
         if self.read_only {

@@ -44,6 +44,27 @@ fn edits_on_both_sides_stay() {
     assert_eq!(ada.read("a.txt"), "one\r\n2\r\nthree\r\n");
 }
 
+/// A checkout of an older commit, say: written with one kind of line end, the file would count as changed to git.
+#[test]
+fn lines_that_end_in_several_ways_stay_as_a_program_has_written_them() {
+    let mut hub = Hub::new();
+    let mut ada = Here::with(&[("a.txt", b"1\r\n2\r\n3\r\n4\r\n")]);
+    ada.sync(&mut hub);
+    let mixed = "1\r\n2\n3\r\n4\n";
+    ada.write("a.txt", mixed);
+    ada.sync(&mut hub);
+    ada.sync(&mut hub);
+    assert_eq!(ada.read("a.txt"), mixed);
+    assert_eq!(hub.text("a.txt"), "1\n2\n3\n4\n", "nobody's text changes");
+    let mut ada = ada.restart(|_| ());
+    ada.sync(&mut hub);
+    assert_eq!(ada.read("a.txt"), mixed);
+    hub.edit("a.txt", "1\n2\nthree\n4\n");
+    ada.sync(&mut hub);
+    assert_eq!(ada.read("a.txt"), "1\r\n2\nthree\r\n4\n");
+    assert!(ada.told.is_empty());
+}
+
 #[test]
 fn what_was_done_while_no_bridge_ran_is_merged() {
     let mut hub = Hub::new();
