@@ -66,6 +66,13 @@ const actions = {
     return { name: download.suggestedFilename(), hex: bytes.toString("hex"), says: await pane.innerText() };
   },
 
+  async deleteFile({ path }) {
+    await page.getByTestId(`file:${path}`).focus();
+    await page.keyboard.press("Delete");
+    await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
+    await page.getByTestId(`file:${path}`).waitFor({ state: "detached" });
+  },
+
   async status({ state }) {
     await page.locator(`[data-testid=status][data-state="${state}"]`).waitFor();
   },

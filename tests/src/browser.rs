@@ -54,6 +54,15 @@ impl Browser {
             .map(drop)
     }
 
+    /// Deletes a file in the tree by its path, for everyone.
+    ///
+    /// # Errors
+    /// When it stays there.
+    pub fn delete_file(&mut self, path: &str) -> Result<()> {
+        self.ask(json!({ "do": "deleteFile", "path": path }))
+            .map(drop)
+    }
+
     /// Opens a picture in the tree by its path: its width and height as drawn, and what the page says of it.
     ///
     /// # Errors

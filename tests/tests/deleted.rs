@@ -263,6 +263,21 @@ fn who_types_in_a_browser_is_told_as_well() -> Result<()> {
 }
 
 #[test]
+fn who_deleted_it_is_named_in_a_browser_and_by_one() -> Result<()> {
+    let mut scene = Scene::new()?;
+    let mut browser = Browser::open(&scene.project.editor_link)?;
+    browser.introduce("Carol")?;
+    browser.open_file(FILE)?;
+    browser.holds("one\n")?;
+    scene.bob_deletes()?;
+    browser.shows("Bob deleted this file. Its text is still here.")?;
+    browser.delete_file(OTHER)?;
+    scene.until("Bob to be told", |scene| {
+        Ok(is_told(&scene.deletes, "b.txt was deleted by Carol"))
+    })
+}
+
+#[test]
 fn what_is_not_saved_is_kept_for_who_typed_it() -> Result<()> {
     for quits in [false, true] {
         let mut scene = Scene::new()?;

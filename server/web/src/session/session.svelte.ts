@@ -1,5 +1,6 @@
 import type { HocuspocusProviderWebsocket } from '@hocuspocus/provider';
 import { isDamage } from '../lib/damage';
+import { DeletedFiles, TOLD_MS } from '../lib/deleted';
 import { addFile, BLOBS_ROOT, FILES_ROOT, readEntries, removeFiles, renameFiles, shownFiles, type ShownFile } from '../lib/files';
 import { cleanName, freeColour, type Peer, randomId, readUser, rememberName, samePerson, type User } from '../lib/person';
 import { type Restored, RestoredFiles } from '../lib/restored';
@@ -21,6 +22,8 @@ export interface OpenFile {
   denied: string | undefined;
   /** Its entry has been taken out of the index. */
   gone: boolean;
+  /** Who has done that, as far as they have told. */
+  goneBy: string | undefined;
 }
 
 /** What came of asking the server for a token in the place of a refused one. */
@@ -65,6 +68,7 @@ export class Session {
   readonly #tooBig = new TooBig(() => this.reconnect());
   readonly #hearing = new Hearing();
   readonly #restored = new RestoredFiles();
+  readonly #deleted = new DeletedFiles();
   #wasOnline = false;
   #closeReason = '';
   #unsaved = 0;
@@ -160,7 +164,12 @@ export class Session {
   }
 
   remove(ids: Iterable<string>): void {
-    removeFiles(this.#index.doc, ids);
+    const all = [...ids];
+    this.#deleted.deletes(all, Date.now());
+    // Whoever has one of them open hears by whom before they hear that it is gone.
+    this.#showPresence();
+    setTimeout(() => this.#showPresence(), TOLD_MS);
+    removeFiles(this.#index.doc, all);
   }
 
   /** Puts the entry of the open file back after somebody took it out. */
@@ -310,7 +319,8 @@ export class Session {
     const { id, path, gone } = this.open;
     const now = this.files.find((file) => file.id === id);
     if ((now?.path ?? path) !== path || !now !== gone) {
-      this.open = { ...this.open, path: now?.path ?? path, gone: !now };
+      const goneBy = now ? undefined : this.#deleted.by(id);
+      this.open = { ...this.open, path: now?.path ?? path, gone: !now, goneBy };
     }
   }
 
@@ -319,6 +329,7 @@ export class Session {
     const shown = this.open?.id ?? this.picked?.id;
     const states = new Map(room.awareness.getStates());
     states.delete(room.doc.clientID);
+    this.#deleted.hear(states);
     this.restored = this.#restored.news(states).findLast(({ id }) => id === shown) ?? this.restored;
     const peers: Peer[] = [];
     for (const [clientId, state] of room.awareness.getStates()) {
@@ -358,7 +369,12 @@ export class Session {
   }
 
   #showPresence(): void {
-    this.#index.awareness.setLocalState({ user: this.user, ...(this.open ? { file: this.open.id } : {}) });
+    const deleted = this.#deleted.tells(Date.now());
+    this.#index.awareness.setLocalState({
+      user: this.user,
+      ...(this.open ? { file: this.open.id } : {}),
+      ...(deleted ? { deleted } : {}),
+    });
   }
 
   /** A room that is not shown any more stays until all its edits are durable. */
@@ -420,5 +436,5 @@ function failure(room: Room): string | undefined {
 }
 
 function describe(room: Room, file: ShownFile): OpenFile {
-  return { id: file.id, path: file.path, room, loaded: room.loaded, denied: room.denied, gone: false };
+  return { id: file.id, path: file.path, room, loaded: room.loaded, denied: room.denied, gone: false, goneBy: undefined };
 }

@@ -1,0 +1,56 @@
+/**
+ * Who has deleted which file: they name it as `deleted` in the index's room,
+ * `{ DOCUMENT: NUMBER }` with another number each time, before they take its
+ * entry out.
+ */
+import { readUser } from './person';
+
+/** So many files are told of at a time: a state must not grow too long. */
+const TOLD = 40;
+/** For so long: who is there has heard of it by then. */
+export const TOLD_MS = 30_000;
+/** Anybody may write what is read here: so much is remembered. */
+const KNOWN = 1_000;
+
+/** What this person tells, and what the others have told. */
+export class DeletedFiles {
+  #told: { id: string; number: number; until: number }[] = [];
+  #number = 0;
+  readonly #heard = new Set<string>();
+  readonly #by = new Map<string, string>();
+
+  /** The person deletes these. */
+  deletes(ids: Iterable<string>, now: number): void {
+    for (const id of ids) this.#told.push({ id, number: ++this.#number, until: now + TOLD_MS });
+    this.#told = this.#told.slice(0, TOLD);
+  }
+
+  /** The field of their state; `undefined` for none. */
+  tells(now: number): Record<string, number> | undefined {
+    this.#told = this.#told.filter(({ until }) => until > now);
+    if (this.#told.length === 0) return undefined;
+    return Object.fromEntries(this.#told.map(({ id, number }) => [id, number]));
+  }
+
+  /** What the states of others say. */
+  hear(states: ReadonlyMap<number, unknown>): void {
+    for (const [clientId, state] of states) {
+      const by = readUser(state)?.name;
+      const deleted = (state as { deleted?: unknown } | null)?.deleted;
+      if (by === undefined || typeof deleted !== 'object' || deleted === null) continue;
+      for (const [id, number] of Object.entries(deleted)) {
+        const time = `${clientId} ${number} ${id}`;
+        if (!Number.isSafeInteger(number) || this.#heard.has(time)) continue;
+        if (this.#heard.size >= KNOWN) this.#heard.clear();
+        if (this.#by.size >= KNOWN) this.#by.clear();
+        this.#heard.add(time);
+        this.#by.set(id, by);
+      }
+    }
+  }
+
+  /** Who has deleted a file, as far as they have told. */
+  by(id: string): string | undefined {
+    return this.#by.get(id);
+  }
+}
