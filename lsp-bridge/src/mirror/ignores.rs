@@ -19,8 +19,8 @@ use crate::project::PRIVATE_DIR;
 const RULE_FILES: [&str; 2] = [".tuttiignore", ".gitignore"];
 
 /// What editors leave beside a file while it is being edited: Emacs' auto-saves, locks and backups,
-/// and Vim's swap files and the file with which it tries whether it may write.
-const EDITORS_OWN: [&str; 5] = [r"\#*\#", r".\#*", "*~", ".*.sw?", "4913"];
+/// and Vim's swap files and the file with which it tries whether it may write. What is called `~` alone is no file's backup.
+const EDITORS_OWN: [&str; 5] = [r"\#*\#", r".\#*", "?*~", ".*.sw?", "4913"];
 
 /// The rules, read as they are needed and kept until [`Ignores::forget`].
 #[derive(Debug)]

@@ -353,16 +353,17 @@ fn what_editors_leave_beside_a_file_is_not_shared() {
         "4913",
         "b/#c#",
     ];
-    let mut ada = Here::with(&[("a.txt", b"1\n")]);
+    let mut ada = Here::with(&[("a.txt", b"1\n"), ("~", b"nobody's backup\n")]);
     for name in own {
         ada.write(name, "unsaved\n");
     }
     ada.sync(&mut hub);
-    assert_eq!(hub.entries().len(), 1);
+    assert_eq!(hub.text("~"), "nobody's backup\n");
+    assert_eq!(hub.entries().len(), 2);
     ada.write(".tuttiignore", "!*~\n");
     ada.sync(&mut hub);
     assert_eq!(hub.text("a.txt~"), "unsaved\n");
-    assert_eq!(hub.entries().len(), 3);
+    assert_eq!(hub.entries().len(), 4);
 }
 
 /// The server takes edits of a document that somebody has deleted: whoever did had not seen them.
