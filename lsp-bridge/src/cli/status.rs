@@ -114,8 +114,8 @@ fn lines(survey: &Survey, role: Option<Role>) -> Vec<String> {
     };
     list(waiting, &survey.waiting);
     let renamed = match survey.bridge_runs {
-        true => "Renamed by others while open here",
-        false => "Renamed by others, and not yet here",
+        true => "Renamed while open here",
+        false => "Renamed in the project, and not yet here",
     };
     let names = survey.renamed.iter();
     let names: Vec<_> = names
@@ -163,10 +163,7 @@ mod tests {
 
     #[test]
     fn a_heading_says_what_will_become_of_a_change() {
-        let renamed = [
-            "Renamed by others while open here: 1 file",
-            "  c: d in the project",
-        ];
+        let renamed = ["Renamed while open here: 1 file", "  c: d in the project"];
         let deleted = ["Deleted by others while open here: 1 file", "  e"];
         let runs = |unsaved, changed| {
             let changes = [unsaved, "  b", changed, "  a"];
@@ -188,7 +185,7 @@ mod tests {
         );
         let ended = lists(false, Some(Role::Editor));
         assert_eq!(ended[2], "Changed here since the bridge last ran: 1 file");
-        assert_eq!(ended[4], "Renamed by others, and not yet here: 1 file");
+        assert_eq!(ended[4], "Renamed in the project, and not yet here: 1 file");
         assert_eq!(ended[6], "Deleted by others, and still here: 1 file");
     }
 
@@ -198,7 +195,7 @@ mod tests {
             let lists = lists(bridge_runs, Some(Role::Viewer));
             let alone = "Changed here alone, since your link is view-only: 2 files";
             assert_eq!(lists[..3], [alone, "  a", "  b"]);
-            assert!(lists[3].starts_with("Renamed by others"), "{lists:?}");
+            assert!(lists[3].starts_with("Renamed"), "{lists:?}");
             assert_eq!(lists.len(), 7);
         }
     }

@@ -160,8 +160,9 @@ impl Project {
         if self.role == Role::Viewer {
             return;
         }
-        if let IndexEdit::Rename(document, _) = edit {
+        if let IndexEdit::Rename(document, path) = edit {
             self.renamed_here.insert(document.clone());
+            self.own_names.insert(document.clone(), path.clone());
         }
         self.note_deletion(edit);
         let update = self.index.edit(edit);

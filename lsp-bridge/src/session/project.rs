@@ -13,6 +13,7 @@ use ropey::Rope;
 use tokio::sync::mpsc;
 use tutti_engine::Millis;
 use tutti_protocol::ids::DocumentId;
+use tutti_protocol::path::ProjectPath;
 use tutti_protocol::role::Role;
 
 use super::asked::Asked;
@@ -101,6 +102,8 @@ pub(super) struct Project {
     pub(super) shown_at: ShownAt,
     /// Documents that this person has renamed, until that is looked at.
     pub(super) renamed_here: BTreeSet<DocumentId>,
+    /// The last names that they have given documents since the session began.
+    pub(super) own_names: HashMap<DocumentId, ProjectPath>,
     /// The mirror is to be told of the index when it is known what the editor shows.
     pub(super) index_waits: bool,
     /// The mirror has been opened and the stored index loaded, or neither will ever be.
@@ -228,6 +231,7 @@ impl Project {
             journals: None,
             shown_at: ShownAt::new(),
             renamed_here: BTreeSet::new(),
+            own_names: HashMap::new(),
             index_waits: false,
             ready: false,
             early: Vec::new(),

@@ -22,7 +22,7 @@ impl Project {
                 continue;
             };
             if self.is_shown(&document) && !by_me {
-                self.tell_of_name(&path, &now);
+                self.tell_of_name(&document, &path, &now);
             }
             let shown = self.shown_at.entry(path).or_default();
             shown.insert(document);
@@ -35,13 +35,17 @@ impl Project {
         if let (Some(path), Some(now)) = (path, now.cloned())
             && *path != now
         {
-            self.tell_of_name(path, &now);
+            self.tell_of_name(document, path, &now);
         }
     }
 
-    fn tell_of_name(&self, old: &ProjectPath, now: &ProjectPath) {
+    fn tell_of_name(&self, document: &DocumentId, old: &ProjectPath, now: &ProjectPath) {
+        let who = match self.own_names.get(document) == Some(now) {
+            true => "you",
+            false => "someone",
+        };
         // Short: editors cut messages that do not fit a line.
-        let message = format!("{old} was renamed to {now} by someone");
+        let message = format!("{old} was renamed to {now} by {who}");
         self.client.show(Severity::Warning, &message);
     }
 }

@@ -105,6 +105,26 @@ async fn one_that_a_killed_editor_has_left_is_opened_where_it_stands_still() {
     }
 }
 
+/// The editor goes back to the old name; the person knows who has given the new one.
+#[tokio::test]
+async fn who_has_renamed_it_is_not_told_that_someone_did() {
+    let hub = Hub::start().await;
+    let mut ada = Editor::start(&hub, &[("a", TEXT)]).await;
+    eventually(|| hub.texts() == [TEXT]).await;
+    ada.open("a").await;
+    ada.close("a").await;
+    std::fs::rename(ada.root().join("a"), ada.root().join("b")).unwrap();
+    eventually(|| hub.paths() == ["b"]).await;
+    ada.open_with("a", TEXT).await;
+    let told = ada
+        .until(|_, message| message["method"] == "window/showMessage")
+        .await;
+    assert_eq!(
+        told["params"]["message"],
+        "Tutti: a was renamed to b by you"
+    );
+}
+
 #[tokio::test]
 async fn a_new_file_under_the_old_name_is_a_new_one() {
     let hub = Hub::start().await;
