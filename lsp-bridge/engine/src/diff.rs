@@ -128,11 +128,8 @@ pub fn replacement(old: &Rope, new: &Rope) -> Patch {
 pub(crate) fn common_ends(old: &Rope, new: &Rope) -> (usize, usize) {
     let shorter = old.len_bytes().min(new.len_bytes());
     let prefix_bytes = common_prefix(old, new);
-    let mut prefix = old.byte_to_char(prefix_bytes.min(old.len_bytes()));
-    // A shared byte may be the first half of two different characters.
-    if old.char_to_byte(prefix) != prefix_bytes {
-        prefix = old.byte_to_char(prefix_bytes);
-    }
+    // A shared byte may be the first half of two different characters: those are not shared.
+    let prefix = old.byte_to_char(prefix_bytes);
     let prefix_bytes = old.char_to_byte(prefix);
     let suffix_bytes = common_suffix(old, new, shorter - prefix_bytes);
     let at = old.len_bytes() - suffix_bytes;
@@ -280,8 +277,7 @@ pub(crate) fn whole_line_ends(old: &Rope, patch: Patch) -> Patch {
     let mut out = Patch::default();
     for splice in patch.splices() {
         let mut splice = splice.clone();
-        let taken = out.splices().last().map_or(0, Splice::end);
-        if splits(splice.at) && splice.at > taken {
+        if splits(splice.at) {
             splice.at -= 1;
             splice.delete += 1;
             splice.insert.insert(0, '\r');
@@ -290,13 +286,7 @@ pub(crate) fn whole_line_ends(old: &Rope, patch: Patch) -> Patch {
             splice.delete += 1;
             splice.insert.push('\n');
         }
-        // A neighbour may have taken the same line end.
-        if splice.at < taken {
-            let again = taken - splice.at;
-            splice.at += again;
-            splice.delete = splice.delete.saturating_sub(again);
-            splice.insert = splice.insert.chars().skip(again).collect();
-        }
+        // At least one character stands between two splices: no other one takes the same line end.
         out.push(splice);
     }
     out

@@ -148,15 +148,10 @@ fn map_offset(offset: usize, over: &Patch, side: Side) -> usize {
     let mut shift = 0isize;
     for other in over.splices() {
         let inserted = other.insert.chars().count();
-        if other.end() < offset || (other.end() == offset && other.delete > 0 && other.at < offset)
-        {
-            // Wholly before. At its very end the side decides only for pure insertions.
-            if other.end() == offset && side == Side::Before && inserted > 0 {
-                return (other.at as isize + shift) as usize;
-            }
+        if other.end() < offset {
             shift += inserted as isize - other.delete as isize;
         } else if other.at <= offset {
-            // Inside a replaced part, or at the place of an insertion.
+            // Inside a replaced part, at its end, or at the place of an insertion.
             let at = (other.at as isize + shift) as usize;
             return match side {
                 Side::Before => at,

@@ -161,6 +161,21 @@ fn an_update_waits_for_what_it_builds_upon() {
     assert_eq!(reader.text(), "b!");
 }
 
+#[test]
+fn what_is_written_as_somebody_else_is_theirs_with_everyone() {
+    let (mut writer, mut reader) = (Replica::new(1), Replica::new(2));
+    for update in [
+        writer.splice(&Patch::single(0, 0, "mine ")),
+        writer.splice_as(7, &Patch::single(5, 0, "theirs")),
+    ] {
+        reader.apply(&update).unwrap();
+    }
+    assert_eq!(reader.text(), "mine theirs");
+    let written = reader.doc().transact().state_vector();
+    assert_eq!(written.get(&ClientID::new(1)), 5);
+    assert_eq!(written.get(&ClientID::new(7)), 6);
+}
+
 /// What an editor shows, kept up step by step while it and others write.
 #[test]
 fn the_shown_text_follows_by_steps() {
