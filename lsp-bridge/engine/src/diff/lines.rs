@@ -311,6 +311,25 @@ mod tests {
         assert_eq!(gone_of(&old, &[first, &torn(11)]), 10);
         // In pieces of one letter, that proves nothing.
         assert_eq!(gone_of(&old, &["a0b1c2d3e\n", "4f5g6h7i8\n"]), 10);
+        // Nor in pieces of one or two, however many; those of three do, in a line of a hundred letters.
+        let letters: Vec<char> = (0..102).map(|n| char::from(b'a' + n % 26)).collect();
+        let in_pieces = |sizes: [usize; 2]| {
+            let mut left = letters.as_slice();
+            let mut lines = [String::new(), String::new()];
+            for (n, size) in sizes.into_iter().cycle().enumerate() {
+                let (piece, rest) = left.split_at(size.min(left.len()));
+                lines[usize::from(left.len() < 51)].extend(piece.iter().chain(['0'].iter()));
+                if rest.is_empty() {
+                    break;
+                }
+                left = rest;
+                assert!(n < 102);
+            }
+            let line: String = letters.iter().chain(['\n'].iter()).collect();
+            gone_of(&[&line], &lines.each_ref().map(|line| line.as_str()))
+        };
+        assert_eq!(in_pieces([1, 2]), 103);
+        assert_eq!(in_pieces([3, 3]), 1);
         // A tenth of it may be another.
         assert_eq!(gone_of(&old, &[first, "def0123gh456\n"]), 10);
         // What is too short to be made sure of.

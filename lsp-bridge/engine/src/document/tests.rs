@@ -1,5 +1,7 @@
 //! What one document does, event by event. How many of them fare together is the simulation's.
 
+use yrs::{Text, Transact};
+
 use super::*;
 use crate::position::Range;
 
@@ -58,6 +60,25 @@ pub(super) fn edits(effects: &[Effect]) -> Vec<(u32, u32, u32, u32, &str)> {
             (start.line, start.character, end.line, end.character, text)
         })
         .collect()
+}
+
+#[test]
+fn a_pair_that_somebody_cuts_is_shown_as_the_two_halves_that_it_is_then() {
+    let mut document = open("helix", "a😀b\n", "a😀b\n");
+    let other = document.main().fork(99);
+    let update = {
+        let content = other.doc().get_or_insert_text("content");
+        let mut txn = other.doc().transact_mut();
+        content.insert(&mut txn, 2, "x");
+        txn.encode_update_v1()
+    };
+    let effects = document.handle(Event::Remote { update }, Millis(1));
+    assert_eq!(edits(&effects), [(0, 1, 0, 3, "\u{fffd}\u{fffd}")]);
+    reports(&mut document, 8, "a\u{fffd}\u{fffd}b\n");
+    let (edit, answer) = (EditId(document.next_edit - 1), Answer::Applied);
+    let effects = document.handle(Event::Answered { edit, answer }, Millis(3));
+    assert_eq!(edits(&effects), [(0, 2, 0, 2, "x")]);
+    assert_eq!(document.main().text(), "a\u{fffd}x\u{fffd}b\n");
 }
 
 #[test]
