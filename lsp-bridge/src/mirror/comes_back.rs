@@ -9,30 +9,25 @@ use tutti_protocol::path::ProjectPath;
 use super::Mirror;
 use super::tree::Stamp;
 
-/// What their files looked like when they were looked at last; `None` for one that was not there.
-pub(super) type DeletedOpen = HashMap<DocumentId, Option<Stamp>>;
+/// What the files of open documents looked like when they were looked at last; `None` for one that was not there.
+pub(super) type OpenFiles = HashMap<DocumentId, Option<Stamp>>;
 
 impl Mirror {
-    /// The index is this now, as the server has it.
-    pub(super) fn note_deleted_open(&mut self) {
-        let is_deleted = |one: &DocumentId| !self.shown.contains(one);
-        self.deleted_open.retain(|one, _| is_deleted(one));
-        let deleted: Vec<_> = self.open.iter().filter(|one| is_deleted(one)).collect();
-        for document in deleted {
-            let known = self.known.get(document);
-            if let Some(file) = known.and_then(|known| known.file.as_ref())
-                && !self.deleted_open.contains_key(document)
-            {
-                let stamp = self.tree.look(&file.path).ok().flatten();
-                let stamp = stamp.map(|looked| looked.stamp);
-                self.deleted_open.insert(document.clone(), stamp);
-            }
+    /// The file of a document that the session's editor shows is known as it is now. Others may delete it, and who
+    /// makes it anew may do so before that is heard of here.
+    pub(super) fn look_at_open(&mut self, document: &DocumentId) {
+        let known = self.known.get(document);
+        let path = known.and_then(|known| Some(known.file.as_ref()?.path.clone()));
+        if let Some(path) = path.filter(|_| self.open.contains(document)) {
+            let looked = self.tree.look(&path).ok().flatten();
+            let stamp = looked.map(|looked| looked.stamp);
+            self.open_files.insert(document.clone(), stamp);
         }
     }
 
-    /// Whether the file of such a document has come to be since it was looked at.
+    /// Whether the file has come to be since it was looked at, and others have deleted it.
     pub(super) fn comes_to_be(&mut self, document: &DocumentId, path: &ProjectPath) -> bool {
-        let Some(before) = self.deleted_open.get_mut(document) else {
+        let Some(before) = self.open_files.get_mut(document) else {
             return false;
         };
         let looked = self.tree.look(path).ok().flatten();
@@ -43,6 +38,7 @@ impl Mirror {
             (Some(before), Some(now)) => now.of_same_content(before).is_some(),
         };
         *before = now;
-        !is_same && !self.read_only
+        let is_deleted = self.is_current && !self.shown.contains(document);
+        is_deleted && !is_same && !self.read_only && !self.announced.contains(document)
     }
 }

@@ -103,6 +103,7 @@ impl Mirror {
         path: Option<&ProjectPath>,
     ) -> Result<Vec<Effect>, MirrorError> {
         self.open.insert(document.clone());
+        self.look_at_open(document);
         if let Some(path) = path {
             self.note_where(document, path)?;
         }
@@ -143,7 +144,7 @@ impl Mirror {
             return Ok(Vec::new());
         }
         self.open_at.remove(document);
-        self.deleted_open.remove(document);
+        self.open_files.remove(document);
         self.beneath.remove(document);
         self.read_elsewhere.remove(document);
         self.mark_open(document, false)?;
@@ -335,6 +336,8 @@ impl Mirror {
             ..record
         };
         let durable = record.unsaved;
-        self.save_or_hold(document, record, durable)
+        self.save_or_hold(document, record, durable)?;
+        self.look_at_open(document);
+        Ok(())
     }
 }

@@ -49,7 +49,6 @@ impl Mirror {
             self.note_listed()?;
             self.make_again()?;
             if self.is_current {
-                self.note_deleted_open();
                 self.remove_unlisted(&mut effects)?;
                 self.make_moves(&mut effects)?;
             }

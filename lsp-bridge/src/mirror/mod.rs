@@ -109,7 +109,7 @@ pub use asked::{Answered, ToAsk};
 use beneath::Beneath;
 use blob::Blobs;
 pub use blob::Carried;
-use comes_back::DeletedOpen;
+use comes_back::OpenFiles;
 pub use editor::EditorSaved;
 pub use effect::{Cargo, Effect, IndexEdit, Notice, Settled, Waiting};
 use guest::GuestStore;
@@ -207,8 +207,7 @@ pub struct Mirror {
     /// New documents of this bridge that the index has not been seen to list yet.
     announced: HashSet<DocumentId>,
     open: HashSet<DocumentId>,
-    /// Those of them that others have deleted.
-    deleted_open: DeletedOpen,
+    open_files: OpenFiles,
     /// Under which names the session's editor shows them.
     open_at: HashMap<DocumentId, ProjectPath>,
     /// Those of which it has read another file than was known, or none.
@@ -291,7 +290,7 @@ impl Mirror {
             shown: Places::default(),
             announced: HashSet::new(),
             open: HashSet::new(),
-            deleted_open: DeletedOpen::new(),
+            open_files: OpenFiles::new(),
             open_at: HashMap::new(),
             read_elsewhere: HashSet::new(),
             moved: Moved::new(),
