@@ -16,7 +16,7 @@ use super::effect::Effect;
 use super::merge::{Merged, merge_disk};
 use super::nearest::nearest;
 use super::state::{Base, BaseFile, Hash, hash};
-use super::text::parse;
+use super::text::{parse, render};
 use super::tree::{Found as OnDisk, RawFile};
 use super::written_over::WrittenOver;
 use super::{Mirror, MirrorError};
@@ -74,6 +74,11 @@ impl Mirror {
         };
         if base.file.hash == there {
             self.is_known_again(document, there);
+            return Ok(Vec::new());
+        }
+        let before = render(&self.text_of(document, &base.state)?, base.file.eol);
+        if self.is_cut_off(document, &before, &file.bytes) {
+            self.beneath.remove(document);
             return Ok(Vec::new());
         }
         if self.saved_by_guest(document, &base, there)?.is_some() {

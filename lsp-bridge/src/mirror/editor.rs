@@ -42,9 +42,13 @@ impl Mirror {
         let known = known.filter(|_| !self.read_elsewhere.contains(document));
         if let Some(known) = &known
             && let Found::File(file) = self.tree.read(&known.file.path)
-            && let Some(saved) = self.saved_by_guest(document, known, hash(&file.bytes))?
         {
-            return Ok(Some(saved.state));
+            if let Some(saved) = self.saved_by_guest(document, known, hash(&file.bytes))? {
+                return Ok(Some(saved.state));
+            }
+            if let Some(shown) = self.read_cut_off(document, known, file)? {
+                return Ok(Some(shown));
+            }
         }
         Ok(known.map(|base| base.state))
     }
@@ -294,6 +298,7 @@ impl Mirror {
             told: _,
         } = saved;
         self.left_behind.file_is_known(document);
+        self.cut_off.remove(document);
         self.read_elsewhere.remove(document);
         let record = self.grown(document, &state, unsaved)?;
         if self.path_of(document).is_none() {

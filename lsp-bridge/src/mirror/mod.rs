@@ -46,6 +46,7 @@ mod blob;
 mod claim;
 mod comes_back;
 mod confirmed;
+mod cut_off;
 mod editor;
 mod effect;
 mod follow;
@@ -110,6 +111,7 @@ use beneath::Beneath;
 use blob::Blobs;
 pub use blob::Carried;
 use comes_back::OpenFiles;
+use cut_off::CutOff;
 pub use editor::EditorSaved;
 pub use effect::{Cargo, Effect, IndexEdit, Notice, Settled, Waiting};
 use guest::GuestStore;
@@ -220,6 +222,7 @@ pub struct Mirror {
     /// The same as the session has it, which is ahead.
     held_open: HeldOpen,
     recent: Recent,
+    cut_off: CutOff,
     /// Texts that lacked what others wrote, where that was put back: of each file the last one.
     put_back: HashMap<DocumentId, state::Hash>,
     overwritten: Overwritten,
@@ -298,6 +301,7 @@ impl Mirror {
             strays: BTreeSet::new(),
             held_open: HeldOpen::default(),
             recent: Recent::default(),
+            cut_off: CutOff::new(),
             put_back: HashMap::new(),
             overwritten,
             with_guests: BTreeSet::new(),

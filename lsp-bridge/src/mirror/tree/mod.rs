@@ -169,6 +169,11 @@ impl Tree {
         &self.path
     }
 
+    /// Whether the disk is known to have no room for so many bytes more.
+    pub(crate) fn has_no_room_for(&self, bytes: u64) -> bool {
+        free_bytes(&self.root).is_some_and(|free| free < bytes)
+    }
+
     /// Reads the file at `path`.
     pub(crate) fn read(&self, path: &ProjectPath) -> Found {
         self.try_read(path).unwrap_or_else(Found::Blocked)
@@ -324,6 +329,17 @@ fn check_plain(found: &Metadata) -> Result<(), LeftAlone> {
     } else {
         Err(LeftAlone::Special)
     }
+}
+
+#[cfg(any(target_os = "linux", target_os = "macos"))]
+fn free_bytes(dir: &Dir) -> Option<u64> {
+    let disk = rustix::fs::fstatvfs(dir).ok()?;
+    Some(disk.f_bavail.saturating_mul(disk.f_frsize))
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "macos")))]
+fn free_bytes(_: &Dir) -> Option<u64> {
+    None
 }
 
 #[cfg(unix)]
