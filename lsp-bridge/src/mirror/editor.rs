@@ -298,6 +298,7 @@ impl Mirror {
             told: _,
         } = saved;
         self.left_behind.file_is_known(document);
+        self.may_be_settled(document);
         self.cut_off.remove(document);
         self.read_elsewhere.remove(document);
         let record = self.grown(document, &state, unsaved)?;

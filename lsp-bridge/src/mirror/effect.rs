@@ -228,7 +228,7 @@ pub enum Notice {
         /// Why.
         reason: LeftAlone,
     },
-    /// All of that is written by now.
+    /// Nothing of that is left.
     WrittenAgain,
     /// A file of the project is not written here, or a file here is not shared.
     LeftAlone {
@@ -312,7 +312,9 @@ impl Notice {
                 waiting,
                 reason,
             } => unwritten(path, *more, *waiting, reason),
-            Self::WrittenAgain => "All that could not be written here is written now.".to_owned(),
+            Self::WrittenAgain => {
+                "The disk takes everything again: nothing waits to be written here.".to_owned()
+            }
             Self::LeftAlone { path, reason } => format!("{path} is left alone: {reason}."),
         }
     }

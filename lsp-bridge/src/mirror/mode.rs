@@ -52,7 +52,10 @@ impl Mirror {
             return Ok(());
         }
         match self.tree.set_executable(&file.path, listed) {
-            Ok(()) => self.note_mode(document, listed),
+            Ok(()) => {
+                self.may_be_settled(document);
+                self.note_mode(document, listed)
+            }
             Err(reason) => {
                 let path = file.path.to_string();
                 if self.refuse(document, &path, reason.clone()) {

@@ -259,8 +259,12 @@ impl Unwritten {
         }
         let kind =
             |(waiting, reason): &(Waiting, LeftAlone)| (*waiting, *reason == LeftAlone::Full);
-        let mut all = self.named.iter();
-        let (path, news) = all.find(|(_, one)| !self.told.contains(&kind(one)))?;
+        // Of the rest is told as of any trouble.
+        let (rest, mut all): (Vec<_>, Vec<_>) =
+            (self.named.iter()).partition(|(_, one)| one.0 == Waiting::Rest);
+        self.told.extend(rest.into_iter().map(|(_, one)| kind(one)));
+        all.retain(|(_, one)| !self.told.contains(&kind(one)));
+        let (path, news) = *all.first()?;
         let alike = self.named.values().filter(|one| kind(one) == kind(news));
         let notice = Notice::Unwritten {
             path: path.clone(),

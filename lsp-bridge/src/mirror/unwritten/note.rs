@@ -48,9 +48,13 @@ impl Note {
         // With the quotation marks and commas around them.
         let mut left = BYTES - 100;
         for (path, (waiting, reason)) in named {
+            if noted.more > 0 {
+                noted.more += 1;
+                continue;
+            }
             let one = (path.clone(), waiting.in_status(reason));
             let bytes = serde_json::to_vec(&one)?.len() + 1;
-            if bytes > left || noted.more > 0 {
+            if bytes > left {
                 noted.more += 1;
                 continue;
             }
