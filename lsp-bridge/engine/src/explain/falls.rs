@@ -11,7 +11,7 @@ use ropey::Rope;
 
 use super::distances::{Distances, Made};
 use super::search::{self, Place};
-use super::{Cost, Expected, deleted_of, landed};
+use super::{Cost, Expected, deleted_of, is_put_back, landed};
 use crate::diff::{common_ends, diff};
 use crate::patch::{Patch, Splice};
 use crate::position::{Encoding, Position, TextEdit, locate, position};
@@ -285,8 +285,10 @@ impl Window {
         let edit = Patch::single(at, delete, self.inserted.as_str());
         let whole = landed(&self.shown, &edit);
         let done = diff(&whole, &self.next);
-        // If a part of it is missing, it may as well never have come.
-        if !expected.certain && deleted_of(&edit, &done, &whole) > 0 {
+        // If a part of it is missing, or of what it took away is there, it may as well never have come.
+        let is_torn = || deleted_of(&edit, &done, &whole) > 0;
+        let is_put_back = || !expected.accepted && is_put_back(&self.shown, &edit, &done);
+        if !expected.certain && (is_torn() || is_put_back()) {
             return None;
         }
         let sides = Sides::of(&done, at, self.inserted.chars().count());

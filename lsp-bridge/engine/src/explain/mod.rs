@@ -98,8 +98,9 @@ pub(crate) fn explain(
         if !is_whole && let Some(way) = kept::keeping(edit, whole, next, typed.cost()) {
             (typed, is_whole) = (way, true);
         }
-        // If a part of it is missing, it may as well never have come: that is the story in which
-        // nothing is lost. People do type alike.
+        // If a part of it is missing, or of what it took away is there, it may as well never have come:
+        // that is the story in which nothing is lost. People do type alike.
+        is_whole &= expected.accepted || !is_put_back(shown, edit, &typed);
         if expected.certain || is_whole {
             let cost = expected.cost(shown, edit, &typed, 0);
             let edit = edit.clone();
@@ -203,14 +204,29 @@ fn moved(patch: &Patch, splice: &Splice) -> usize {
     (splice.at as isize + before.map(grown).sum::<isize>()) as usize
 }
 
-/// How much of what an edit of ours inserts the person would have typed in the very place.
+/// How much of what an edit of ours inserts the person would have typed in the very place. What they
+/// would have taken out before it makes it no further away.
 fn typed_there(ours: &Patch, typed: &Patch) -> usize {
+    let mut gone = 0;
+    let mut kept = Patch::default();
+    for splice in typed.splices() {
+        kept.push(Splice {
+            at: splice.at - gone,
+            delete: 0,
+            insert: splice.insert.clone(),
+        });
+        gone += splice.delete;
+    }
+    let kept_before = |at: usize| {
+        let before = typed.splices().iter().take_while(|splice| splice.at < at);
+        at - before
+            .map(|splice| splice.end().min(at) - splice.at)
+            .sum::<usize>()
+    };
     let count = |ours: &Splice| {
         let reach = ours.insert.chars().count();
-        likeness(
-            ours.insert.clone(),
-            &near(typed, ours.at..ours.end(), reach),
-        )
+        let there = kept_before(ours.at)..kept_before(ours.end());
+        likeness(ours.insert.clone(), &near(&kept, there, reach))
     };
     ours.splices().iter().map(count).sum()
 }
@@ -223,6 +239,19 @@ fn gone_with(ours: &Patch, typed: &Patch) -> usize {
         gone.sum::<usize>()
     };
     ours.splices().iter().map(both).sum()
+}
+
+/// Whether the person would have typed anew, in its very place, the beginning or the end of what an edit of
+/// ours has taken away.
+fn is_put_back(shown: &Rope, ours: &Patch, typed: &Patch) -> bool {
+    ours.splices().iter().any(|taken| {
+        let gone = shown.slice(taken.at..taken.end()).to_string();
+        let at = moved(ours, taken);
+        let there = near(typed, at..at + taken.insert.chars().count(), 0);
+        let is_part =
+            |text: &str| !text.is_empty() && (gone.starts_with(text) || gone.ends_with(text));
+        there.splices().iter().any(|splice| is_part(&splice.insert))
+    })
 }
 
 /// How many of the characters that an edit of ours inserted are gone after `typed`, a patch of

@@ -452,3 +452,30 @@ fn alike_is_what_stands_beside_each_other() {
     assert_eq!(like("he", &[]), 0);
     assert_eq!(like("abcabd", &["xabdx"]), 3);
 }
+
+/// After a yes: what the person has taken out between makes no difference to where they typed.
+#[test]
+fn what_was_said_to_have_come_is_found_behind_what_has_gone() {
+    let accepted = |marked, new, next: &str| {
+        let (shown, mut expected) = expected(marked, new);
+        expected.accepted = true;
+        expected.may_fall = false;
+        let next = Rope::from_str(next);
+        matches!(
+            explain(&shown, &next, &expected, Encoding::Utf16),
+            Explanation::Ours { .. }
+        )
+    };
+    assert!(accepted("«»vw\nx", "Z", "\nZ"));
+    assert!(accepted("«»rk\n", "YZ", "one\ntwo\nYZ"));
+}
+
+/// Without an answer: who would have typed anew a part of what an edit has taken away has rather not seen it.
+#[test]
+fn what_is_put_back_was_not_taken() {
+    assert_eq!(explained("b𐐀«sta»rt", "", "bart"), "user");
+    assert_eq!(
+        explained("b𐐀«sta»rt", "", "brt"),
+        "ours, then from \"b𐐀rt\""
+    );
+}
