@@ -7,11 +7,15 @@ use super::changes::{EARLY_MS, Replayed, replay};
 use super::flight::Flight;
 use super::outgoing::behind_final_newline;
 use super::{Document, Effect, Millis, ends_with_newline, same_text};
+use crate::dialect::SyncKind;
 use crate::diff::{diff, diff_lines, refine};
 use crate::explain::{Expected, Explanation, explain};
 use crate::patch::{Patch, Side, Splice};
 use crate::position::Change;
 use crate::replica::Mark;
+
+/// Over so many letters like it an insertion or deletion is moved.
+const MOST_MOVED: usize = 256;
 
 /// An update in v1 encoding that changes nothing.
 const EMPTY_UPDATE: &[u8] = &[0, 0];
@@ -147,6 +151,7 @@ impl Document {
             return;
         }
         let patch = &self.before_unreal_newline(patch);
+        let old = self.shown.clone();
         for splice in patch.splices().iter().rev() {
             self.make_newline_real(splice, effects);
             let written = self.alignment.carry(splice, self.view());
@@ -161,9 +166,14 @@ impl Document {
             flight.falls_on(&self.shown, self.form.encoding());
         } else if let Some(flight) = self.flight.as_mut() {
             let [before, behind] = &flight.edit;
+            // Of equal letters beside each other a whole text does not tell which are new.
+            let [first, last] = match self.dialect.sync {
+                SyncKind::Full => ends_of(patch, &old, &self.shown),
+                SyncKind::Incremental => [patch.clone(), patch.clone()],
+            };
             flight.edit = [
-                before.rebase(patch, Side::Before),
-                behind.rebase(patch, Side::After),
+                before.rebase(&last, Side::Before),
+                behind.rebase(&first, Side::After),
             ];
             flight.overtaken = true;
         }
@@ -346,4 +356,31 @@ impl Document {
         self.release_if_due(now, effects);
         self.lapse(now, effects);
     }
+}
+
+/// The first and the last of the insertions or deletions that lead from `old` to `new` as `patch` does.
+fn ends_of(patch: &Patch, old: &Rope, new: &Rope) -> [Patch; 2] {
+    let [splice] = patch.splices() else {
+        return [patch.clone(), patch.clone()];
+    };
+    let (longer, len) = match (splice.delete, splice.insert.chars().count()) {
+        (0, len) => (new, len),
+        (len, 0) => (old, len),
+        _ => return [patch.clone(), patch.clone()],
+    };
+    let (at, end) = (splice.at, splice.at + len);
+    let is_alike = |(one, other): &(usize, usize)| {
+        let letter = longer.get_char(*one);
+        letter.is_some() && letter == longer.get_char(*other)
+    };
+    let back = std::iter::zip((0..at).rev(), (0..end).rev()).take(MOST_MOVED);
+    let on = std::iter::zip(at.., end..).take(MOST_MOVED);
+    let (back, on) = (
+        back.take_while(is_alike).count(),
+        on.take_while(is_alike).count(),
+    );
+    [at - back, at + on].map(|at| match splice.delete {
+        0 => Patch::single(at, 0, longer.slice(at..at + len).to_string()),
+        delete => Patch::single(at, delete, ""),
+    })
 }

@@ -102,3 +102,24 @@ fn the_order_of_answer_and_report_tells_whose_a_letter_is() {
         assert!(document.is_settled());
     }
 }
+
+/// Blanks beside blanks: which of them are new a whole text does not tell, and so not where an edit between
+/// them is carried to.
+#[test]
+fn an_edit_is_found_on_either_side_of_letters_that_are_alike() {
+    for landed in ["aXYZ    b\n", "a  XYZ  b\n"] {
+        let mut document = open("something new", "a  b\n", "a  b\n");
+        others_write(&mut document, "aXYZ  b\n");
+        reports(&mut document, 8, "a    b\n");
+        reports(&mut document, 9, landed);
+        let written = document.main().text();
+        assert_eq!(written.matches("XYZ").count(), 1, "{landed:?}");
+        assert_eq!(written.matches(' ').count(), 4, "{landed:?}");
+    }
+    // Or which of two equal letters has gone.
+    let mut document = open("something new", "abbc\n", "abbc\n");
+    others_write(&mut document, "abXYZbc\n");
+    reports(&mut document, 8, "abc\n");
+    reports(&mut document, 9, "aXYZbc\n");
+    assert_eq!(document.main().text().matches("XYZ").count(), 1);
+}
