@@ -150,7 +150,8 @@ impl Document {
         effects: &mut Vec<Effect>,
     ) {
         let Some(flight) = self.flight.as_mut().filter(|flight| flight.id == edit) else {
-            let landed = self.unanswered.take_if(|(id, _)| *id == edit);
+            let place = self.unanswered.iter().position(|(id, _)| *id == edit);
+            let landed = place.and_then(|place| self.unanswered.remove(place));
             if let (Some((_, marks)), false) = (landed, answer == Answer::Applied) {
                 self.take_back(marks, effects);
             }

@@ -14,6 +14,9 @@ use crate::patch::{Patch, Side, Splice};
 use crate::position::Change;
 use crate::replica::Mark;
 
+/// How many edits that were seen may wait for their answers.
+const MOST_UNANSWERED: usize = 8;
+
 /// Over so many letters like it an insertion or deletion is moved.
 const MOST_MOVED: usize = 256;
 
@@ -132,7 +135,12 @@ impl Document {
             return;
         };
         let merged = self.main.land(&flight.marks);
-        self.unanswered = (!flight.accepted).then_some((flight.id, flight.marks));
+        if !flight.accepted {
+            if self.unanswered.len() == MOST_UNANSWERED {
+                self.unanswered.pop_front();
+            }
+            self.unanswered.push_back((flight.id, flight.marks));
+        }
         let landed = match ends_with_newline(self.view()) {
             true => edit.clone(),
             false => behind_final_newline(&self.shown, edit),

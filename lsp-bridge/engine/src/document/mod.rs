@@ -200,8 +200,8 @@ pub struct Document {
     /// How `shown` and the view correspond.
     alignment: Alignment,
     flight: Option<Flight>,
-    /// The last edit that was seen in the text before the editor had answered, and what it stood for.
-    unanswered: Option<(EditId, Vec<Mark>)>,
+    /// The last edits that were seen in the text before the editor had answered, and what they stood for.
+    unanswered: VecDeque<(EditId, Vec<Mark>)>,
     retry: Retry,
     flushing: Flushing,
     next_edit: u64,
@@ -277,7 +277,7 @@ impl Document {
             form,
             dialect: opened.dialect,
             flight: None,
-            unanswered: None,
+            unanswered: VecDeque::new(),
             retry: Retry::default(),
             flushing: Flushing::default(),
             // Never that of another opening, whose answers may still come.

@@ -123,3 +123,19 @@ fn an_edit_is_found_on_either_side_of_letters_that_are_alike() {
     reports(&mut document, 9, "aXYZbc\n");
     assert_eq!(document.main().text().matches("XYZ").count(), 1);
 }
+
+/// The no to an edit that seemed to have come is heard, though another has come since.
+#[test]
+fn a_late_no_is_for_the_edit_that_it_names() {
+    let mut document = open("something new", "ab\n", "ab\n");
+    let first = others_write(&mut document, "aXb\n");
+    reports(&mut document, 8, "aXb\n");
+    let second = others_write(&mut document, "aXYZb\n");
+    assert_eq!(edits(&second), [(0, 2, 0, 2, "YZ")]);
+    reports(&mut document, 9, "aXYZb\n");
+    answered(&mut document, &first, NO);
+    answered(&mut document, &second, Answer::Applied);
+    // The person has typed one, and the others'.
+    assert_eq!(document.main().text().matches('X').count(), 2);
+    assert!(document.main().text().contains("YZ"));
+}
