@@ -41,10 +41,16 @@ pub(super) struct Flight {
     pub(super) marks: Vec<Mark>,
     /// The text that it leads to, for [`Retry`].
     pub(super) target: Rope,
+    /// When it was sent.
+    pub(super) sent_at: Millis,
     /// Whether the person has typed since.
     pub(super) overtaken: bool,
+    /// Whether something was reported without it when it must have come, see `lateness`.
+    pub(super) is_missed: bool,
     /// Whether the editor said yes.
     pub(super) accepted: bool,
+    /// Whether it did when the edit had been overtaken.
+    pub(super) came_late: bool,
     /// The flush that was asked for just before it: what is reported before that is answered is the
     /// person's.
     pub(super) behind: Option<u32>,
@@ -149,6 +155,7 @@ impl Document {
         now: Millis,
         effects: &mut Vec<Effect>,
     ) {
+        self.lateness.has_answered();
         let Some(flight) = self.flight.as_mut().filter(|flight| flight.id == edit) else {
             let place = self.unanswered.iter().position(|(id, _)| *id == edit);
             let landed = place.and_then(|place| self.unanswered.remove(place));
@@ -164,6 +171,7 @@ impl Document {
             }
             Answer::Applied => {
                 flight.accepted = true;
+                flight.came_late = flight.overtaken;
                 flight.deadline = Some(now.after(ECHO_MS));
                 self.sees_order();
             }

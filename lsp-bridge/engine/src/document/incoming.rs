@@ -37,6 +37,8 @@ impl Document {
         let replayed = replay(&self.shown, changes, self.form);
         let is_one_change = self.dialect.versions_count_changes && version == self.version + 1;
         self.version = version;
+        let before = std::mem::replace(&mut self.reported_at, self.now);
+        let quiet_ms = self.now.0.saturating_sub(before.0);
         self.retry.text_changed();
         if replayed.drifted {
             self.tell_drift(effects);
@@ -44,14 +46,18 @@ impl Document {
         match &self.flight {
             // What an editor reports before the version that it was asked for is the person's, and so
             // is what it reports before it has come to the request, or once that is too late.
-            Some(flight) if self.is_ahead_of(flight, version) || self.is_too_late(flight) => {
+            Some(flight)
+                if self.is_ahead_of(flight, version)
+                    || self.is_too_late(flight)
+                    || self.looks_like_missed(flight) =>
+            {
                 for patch in &replayed.patches {
                     self.user(patch, effects);
                 }
             }
             // A change that changes nothing: ours, and undone at once.
             Some(flight) if !replayed.patches.is_empty() || self.is_there(flight) => {
-                self.explained(&replayed, is_one_change, effects);
+                self.explained(&replayed, is_one_change, quiet_ms, effects);
             }
             Some(_) => {}
             None => {
@@ -78,7 +84,7 @@ impl Document {
     /// Whether the editor will turn the edit under way down: its person has come first.
     fn is_too_late(&self, flight: &Flight) -> bool {
         let is_open = flight.overtaken && !flight.accepted && !flight.is_earlier;
-        is_open && self.dialect.answer_decides()
+        is_open && (self.dialect.answer_decides() || self.skips_what_is_late())
     }
 
     /// Whether the next report must hold the edit under way. An earlier opening may have had it, and
@@ -87,16 +93,24 @@ impl Document {
         flight.accepted && !flight.is_earlier && self.dialect.yes_is_certain
     }
 
-    fn explained(&mut self, replayed: &Replayed, is_one_change: bool, effects: &mut Vec<Effect>) {
+    /// `quiet_ms`: nothing was reported for so long before.
+    fn explained(
+        &mut self,
+        replayed: &Replayed,
+        is_one_change: bool,
+        quiet_ms: u64,
+        effects: &mut Vec<Effect>,
+    ) {
         let next = &replayed.text;
         let Some(flight) = self.flight.as_ref() else {
             return;
         };
         if let Some(exact) = replayed.exactly(&flight.edit) {
             let edit = flight.edit[exact].clone();
+            self.lateness.reported_alone(quiet_ms);
             return self.take_in_flight(&edit);
         }
-        let accepted = flight.accepted;
+        let (accepted, came_late) = (flight.accepted, flight.came_late);
         let expected = Expected {
             edit: flight.edit.clone(),
             raw: flight.raw.clone(),
@@ -106,7 +120,14 @@ impl Document {
             accepted,
             certain: self.is_there(flight),
         };
-        match explain(&self.shown, next, &expected, self.form.encoding()) {
+        let mut explanation = explain(&self.shown, next, &expected, self.form.encoding());
+        let is_merged =
+            matches!(&explanation, Explanation::Ours { typed, .. } if !typed.is_empty());
+        let is_one_place = matches!(&*replayed.patches, [one] if one.splices().len() == 1);
+        if is_merged && is_one_place && self.reports_alone(flight) {
+            explanation = Explanation::User;
+        }
+        match explanation {
             Explanation::User => {
                 for patch in &replayed.patches {
                     self.user(patch, effects);
@@ -114,6 +135,9 @@ impl Document {
                 if accepted {
                     // A yes that the text belies: the edit was skipped.
                     self.drop_flight();
+                }
+                if came_late {
+                    self.has_skipped();
                 }
             }
             Explanation::Ours { edit, typed } => {
@@ -134,6 +158,7 @@ impl Document {
         let Some(flight) = self.flight.take() else {
             return;
         };
+        self.lateness.has_landed(&flight);
         let merged = self.main.land(&flight.marks);
         if !flight.accepted {
             if self.unanswered.len() == MOST_UNANSWERED {
@@ -184,6 +209,7 @@ impl Document {
                 behind.rebase(&first, Side::After),
             ];
             flight.overtaken = true;
+            self.reported_without_it();
         }
     }
 
@@ -312,7 +338,10 @@ impl Document {
         let text = Rope::from_str(&self.form.whole(&text));
         let kept = self.keeps_newline();
         let is_older = |earlier: &Rope| same_text(&text, earlier, kept);
-        if same_text(&text, &self.shown, kept) || self.earlier.iter().rev().any(is_older) {
+        if same_text(&text, &self.shown, kept) {
+            return self.saved_without_it();
+        }
+        if self.earlier.iter().rev().any(is_older) {
             return;
         }
         match self.is_unheard() {

@@ -33,6 +33,7 @@ mod held;
 mod history;
 mod incoming;
 mod journal;
+mod lateness;
 mod outgoing;
 mod reopening;
 mod returns;
@@ -54,6 +55,7 @@ use held::Held;
 use history::History;
 use journal::Journaled;
 pub use journal::Left;
+use lateness::Lateness;
 
 /// Milliseconds since any fixed start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -211,6 +213,10 @@ pub struct Document {
     /// The editor reports nothing any more, see [`Document::found_deaf`].
     is_deaf: bool,
     held: Held,
+    lateness: Lateness,
+    /// When the event at hand has come, and the last report.
+    now: Millis,
+    reported_at: Millis,
     told: bool,
     history: History,
     /// Opened with a text of which nobody knows what it was made of, and that text is shown still:
@@ -286,6 +292,9 @@ impl Document {
             early_since: now,
             is_deaf: false,
             held: Held::default(),
+            lateness: Lateness::default(),
+            now,
+            reported_at: now,
             told: false,
             history: History::new(opened.user),
             is_foreign: !has_base,
@@ -305,6 +314,7 @@ impl Document {
     /// Takes in one event.
     pub fn handle(&mut self, event: Event, now: Millis) -> Vec<Effect> {
         let mut effects = Vec::new();
+        self.now = now;
         match event {
             Event::Changed { version, changes } => {
                 self.changed(version, changes, now, &mut effects);

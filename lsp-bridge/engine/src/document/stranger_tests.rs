@@ -103,6 +103,90 @@ fn the_order_of_answer_and_report_tells_whose_a_letter_is() {
     }
 }
 
+fn reports_at(document: &mut Document, at: u64, version: i32, text: &str) -> Vec<Effect> {
+    let changes = vec![Change {
+        range: None,
+        text: text.into(),
+    }];
+    document.handle(Event::Changed { version, changes }, Millis(at))
+}
+
+/// A person has come first, and the editor says yes to what it skips. Once that is known it is asked anew
+/// at once, and what its person types meanwhile is theirs, however much it looks like the edit.
+#[test]
+fn who_says_yes_to_what_it_skips_is_known_by_that() {
+    let mut document = open("something new", "ab\n", "ab\n");
+    let mut asked = others_write(&mut document, "aXYZb\n");
+    let mut version = 7;
+    let mut typed = String::new();
+    for is_known in [false, false, true] {
+        typed.push('1');
+        version += 1;
+        reports(&mut document, version, &format!("{typed}ab\n"));
+        let again = answered(&mut document, &asked, Answer::Applied);
+        assert_eq!(edits(&again).is_empty(), !is_known);
+        if !is_known {
+            typed.push('2');
+            version += 1;
+            asked = reports(&mut document, version, &format!("{typed}ab\n"));
+            assert!(!edits(&asked).is_empty(), "it has not come");
+        }
+    }
+    assert_eq!(document.main().text(), "12121aXYZb\n");
+}
+
+/// One that has made an edit that came late, so that it carries edits over, is asked for nothing twice.
+#[test]
+fn who_makes_what_comes_late_is_waited_for() {
+    let mut document = open("something new", "ab\n", "ab\n");
+    for (version, before, behind, wanted) in [
+        (8, "1ab\n", "1aXYZb\n", "aXYZb\n"),
+        (10, "11aXYZb\n", "11aXYZUVWb\n", "1aXYZUVWb\n"),
+        (12, "111aXYZUVWb\n", "111aXYZUVWRSTb\n", "11aXYZUVWRSTb\n"),
+    ] {
+        let asked = others_write(&mut document, wanted);
+        reports(&mut document, version, before);
+        assert_eq!(edits(&answered(&mut document, &asked, Answer::Applied)), []);
+        reports(&mut document, version + 1, behind);
+        assert_eq!(document.main().text(), behind);
+        assert!(document.is_settled());
+    }
+}
+
+/// One that never answers has reported something without the edit when that must have come: a letter like it
+/// is the person's then. Before that it is the edit.
+#[test]
+fn what_was_missed_is_not_looked_for() {
+    for (at, text) in [(20, "1aXb\n"), (200, "1aXXb\n")] {
+        let mut document = open("something new", "ab\n", "ab\n");
+        others_write(&mut document, "aXb\n");
+        reports_at(&mut document, at, 8, "1ab\n");
+        reports_at(&mut document, at + 10, 9, "1aXb\n");
+        assert_eq!(document.main().text(), text, "{at}");
+    }
+}
+
+/// Who saves without it has not done what they said yes to.
+#[test]
+fn what_is_saved_lacks_what_was_not_done() {
+    let mut document = open("something new", "ab\n", "ab\n");
+    let asked = others_write(&mut document, "aXb\n");
+    answered(&mut document, &asked, Answer::Applied);
+    let saved = Event::Saved {
+        text: Some("ab\n".into()),
+    };
+    let asked = document.handle(saved, Millis(100));
+    assert_eq!(edits(&asked), [(0, 1, 0, 1, "X")], "once more");
+    // Neovim writes what it has not reported, and is asked to.
+    let mut document = open("Neovim", "ab\n", "ab\n");
+    let asked = others_write(&mut document, "aXb\n");
+    answered(&mut document, &asked, Answer::Applied);
+    let saved = Event::Saved {
+        text: Some("ab\n".into()),
+    };
+    assert_eq!(edits(&document.handle(saved, Millis(100))), []);
+}
+
 /// Blanks beside blanks: which of them are new a whole text does not tell, and so not where an edit between
 /// them is carried to.
 #[test]
