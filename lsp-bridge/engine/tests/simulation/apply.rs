@@ -22,17 +22,19 @@ impl Editor {
         ledger: &mut Ledger,
         rng: &mut Rng,
     ) -> Vec<ToServer> {
+        let mut on_their_way = self.on_their_way.iter();
+        let place = on_their_way.position(|asked| asked.edit == edit);
+        let asked = place.map(|place| self.on_their_way.remove(place));
         let before = rng.clone();
         let says = self.apply(edit, version, edits, now, ledger, rng);
         let has_told = says
             .iter()
             .any(|say| matches!(say, ToServer::Changed { .. }));
-        if let Some(record) = self.record.as_mut().filter(|_| !has_told) {
+        let record = self.record.as_mut().filter(|_| !has_told);
+        if let (Some(record), Some(asked)) = (record, asked) {
             record.inputs.push(Input::Edit {
                 at: now,
-                edit,
-                version,
-                edits: edits.to_vec(),
+                asked,
                 rng: before,
                 said: says.iter().map(|say| format!("{say:?}")).collect(),
             });

@@ -24,6 +24,9 @@ impl World {
                     self.document_hears(number, Event::Tick);
                 }
             }
+            Message::Answers(answer) => {
+                self.post_in_order("to engine", 3, number, Message::ToEngine(answer));
+            }
             Message::ToEngine(message) => self.engine_hears(number, message),
             Message::ToEditor {
                 edit,

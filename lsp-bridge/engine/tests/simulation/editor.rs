@@ -8,7 +8,7 @@ use tutti_engine::{Answer, Change, Dialect, EditId, Encoding, Staleness};
 
 use crate::kind::{Answers, Echo, Kind};
 use crate::ledger::Ledger;
-use crate::record::{Cause, Input, Record};
+use crate::record::{Cause, Input, Pending, Record};
 use crate::story::Story;
 
 const BOM: char = '\u{feff}';
@@ -89,6 +89,8 @@ pub(crate) struct Editor {
     pub(crate) seen: HashMap<i32, usize>,
     pub(crate) undo: Vec<Step>,
     pub(crate) redo: Vec<Step>,
+    /// What it has been asked for and has not heard of yet.
+    pub(crate) on_their_way: Vec<Pending>,
     /// What has reached it since, if that is recorded.
     pub(crate) record: Option<Record>,
 }
@@ -123,6 +125,7 @@ impl Editor {
             seen: HashMap::new(),
             undo: Vec::new(),
             redo: Vec::new(),
+            on_their_way: Vec::new(),
             record: None,
         };
         editor.insist_on_newline(&mut Ledger::default());

@@ -103,6 +103,8 @@ pub(crate) struct Kind {
     /// Reports may overtake each other.
     pub(crate) reorders: bool,
     pub(crate) answers: Answers,
+    /// How long the answer may take, whatever is reported meanwhile.
+    pub(crate) answers_within_ms: u64,
     pub(crate) echo: Echo,
     pub(crate) eol: Eol,
     pub(crate) returns: Returns,
@@ -129,6 +131,7 @@ const VS_CODE: Kind = Kind {
     keeps_newline: false,
     reorders: false,
     answers: Answers::First,
+    answers_within_ms: 0,
     echo: Echo::Minimised,
     eol: Eol::Crlf,
     returns: Returns::LineEnd,
@@ -281,7 +284,8 @@ impl Kind {
             echo: *rng
                 .choice(&[Echo::Ranges, Echo::Minimised, Echo::Whole, Echo::Split])
                 .expect("not empty"),
-            // Of a copy: what is drawn behind it stays what it was.
+            // Of copies: what is drawn behind them stays what it was.
+            answers_within_ms: *rng.clone().choice(&[0, 0, 40, 100]).expect("not empty"),
             returns: *rng
                 .clone()
                 .choice(&[

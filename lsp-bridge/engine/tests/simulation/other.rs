@@ -88,8 +88,9 @@ fn find_to(
 /// The edit of this number among the inputs, if it is one.
 fn named(told: &Told, number: usize, may_be: (bool, bool)) -> Option<Named> {
     let start = &told.record.start;
-    let Input::Edit { edits, .. } = &told.record.inputs[number] else {
-        return None;
+    let edits = match &told.record.inputs[number] {
+        Input::Edit { asked, .. } | Input::Pending(asked) => &asked.edits,
+        Input::Person | Input::Asked { .. } => return None,
     };
     let [asked] = &**edits else {
         return None;

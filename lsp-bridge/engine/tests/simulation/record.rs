@@ -4,14 +4,18 @@
 //! It is the editor itself that is played, from a copy of what it was behind its last report: the same
 //! requests come at the same times, and it must say the same. So whoever sees what an editor says, and
 //! when, cannot tell one play from the other.
+//!
+//! What nobody sees may differ. A request that is not answered may come at any time from when it was sent.
+//! Of a stranger, of which nobody knows how long it takes to answer, so may one to which it says yes in any
+//! case; and before its first report nobody knows for what pause it waits.
 
 use fastrand::Rng;
 use ropey::Rope;
 use tutti_engine::patch::{Patch, Splice};
-use tutti_engine::{Change, EditId, TextEdit};
+use tutti_engine::{Answer, Change, EditId, Staleness, TextEdit};
 
 use crate::editor::{Editor, From, ToServer};
-use crate::kind::Versions;
+use crate::kind::{Answers, Refusal, Versions};
 use crate::ledger::Ledger;
 
 /// What made the editor report.
@@ -25,6 +29,8 @@ pub(crate) enum Cause {
     Letter(Patch),
     /// It had nothing to wait for.
     Change,
+    /// It waits for nothing, ever.
+    AtOnce,
 }
 
 /// What reached the editor.
@@ -35,21 +41,32 @@ pub(crate) enum Input {
     /// An edit was asked for; what was said to it.
     Edit {
         at: u64,
-        edit: EditId,
-        version: i32,
-        edits: Vec<TextEdit>,
+        asked: Pending,
         rng: Rng,
         said: Vec<String>,
     },
     /// It was made to report, and had nothing to.
     Asked { at: u64 },
+    /// An edit was on its way that it answers with nothing. It may have come by then, for all that
+    /// anybody can see.
+    Pending(Pending),
+}
+
+/// An edit that is on its way to an editor.
+#[derive(Debug, Clone)]
+pub(crate) struct Pending {
+    /// When it was sent.
+    pub(crate) at: u64,
+    pub(crate) edit: EditId,
+    pub(crate) version: i32,
+    pub(crate) edits: Vec<TextEdit>,
 }
 
 impl Input {
     /// When it must have come by.
     fn at(&self) -> u64 {
         match self {
-            Self::Person => u64::MAX,
+            Self::Person | Self::Pending(_) => u64::MAX,
             Self::Edit { at, .. } | Self::Asked { at } => *at,
         }
     }
@@ -98,22 +115,60 @@ impl Told {
     /// The numbers of the edits among the inputs.
     pub(crate) fn edits(&self) -> Vec<usize> {
         let inputs = self.record.inputs.iter().enumerate();
-        let edits = inputs.filter(|(_, input)| matches!(input, Input::Edit { .. }));
+        let edits =
+            inputs.filter(|(_, input)| matches!(input, Input::Edit { .. } | Input::Pending(_)));
         edits.map(|(number, _)| number).collect()
     }
 
     /// What the person takes out and puts in, if the editor says the very same in that play, at the very
     /// same times.
     pub(crate) fn says_the_same(&self, other: &Other) -> Option<(String, String)> {
+        let pauses = self.pauses_of(other).into_iter();
+        pauses
+            .flat_map(|pause| {
+                let ways = self.pieces_of(other).into_iter();
+                ways.map(move |(before, behind)| (pause, before, behind))
+            })
+            .find_map(|(pause, before, behind)| self.says_so_in(other, pause, before, behind))
+    }
+
+    /// The pauses for which the editor may wait. Of a stranger that has not reported anything since the
+    /// document was opened nobody knows how long it waits: it may be just as long as the edit has been
+    /// there.
+    fn pauses_of(&self, other: &Other) -> Vec<u64> {
+        let start = &self.record.start;
+        let own = start.kind.debounce_ms;
+        let is_new = start.dialect.learns && start.reported_version == 0;
+        let asked = match self.record.inputs.get(other.edit) {
+            Some(Input::Edit { asked, .. } | Input::Pending(asked)) => Some(asked),
+            _ => None,
+        };
+        let is_open = is_new && other.is_made && self.cause == Cause::Timer;
+        let pause = asked.filter(|_| is_open).map(|asked| self.at - asked.at);
+        let pause = pause.filter(|pause| (1..own).contains(pause));
+        [own].into_iter().chain(pause).collect()
+    }
+
+    /// The same, where the editor waits for a pause of so many milliseconds, and the person does in so many
+    /// pieces what they do before the edit and behind it.
+    fn says_so_in(
+        &self,
+        other: &Other,
+        pause: u64,
+        before: usize,
+        behind: usize,
+    ) -> Option<(String, String)> {
+        let mut editor = self.record.start.as_ref().clone();
+        editor.kind.debounce_ms = pause;
         let mut play = Play {
             told: self,
-            editor: self.record.start.as_ref().clone(),
+            editor,
             ledger: Ledger::default(),
             now: self.record.start.reported_at,
             gone: String::new(),
             new: String::new(),
+            said_at_once: None,
         };
-        let (before, behind) = self.ticks_of(other)?;
         for (number, input) in self.record.inputs.iter().enumerate() {
             if number == other.edit {
                 play.person(other.before, before, input.at())?;
@@ -125,23 +180,27 @@ impl Told {
                     let is_known = play.editor.reported_tick == play.editor.tick;
                     is_known.then_some(())?;
                 }
+                // When it came, nobody can see.
+                Input::Edit { at, asked, .. }
+                    if number == other.edit && other.is_made && play.editor.hides_when() =>
+                {
+                    play.comes_in(asked, before > 0, *at)?;
+                }
                 Input::Edit {
                     at,
-                    edit,
-                    version,
-                    edits,
+                    asked,
                     rng,
                     said,
                 } => {
                     play.comes_to(*at)?;
-                    let (now, ledger) = (play.now, &mut play.ledger);
-                    let mut rng = rng.clone();
-                    let says = play
-                        .editor
-                        .apply(*edit, *version, edits, now, ledger, &mut rng);
+                    let says = play.hears(asked, &mut rng.clone());
                     let says: Vec<String> = says.iter().map(|say| format!("{say:?}")).collect();
                     (says == *said).then_some(())?;
                 }
+                Input::Pending(pending) if number == other.edit && other.is_made => {
+                    play.comes_in(pending, before > 0, self.at)?;
+                }
+                Input::Pending(_) => {}
             }
             if number == other.edit {
                 play.person(other.behind, behind, self.at)?;
@@ -153,25 +212,42 @@ impl Told {
         play.reports(other.last)
     }
 
-    /// In how many pieces the person does what they do, before the edit and behind it: where versions
-    /// count changes, each piece is seen.
-    fn ticks_of(&self, other: &Other) -> Option<(usize, usize)> {
+    /// In how many pieces the person may do what they do, before the edit and behind it. A piece may be
+    /// empty: who writes a letter over itself has done nothing, and yet an editor counts the time from
+    /// there until it reports. Where versions count changes, each piece is seen.
+    fn pieces_of(&self, other: &Other) -> Vec<(usize, usize)> {
         let is_counted = self.record.start.kind.versions == Versions::Skip;
         let least = |patch: &Patch| usize::from(!patch.is_empty());
         let (before, behind) = (least(other.before), least(other.behind));
         if !is_counted {
-            return Some((before, behind));
+            let ways = [(before, behind), (1, behind), (before, 1), (1, 1)];
+            let (first, others) = ways.split_first().expect("not empty");
+            let others = others.iter().filter(|way| *way != first);
+            return [first].into_iter().chain(others).copied().collect();
         }
-        let mut count = usize::try_from(self.ticks).ok()?;
-        count = count.checked_sub(usize::from(other.is_made))?;
-        if let Cause::Letter(_) = self.cause {
-            count = count.checked_sub(1)?;
-        }
-        match (before, behind) {
-            (0, 0) => (count == 0).then_some((0, 0)),
-            (_, 0) => Some((count, 0)),
-            (_, _) => Some((before, count.checked_sub(before).filter(|left| *left > 0)?)),
-        }
+        let unseen =
+            usize::from(other.is_made) + usize::from(matches!(self.cause, Cause::Letter(_)));
+        let count = usize::try_from(self.ticks).ok();
+        let Some(count) = count.and_then(|count| count.checked_sub(unseen)) else {
+            return Vec::new();
+        };
+        let ways = (before..=count).map(|first| (first, count - first));
+        ways.filter(|(_, second)| *second >= behind).collect()
+    }
+}
+
+/// So long an answer of a stranger may take, at most: those that take longer are not played so, since the
+/// time for which a request was on its way comes on top.
+const ANSWERS_WITHIN_MS: u64 = 40;
+
+impl Editor {
+    /// Whether nobody can see when an edit has come that it skips in the end: it does not answer, or says
+    /// yes, and of a stranger nobody knows how long that takes.
+    pub(crate) fn hides_when(&self) -> bool {
+        let kind = &self.kind;
+        let takes_time = self.dialect.learns && kind.answers_within_ms <= ANSWERS_WITHIN_MS;
+        let says_yes = kind.staleness == Staleness::Refused && kind.refusal == Refusal::Yes;
+        kind.answers == Answers::Never || takes_time && says_yes
     }
 }
 
@@ -182,6 +258,8 @@ struct Play<'a> {
     now: u64,
     gone: String,
     new: String,
+    /// What was reported of an edit at once.
+    said_at_once: Option<ToServer>,
 }
 
 impl Play<'_> {
@@ -199,6 +277,47 @@ impl Play<'_> {
         Some(())
     }
 
+    /// An edit that was on its way comes by `latest`, and nothing is said to it but what was reported, and
+    /// a yes that may take its time.
+    fn comes_in(&mut self, asked: &Pending, is_begun: bool, latest: u64) -> Option<()> {
+        let at = match self.told.cause {
+            Cause::AtOnce => self.told.at,
+            // From then on its time counts, unless it does already.
+            _ if !is_begun => self.told.at.saturating_sub(self.editor.kind.debounce_ms),
+            _ => self.now,
+        };
+        self.comes_to(at.min(latest).max(asked.at).max(self.now))?;
+        let says = self.hears(asked, &mut Rng::with_seed(0));
+        let is_report = |say: &ToServer| matches!(say, ToServer::Changed { .. });
+        let (mut reports, answers): (Vec<_>, Vec<_>) = says.into_iter().partition(is_report);
+        let is_at_once = self.told.cause == Cause::AtOnce && self.now == self.told.at;
+        self.said_at_once = reports.pop().filter(|_| is_at_once);
+        let is_said = self.said_at_once.is_some() == is_at_once && reports.is_empty();
+        let yes = |say| {
+            matches!(
+                say,
+                ToServer::Answered {
+                    answer: Answer::Applied,
+                    ..
+                }
+            )
+        };
+        let count = usize::from(self.editor.kind.answers != Answers::Never);
+        let is_answered = answers.len() == count && answers.into_iter().all(yes);
+        (is_said && is_answered).then_some(())
+    }
+
+    fn hears(&mut self, asked: &Pending, rng: &mut Rng) -> Vec<ToServer> {
+        let (now, ledger) = (self.now, &mut self.ledger);
+        let Pending {
+            edit,
+            version,
+            edits,
+            ..
+        } = asked;
+        self.editor.apply(*edit, *version, edits, now, ledger, rng)
+    }
+
     /// The person does this by `latest`.
     fn person(&mut self, patch: &Patch, pieces: usize, latest: u64) -> Option<()> {
         if pieces == 0 {
@@ -211,18 +330,32 @@ impl Play<'_> {
         };
         self.comes_to(in_time.min(latest).max(self.now))?;
         for piece in in_pieces(patch, pieces) {
-            let mut piece = piece;
             if piece.is_empty() {
-                let letter = self.editor.buffer.get_char(0)?;
-                piece = Patch::single(0, 1, letter);
+                self.does_nothing()?;
+            } else {
+                self.does(&piece)?;
+                self.changes(&piece)?;
             }
-            self.does(&piece)?;
-            let reports = self
-                .editor
-                .change(&piece, From::Person, self.now, &mut self.ledger);
-            reports.is_empty().then_some(())?;
         }
         Some(())
+    }
+
+    /// The person writes a letter over itself, or, where there is none, writes one and takes it out.
+    fn does_nothing(&mut self) -> Option<()> {
+        let Some(letter) = self.editor.buffer.get_char(0) else {
+            let is_counted = self.editor.kind.versions == Versions::Skip;
+            (!is_counted).then_some(())?;
+            self.changes(&Patch::single(0, 0, ' '))?;
+            return self.changes(&Patch::single(0, 1, ""));
+        };
+        self.changes(&Patch::single(0, 1, letter))
+    }
+
+    /// The text changes, and nothing is reported yet.
+    fn changes(&mut self, patch: &Patch) -> Option<()> {
+        let (now, ledger) = (self.now, &mut self.ledger);
+        let reports = self.editor.change(patch, From::Person, now, ledger);
+        reports.is_empty().then_some(())
     }
 
     /// `None` if the text has no such place: it was searched for in another.
@@ -239,6 +372,7 @@ impl Play<'_> {
         let at = self.told.at;
         let report = match &self.told.cause {
             Cause::Change => return None,
+            Cause::AtOnce => self.said_at_once.take(),
             Cause::Timer => {
                 let due = self.editor.flush_at?;
                 let is_right = due == at || due < at && self.editor.restarts();

@@ -48,11 +48,42 @@ impl Editor {
             let changes = self.as_asked(changes, &text);
             reports.push(self.changed(changes, count));
         }
+        if let [report] = &mut *reports {
+            self.told(report, Cause::AtOnce, 1, now);
+        }
         self.now_known(now);
         if self.record.is_some() {
             self.record();
         }
         reports
+    }
+
+    /// With a report goes a record of what has led to it, if there is one.
+    fn told(&mut self, report: &mut ToServer, cause: Cause, ticks: i32, now: u64) {
+        let ToServer::Changed {
+            version,
+            changes,
+            story,
+        } = report
+        else {
+            return;
+        };
+        let Some(mut record) = self.record.clone() else {
+            return;
+        };
+        if self.hides_when() {
+            let pending = self.on_their_way.iter().cloned();
+            record.inputs.extend(pending.map(Input::Pending));
+        }
+        story.told = Some(Box::new(Told {
+            record,
+            end: self.buffer.clone(),
+            at: now,
+            cause,
+            ticks,
+            version: *version,
+            changes: changes.clone(),
+        }));
     }
 
     /// It is made to report.
@@ -76,28 +107,10 @@ impl Editor {
         let changes = self.as_asked(changes, &self.buffer);
         let ticks = self.tick - self.reported_tick;
         let mut report = self.changed(changes, 1);
-        if let (
-            Some(record),
-            ToServer::Changed {
-                version,
-                changes,
-                story,
-            },
-        ) = (self.record.take(), &mut report)
-        {
-            story.told = Some(Box::new(Told {
-                record,
-                end: self.buffer.clone(),
-                at: now,
-                cause,
-                ticks,
-                version: *version,
-                changes: changes.clone(),
-            }));
-            self.now_known(now);
+        self.told(&mut report, cause, ticks, now);
+        self.now_known(now);
+        if self.record.is_some() {
             self.record();
-        } else {
-            self.now_known(now);
         }
         Some(report)
     }

@@ -15,9 +15,14 @@ use crate::world::{Plan, World};
 /// How many plans are tried to make a failing one small.
 const SHRINKING: usize = 400;
 
-/// In so many of a hundred seeds, at most, the editors may say what they would say of something else that
-/// people did.
-const MOST_PROVEN: u64 = 2;
+/// How many of a hundred seeds may end so, at most.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Most {
+    /// Letters are doubled, lost or misplaced.
+    pub(crate) faulty: u64,
+    /// The editors say what they would say of something else that people did.
+    pub(crate) proven: u64,
+}
 
 /// What the faults say when the editors came to different texts, or to no end.
 const DIVERGED: [&str; 5] = ["shows", "settled", "busy", "endless", "told"];
@@ -100,18 +105,17 @@ pub(crate) fn finds(bug: Bug, seeds: u64, kind: &KindOf) -> Option<u64> {
 }
 
 /// Runs the seeds that are asked for, or `count` of them. The first that fails is told with the
-/// smallest plan that was found to fail. In up to `most_faulty` of a hundred seeds letters may be
-/// doubled, lost or misplaced; in none the editors may come to different texts, or to no end.
-pub(crate) fn run(name: &str, count: u64, most_faulty: u64, kind: &KindOf) {
-    run_plans(name, count, most_faulty, false, kind);
+/// smallest plan that was found to fail. In none the editors may come to different texts, or to no end.
+pub(crate) fn run(name: &str, count: u64, most: Most, kind: &KindOf) {
+    run_plans(name, count, most, false, kind);
 }
 
 /// The same where people type `\r` as well.
-pub(crate) fn run_with_returns(name: &str, count: u64, most_faulty: u64, kind: &KindOf) {
-    run_plans(name, count, most_faulty, true, kind);
+pub(crate) fn run_with_returns(name: &str, count: u64, most: Most, kind: &KindOf) {
+    run_plans(name, count, most, true, kind);
 }
 
-fn run_plans(name: &str, count: u64, most_faulty: u64, with_returns: bool, kind: &KindOf) {
+fn run_plans(name: &str, count: u64, most: Most, with_returns: bool, kind: &KindOf) {
     let first = number("SEED");
     let count = number("SEEDS").unwrap_or(if first.is_some() { 1 } else { count });
     let first = first.unwrap_or(0);
@@ -177,13 +181,13 @@ fn run_plans(name: &str, count: u64, most_faulty: u64, with_returns: bool, kind:
     let has_diverged = |faults: &Vec<String>| DIVERGED.iter().any(|word| faults[0].contains(word));
     let diverged = failed.iter().find(|(_, faults)| has_diverged(faults));
     // What cannot be known happens seldom.
-    let are_many = proven.len() as u64 * 100 > MOST_PROVEN * count.max(100);
+    let are_many = proven.len() as u64 * 100 > most.proven * count.max(100);
     assert!(
         !are_many,
         "{name}: {} of {count} seeds need other plays",
         proven.len()
     );
-    let is_too_much = failed.len() as u64 * 100 > most_faulty * count;
+    let is_too_much = failed.len() as u64 * 100 > most.faulty * count;
     let first = diverged.or(failed.first_key_value().filter(|_| is_too_much));
     if let Some((seed, _)) = first {
         let small = shrink(*seed, with_returns, kind);

@@ -12,6 +12,7 @@ use crate::ledger::Ledger;
 use crate::oracle;
 use crate::person::{Act, Letters, Person};
 use crate::planted::Bug;
+use crate::record::Pending;
 use crate::user::User;
 use crate::witness::Witness;
 
@@ -57,6 +58,8 @@ pub(crate) enum Message {
     Flush,
     /// The engine asked for this tick.
     Tick,
+    /// An editor has taken its time to answer.
+    Answers(ToServer),
     ToEngine(ToServer),
     ToEditor {
         edit: EditId,
@@ -278,12 +281,19 @@ impl World {
             None => reports,
         };
         let may_reorder = self.users[number].editor.kind.reorders;
+        let answers_within = self.users[number].editor.kind.answers_within_ms;
         for report in reports {
             let is_change = matches!(report, ToServer::Changed { .. });
+            let takes_time = answers_within > 0 && matches!(report, ToServer::Answered { .. });
             let is_boundary = matches!(
                 report,
                 ToServer::Opened { .. } | ToServer::Closed | ToServer::Saved { .. }
             );
+            if takes_time {
+                let after = self.rng.u64(0..=answers_within);
+                self.post(after, number, Message::Answers(report));
+                continue;
+            }
             let message = Message::ToEngine(report);
             // A report that waits this long is overtaken by those of the keys behind it.
             if is_change && may_reorder && self.rng.u8(0..8) == 0 {
@@ -345,6 +355,12 @@ impl World {
                             "an endless exchange with user {number}"
                         );
                     }
+                    user.editor.on_their_way.push(Pending {
+                        at: self.now,
+                        edit,
+                        version,
+                        edits: edits.clone(),
+                    });
                     let message = Message::ToEditor {
                         edit,
                         version,
