@@ -1,6 +1,8 @@
 //! The database's place is taken by an empty one under a server that runs, as by a container that comes back without its
 //! volume: nothing is called saved there, nobody sees an empty document, and what to do is said.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result, ensure};
 use tutti_server::mongo::test_server::TestServer;
 use tutti_tests::collab::Member;
@@ -9,7 +11,7 @@ use tutti_tests::server::Server;
 use tutti_tests::wait::{LONG, until};
 
 /// What people are told by `/readyz`, of what they can do.
-const TO_DO: &str = "bring that one back, or start this node anew";
+const TO_DO: &str = "or start this node anew";
 
 /// Words that are typed while the empty one is there.
 const WORDS: u64 = 4;
@@ -56,10 +58,10 @@ impl Place {
         let mut text = self.ada.text();
         for word in 0..WORDS {
             let typed = format!("during{word} ");
+            let before = tries(&rest)?;
             self.ada.append(&typed)?;
             text += &typed;
             self.bo.holds(&text)?;
-            let before = tries(&rest)?;
             until("a try to save", || {
                 tries(&rest).ok().filter(|now| *now > before)
             })?;
@@ -178,4 +180,41 @@ fn one_that_is_emptied_where_it_is_is_noticed_by_the_next_question() -> Result<(
     says_what_to_do(&rest)?;
     place.type_on()?;
     place.nothing_is_saved()
+}
+
+/// Before it is noticed, something is called saved that goes into the empty one. What is typed once the old one is back
+/// builds on that.
+#[test]
+fn what_was_called_saved_in_an_empty_one_is_in_the_first_once_that_is_back() -> Result<()> {
+    let mut place = Place::new()?;
+    let runtime = tokio::runtime::Runtime::new()?;
+    for round in 0.. {
+        ensure!(
+            round < 20,
+            "it was noticed each time before anything was written"
+        );
+        runtime.block_on(place.database.move_away());
+        let before = place.ada.acknowledged().len();
+        place.type_on()?;
+        while place.ada.receive(Duration::from_millis(500))?.is_some() {}
+        let is_in_the_empty_one = place.ada.acknowledged().len() > before;
+        says_what_to_do(&place.server.rest()?)?;
+        runtime.block_on(place.database.move_back());
+        is_ready(&place.server)?;
+        place.ada.saved()?;
+        if is_in_the_empty_one {
+            break;
+        }
+    }
+    place.ada.append("afterwards ")?;
+    place.ada.saved()?;
+    let text = place.ada.text();
+    place.bo.holds(&text)?;
+    place.ada.leave();
+    place.bo.leave();
+    place.server.stop()?;
+    place.server.restart()?;
+    let stored = Member::join_at(&place.server, &place.project, "score", 7)?.text();
+    ensure!(stored == text, "{stored:?} is stored of {text:?}");
+    Ok(())
 }

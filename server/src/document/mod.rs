@@ -191,6 +191,13 @@ impl Document {
         }
     }
 
+    /// All that is known of it, as updates: what it shows, and what waits for its predecessors.
+    pub fn everything(&self) -> impl Iterator<Item = Bytes> {
+        let shown = self.diff(&StateVector::default());
+        let held = self.held.iter().map(|held| held.update.clone());
+        std::iter::once(shown).chain(held).map(Bytes::from)
+    }
+
     /// What a peer with this state vector lacks: an update without holes.
     pub fn diff(&self, vector: &StateVector) -> Vec<u8> {
         self.doc.transact().encode_diff_v1(vector)

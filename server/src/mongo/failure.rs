@@ -29,7 +29,7 @@ pub enum Failure {
     Refused(String),
     /// It is not the one that this node started with.
     #[error(
-        "this is another database than the one that this node started with, or an empty one in its place: bring that one back, or start this node anew to go on with what is there now"
+        "this is another database than the one that this node started with, or an empty one in its place: bring that one back (stop all nodes first if it is a copy), or start this node anew to go on with what is there now"
     )]
     Replaced,
     /// It does not answer, or with an error that may pass.

@@ -22,6 +22,7 @@ use mongodb::bson::{Document, doc};
 use mongodb::{Collection, Database};
 
 use same::Same;
+use tokio::sync::watch;
 
 pub use connect::ConnectError;
 pub use failure::Failure;
@@ -80,6 +81,11 @@ impl Mongo {
             self.same.check().await?;
         }
         Ok(found)
+    }
+
+    /// Changes each time this database is found to be there again after another was in its place.
+    pub(crate) fn returns(&self) -> watch::Receiver<u64> {
+        self.same.returns()
     }
 
     /// Asks the database whether it is there and can be written.

@@ -6,18 +6,22 @@
 //! It is asked for as soon as the connections of before are given up, so that hardly anything is sent there first. One that
 //! is emptied where it is breaks no connection: so it is asked for every two seconds besides, and before it is believed that
 //! something is not there.
+//!
+//! Up to then something may have been called saved that is in the other one. So once the old one is back, those who hold
+//! documents are told, and store them whole. Who puts it back may do so piece by piece, so it has to stay for a while first.
 
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::event::EventHandler;
 use mongodb::event::cmap::CmapEvent;
 use mongodb::{Collection, Database};
+use tokio::sync::watch;
 
 use super::schema::META;
 use super::{Failure, measure};
@@ -27,6 +31,17 @@ const NAME: &str = "database";
 
 /// For so long it goes without saying.
 const CERTAIN: Duration = Duration::from_secs(2);
+
+/// So long the old one has to be back before it is used.
+const SETTLING: Duration = Duration::from_secs(2);
+
+/// Which database was found in the place of ours when it was last asked for.
+#[derive(Debug, Clone, Copy)]
+enum Found {
+    Ours,
+    Another,
+    OursAgain { since: Instant },
+}
 
 /// How often there was a doubt.
 #[derive(Debug)]
@@ -39,6 +54,9 @@ pub(super) struct Doubts {
     start: Instant,
     /// Up to which of them the database was found to be the same since.
     settled: AtomicU64,
+    found: Mutex<Found>,
+    /// How often ours was used again after another was found.
+    returns: watch::Sender<u64>,
 }
 
 impl Default for Doubts {
@@ -48,6 +66,8 @@ impl Default for Doubts {
             of_old: AtomicU64::new(0),
             start: Instant::now(),
             settled: AtomicU64::new(0),
+            found: Mutex::new(Found::Ours),
+            returns: watch::Sender::new(0),
         }
     }
 }
@@ -93,6 +113,23 @@ impl Doubts {
     /// What was read after so many were raised was of the same one.
     fn settle(&self, raised: u64) {
         self.settled.fetch_max(raised, Ordering::SeqCst);
+    }
+
+    /// It was asked for just now; whether ours is there and may be used.
+    fn found(&self, is_ours: bool) -> bool {
+        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        *found = match *found {
+            _ if !is_ours => Found::Another,
+            Found::Another => Found::OursAgain {
+                since: Instant::now(),
+            },
+            Found::OursAgain { since } if since.elapsed() >= SETTLING => {
+                self.returns.send_modify(|returns| *returns += 1);
+                Found::Ours
+            }
+            found => found,
+        };
+        matches!(*found, Found::Ours)
     }
 
     fn is_settled(&self, raised: u64) -> bool {
@@ -153,6 +190,11 @@ impl Same {
         self.doubts.raise();
     }
 
+    /// Changes each time it is found to be there again after another was.
+    pub(super) fn returns(&self) -> watch::Receiver<u64> {
+        self.doubts.returns.subscribe()
+    }
+
     /// Finds out whether it is the same, where that is not known.
     pub(super) async fn check(&self) -> Result<(), Failure> {
         let Some(id) = &self.id else { return Ok(()) };
@@ -161,7 +203,8 @@ impl Same {
         if self.doubts.is_settled(raised) {
             return Ok(());
         }
-        if self.read().await?.as_ref() != Some(id) {
+        let is_ours = self.read().await?.as_ref() == Some(id);
+        if !self.doubts.found(is_ours) {
             return Err(Failure::Replaced);
         }
         self.doubts.settle(raised);

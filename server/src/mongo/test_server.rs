@@ -5,7 +5,13 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use mongodb::Client;
+use mongodb::bson::doc;
+
 use super::MongoUri;
+
+/// What the names begin with of what was moved away.
+const AWAY: &str = "away_";
 
 /// A running server. Dropping it stops it and removes its data.
 #[derive(Debug)]
@@ -91,6 +97,40 @@ impl TestServer {
         let other = self.other.take().unwrap_or_else(directory);
         self.other = Some(std::mem::replace(&mut self.data, other));
         self.restart();
+    }
+
+    /// Empties the database where it is: all that is in it has other names then.
+    ///
+    /// # Panics
+    /// It does not do as it is asked.
+    pub async fn move_away(&self) {
+        let away = |name: &str| (!name.starts_with(AWAY)).then(|| format!("{AWAY}{name}"));
+        self.rename(away).await;
+    }
+
+    /// What was moved away is back, in the place of what has come meanwhile.
+    ///
+    /// # Panics
+    /// It does not do as it is asked.
+    pub async fn move_back(&self) {
+        self.rename(|name| name.strip_prefix(AWAY).map(str::to_owned))
+            .await;
+    }
+
+    async fn rename(&self, to: impl Fn(&str) -> Option<String>) {
+        let (uri, database) = (self.uri_text(), self.uri().database().to_owned());
+        let client = Client::with_uri_str(uri).await.expect("it is there");
+        let names = client.database(&database).list_collection_names().await;
+        for name in names.expect("they are listed") {
+            let Some(to) = to(&name) else { continue };
+            let rename = doc! {
+                "renameCollection": format!("{database}.{name}"),
+                "to": format!("{database}.{to}"),
+                "dropTarget": true,
+            };
+            let renamed = client.database("admin").run_command(rename).await;
+            renamed.expect("it can be renamed");
+        }
     }
 
     /// Lets it go on, or hold still without closing a connection.

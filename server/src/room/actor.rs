@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tutti_protocol::close;
 use tutti_protocol::ids::RoomName;
 
@@ -71,6 +71,8 @@ pub(super) struct Room {
     /// When to leave memory, having been asked to: each further command puts it off a little, so
     /// that many who come at once are all served by one opening.
     unload_at: Option<tokio::time::Instant>,
+    /// When to store everything anew.
+    pub(super) anew_at: Option<tokio::time::Instant>,
     /// Why the room goes as soon as everything is saved.
     pub(super) ending: Option<Closing>,
     ended: bool,
@@ -89,6 +91,7 @@ struct Events {
     compactions: mpsc::Receiver<Option<Compacted>>,
     news: mpsc::Receiver<News>,
     others: Box<dyn Subscription>,
+    returns: Option<watch::Receiver<u64>>,
 }
 
 pub(super) fn spawn(
@@ -102,6 +105,7 @@ pub(super) fn spawn(
     let (compacted, compactions) = mpsc::channel(1);
     let (news, found) = mpsc::channel(1);
     let stored = opened.stored;
+    let returns = registry.store.returns();
     let room = Room {
         log: stored.map(LogSize::of).unwrap_or_default(),
         written: stored.is_some(),
@@ -127,6 +131,7 @@ pub(super) fn spawn(
         compacted,
         idle: false,
         unload_at: None,
+        anew_at: None,
         ending: None,
         ended: false,
     };
@@ -136,6 +141,7 @@ pub(super) fn spawn(
         compactions,
         news: found,
         others: opened.others.subscription,
+        returns,
     };
     tokio::spawn(room.run(commands, events));
 }
@@ -154,6 +160,10 @@ impl Room {
                 received = events.others.next() => self.on_received(received),
                 () = until(self.schedule.due().map(Into::into)) => self.on_compare(),
                 () = until(self.follow.due()) => self.on_follow(),
+                () = until_changed(&mut events.returns) => {
+                    self.anew_at = Some(tokio::time::Instant::now());
+                }
+                () = until(self.anew_at) => self.store_anew(),
                 // What is due is started below.
                 () = until(self.saver.due().map(Into::into)) => {}
                 () = until(self.greet_at) => self.on_greet(),
@@ -397,6 +407,16 @@ async fn until(time: Option<tokio::time::Instant>) {
     match time {
         Some(time) => tokio::time::sleep_until(time).await,
         None => std::future::pending().await,
+    }
+}
+
+async fn until_changed(count: &mut Option<watch::Receiver<u64>>) {
+    let is_changed = match count {
+        Some(count) => count.changed().await.is_ok(),
+        None => false,
+    };
+    if !is_changed {
+        std::future::pending().await
     }
 }
 

@@ -1,5 +1,7 @@
 //! An update's way through the room, and the answers to the sync steps.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use tutti_protocol::awareness;
 use tutti_protocol::close;
@@ -21,6 +23,9 @@ use crate::update::{EMPTY, scan};
 /// Sent where a document would outgrow its cap: in the range that stops stock clients, since
 /// coming back with the same edits cannot help. HTTP's 413 says the same.
 const DOCUMENT_TOO_LARGE: u16 = 4413;
+
+/// Between two looks whether there is room for a whole document among what is not saved.
+const ANEW_PAUSE: Duration = Duration::from_millis(500);
 
 impl Room {
     pub(super) fn hear(&mut self, from: MemberId, message: ClientMessage) {
@@ -139,6 +144,22 @@ impl Room {
             self.publish_edit(integrated.clone());
         }
         Ok(change)
+    }
+
+    /// The store is itself again after another had stood in its place. What was called saved shortly before that was noticed
+    /// may have gone into that one, and whatever builds on it would wait for it for ever.
+    pub(super) fn store_anew(&mut self) {
+        let parts: Vec<Bytes> = self.document.everything().collect();
+        let bytes = parts.iter().map(Bytes::len).sum();
+        let is_in_turn = self.can_hold(bytes) || self.registry.unsaved_bytes() == 0;
+        if self.spoilt || !is_in_turn {
+            self.anew_at = Some(tokio::time::Instant::now() + ANEW_PAUSE);
+            return;
+        }
+        self.anew_at = None;
+        for part in parts.into_iter().filter(|part| part[..] != *EMPTY) {
+            self.accept(part);
+        }
     }
 
     /// Queues an update for the store.

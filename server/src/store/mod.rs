@@ -18,6 +18,7 @@ use std::collections::HashSet;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use thiserror::Error;
+use tokio::sync::watch;
 use tutti_protocol::ids::{DocumentId, ProjectId, RoomName};
 
 pub use blobs::{BlobStore, StoredBlob};
@@ -53,6 +54,12 @@ pub trait DocumentStore: Send + Sync + 'static {
         room: &'a RoomName,
         seen: &'a Seen,
     ) -> BoxFuture<'a, Result<Option<StoredDocument>, StoreError>>;
+
+    /// Changes each time the store is found to be itself again after another had stood in its place: what was stored
+    /// shortly before that was noticed may not be in it. `None` where that cannot be.
+    fn returns(&self) -> Option<watch::Receiver<u64>> {
+        None
+    }
 
     /// What the log entry of a write is called, where the store does not choose that itself.
     fn entry_of(&self, _write: WriteId) -> Option<EntryId> {

@@ -70,6 +70,10 @@ impl Registry {
             room: name.to_string(),
             what: error.to_string(),
         })?;
+        if document.held_bytes() > 0 {
+            let bytes = document.held_bytes();
+            tracing::warn!(room = %name, bytes, "some of what is stored builds on what is not, and is not shown until that comes");
+        }
         Ok((document, Some(stored)))
     }
 

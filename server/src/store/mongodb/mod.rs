@@ -24,6 +24,7 @@ mod writer;
 use futures_util::future::{BoxFuture, try_join_all};
 use mongodb::Collection;
 use mongodb::bson::{Document, doc};
+use tokio::sync::watch;
 use tutti_protocol::ids::{ProjectId, RoomName};
 
 use super::{
@@ -111,6 +112,10 @@ impl DocumentStore for MongoStore {
         seen: &'a Seen,
     ) -> BoxFuture<'a, Result<Option<StoredDocument>, StoreError>> {
         Box::pin(self.tables.news(room, seen))
+    }
+
+    fn returns(&self) -> Option<watch::Receiver<u64>> {
+        Some(self.tables.mongo.returns())
     }
 
     fn entry_of(&self, write: WriteId) -> Option<EntryId> {
