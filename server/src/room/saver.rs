@@ -34,10 +34,12 @@ const MERGED_UPDATES: usize = 4;
 /// Larger ones gain nothing by it.
 const MERGED_BYTES: usize = 64 * 1024;
 
-/// A write starts so long after the last one did, at the soonest: where many type at once, what comes meanwhile is one
-/// record. One person's keys are further apart than this as a rule, and each is written at once; nor does a program wait
-/// that asks for one thing after the other.
+/// Where several write at once, a write starts so long after the last one did, at the soonest: what comes meanwhile is one
+/// record. What one alone writes is stored at once, and so is what a program waits for.
 const PACE: Duration = Duration::from_millis(40);
+
+/// Several write at once if not all was written by the same one for so long.
+const CROWD: Duration = Duration::from_secs(1);
 
 /// What the task that writes tells its room.
 #[derive(Debug)]
@@ -83,6 +85,9 @@ pub(super) struct Saver {
     oldest: Option<Instant>,
     write_started: Option<Instant>,
     next_start: Option<Instant>,
+    /// Who has written last, and when it last was somebody else than before.
+    last_writer: Option<MemberId>,
+    crowded: Option<Instant>,
     /// Somebody waits who does nothing else meanwhile.
     is_pressed: bool,
     failing: Option<StoreError>,
@@ -105,7 +110,19 @@ impl Saver {
         if self.saved == self.accepted {
             return Some(waiter);
         }
-        self.is_pressed |= matches!(waiter, Waiter::Caller(_) | Waiter::Flush(_));
+        match &waiter {
+            Waiter::Caller(_) | Waiter::Flush(_) => self.is_pressed = true,
+            Waiter::Member(id) | Waiter::Echo(id, _) => {
+                if self
+                    .last_writer
+                    .replace(*id)
+                    .is_some_and(|last| last != *id)
+                {
+                    self.crowded = Some(Instant::now());
+                }
+            }
+            Waiter::Announce => {}
+        }
         self.waiters.push_back((self.accepted, waiter));
         None
     }
@@ -127,7 +144,9 @@ impl Saver {
             return;
         }
         let now = Instant::now();
-        if self.next_start.is_some_and(|start| now < start) && !self.is_pressed {
+        let is_crowded = self.crowded.is_some_and(|at| now - at < CROWD);
+        let is_soon = self.next_start.is_some_and(|start| now < start);
+        if is_soon && is_crowded && !self.is_pressed {
             return;
         }
         self.next_start = Some(now + PACE);
@@ -327,7 +346,16 @@ mod tests {
         let later = Instant::now() + Duration::from_secs(3_600);
         saver.next_start = Some(later);
         saver.accept(Bytes::from_static(b"two"));
-        saver.wait(Waiter::Announce);
+        saver.wait(Waiter::Member(MemberId(1)));
+        saver.start(&store, &room, &events);
+        assert_eq!(saver.writing.appends.len(), 1, "one writes alone");
+        assert!(matches!(told.recv().await, Some(SaveEvent::Saved)));
+        saver.saved();
+
+        saver.next_start = Some(later);
+        saver.accept(Bytes::from_static(b"three"));
+        saver.wait(Waiter::Member(MemberId(2)));
+        saver.crowded = Some(later);
         saver.start(&store, &room, &events);
         assert!(saver.writing.appends.is_empty());
         assert_eq!(saver.due(), Some(later));
