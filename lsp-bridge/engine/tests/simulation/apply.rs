@@ -52,14 +52,19 @@ impl Editor {
         ledger: &mut Ledger,
         rng: &mut Rng,
     ) -> Vec<ToServer> {
+        let is_late = version != self.reported_version || self.reported != self.buffer;
         let is_stale = match self.kind.staleness {
-            Staleness::Refused => version != self.reported_version || self.reported != self.buffer,
+            Staleness::Refused => is_late,
             Staleness::UnsentApplied => version != self.reported_version,
             Staleness::Applied | Staleness::Rebased => false,
         };
         let is_unchecked = self.kind.starts_late && version == 0;
+        let is_skipped = is_stale && !is_unchecked;
+        self.late.was_made |= is_late && !is_skipped;
+        self.late.was_skipped |= is_skipped;
+        self.late.was_refused |= is_skipped && self.kind.says_no();
         let answer = |answer| ToServer::Answered { edit, answer };
-        if is_stale && !is_unchecked {
+        if is_skipped {
             return match self.kind.refusal {
                 _ if self.kind.answers == Answers::Never => Vec::new(),
                 Refusal::Yes => {

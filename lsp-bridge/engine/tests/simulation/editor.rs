@@ -49,6 +49,14 @@ pub(crate) enum From {
     Server(EditId),
 }
 
+/// Whether an edit that came too late was ever made, or skipped, and whether no was ever said to one.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Late {
+    pub(crate) was_made: bool,
+    pub(crate) was_skipped: bool,
+    pub(crate) was_refused: bool,
+}
+
 /// A change of the buffer, for undo.
 #[derive(Debug, Clone)]
 pub(crate) struct Step {
@@ -91,6 +99,10 @@ pub(crate) struct Editor {
     pub(crate) redo: Vec<Step>,
     /// What it has been asked for and has not heard of yet.
     pub(crate) on_their_way: Vec<Pending>,
+    /// What it has done of edits that came too late.
+    pub(crate) late: Late,
+    /// Whether it may do something else with such a one in another play, as far as nobody can know.
+    pub(crate) is_open: bool,
     /// What has reached it since, if that is recorded.
     pub(crate) record: Option<Record>,
 }
@@ -126,6 +138,8 @@ impl Editor {
             undo: Vec::new(),
             redo: Vec::new(),
             on_their_way: Vec::new(),
+            late: Late::default(),
+            is_open: false,
             record: None,
         };
         editor.insist_on_newline(&mut Ledger::default());

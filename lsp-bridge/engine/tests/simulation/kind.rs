@@ -237,6 +237,11 @@ pub(crate) fn row(name: &str) -> Kind {
 }
 
 impl Kind {
+    /// Whether it tells of an edit that it does not make that it has not made it.
+    pub(crate) fn says_no(&self) -> bool {
+        self.refusal != Refusal::Yes && self.answers != Answers::Never
+    }
+
     /// The same editor in one of the ways that nothing is recorded about.
     pub(crate) fn varied(mut self, rng: &mut Rng) -> Self {
         self.answers = match rng.u8(0..8) {

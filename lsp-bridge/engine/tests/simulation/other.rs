@@ -6,9 +6,10 @@
 //! (`record.rs`): if it says the same at the same times, nobody can know better.
 
 use ropey::Rope;
-use tutti_engine::locate;
 use tutti_engine::patch::Patch;
+use tutti_engine::{Staleness, locate};
 
+use crate::kind::Refusal;
 use crate::record::{Cause, Input, Other, Told};
 use crate::search::{MARGIN, Named, Search};
 use crate::story::Difference;
@@ -26,8 +27,17 @@ pub(crate) struct Wanted {
 /// A play in which the person did what is wanted, and the editor said the same: all that they took out
 /// and put in.
 pub(crate) fn find(told: &Told, wanted: &Wanted) -> Option<(String, String)> {
+    let mut ways = told.ways_with_late().into_iter();
+    ways.find_map(|with_late| find_with(told, wanted, with_late))
+}
+
+fn find_with(
+    told: &Told,
+    wanted: &Wanted,
+    with_late: (Staleness, Refusal),
+) -> Option<(String, String)> {
     let Cause::Letter(typed) = &told.cause else {
-        return find_to(told, &told.end, wanted, None);
+        return find_to(told, &told.end, wanted, None, with_late);
     };
     // The last key was a letter that is reported at once: the one that was typed, or another that is new.
     let place = typed.splices().first()?.at;
@@ -42,7 +52,7 @@ pub(crate) fn find(told: &Told, wanted: &Wanted) -> Option<(String, String)> {
         *left = left.checked_sub(1).filter(|left| *left >= 0)?;
         let mut end = told.end.clone();
         end.remove(splice.at..splice.at + 1);
-        find_to(told, &end, &wanted, Some(&last))
+        find_to(told, &end, &wanted, Some(&last), with_late)
     })
 }
 
@@ -51,6 +61,7 @@ fn find_to(
     end: &Rope,
     wanted: &Wanted,
     last: Option<&Patch>,
+    with_late: (Staleness, Refusal),
 ) -> Option<(String, String)> {
     let start = &told.record.start;
     let old: Vec<char> = start.buffer.chars().collect();
@@ -65,6 +76,7 @@ fn find_to(
                 behind,
                 last,
                 is_made,
+                with_late,
             })
         })
     };

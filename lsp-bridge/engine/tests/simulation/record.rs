@@ -7,7 +7,8 @@
 //!
 //! What nobody sees may differ. A request that is not answered may come at any time from when it was sent.
 //! Of a stranger, of which nobody knows how long it takes to answer, so may one to which it says yes in any
-//! case; and before its first report nobody knows for what pause it waits.
+//! case; before its first report nobody knows for what pause it waits, and before an edit has come too late
+//! nobody knows what it does with such a one.
 
 use fastrand::Rng;
 use ropey::Rope;
@@ -109,6 +110,8 @@ pub(crate) struct Other<'a> {
     pub(crate) last: Option<&'a Patch>,
     /// Whether the editor makes that edit.
     pub(crate) is_made: bool,
+    /// What it does with one that comes too late.
+    pub(crate) with_late: (Staleness, Refusal),
 }
 
 impl Told {
@@ -130,6 +133,25 @@ impl Told {
                 ways.map(move |(before, behind)| (pause, before, behind))
             })
             .find_map(|(pause, before, behind)| self.says_so_in(other, pause, before, behind))
+    }
+
+    /// What the editor may do with edits that come too late, its own way first. What a stranger does nobody
+    /// knows that has not seen it: it may skip them and say yes, or carry them over to what its person has
+    /// done.
+    pub(crate) fn ways_with_late(&self) -> Vec<(Staleness, Refusal)> {
+        let start = &self.record.start;
+        let own = (start.kind.staleness, start.kind.refusal);
+        let late = start.late;
+        let is_open = start.is_open && start.dialect.learns;
+        let may_skip = is_open && !late.was_made && !late.was_refused;
+        let may_make = is_open && !late.was_skipped;
+        let skips = may_skip.then_some((Staleness::Refused, Refusal::Yes));
+        let makes = may_make.then_some((Staleness::Rebased, own.1));
+        let others = [skips, makes].into_iter().flatten();
+        [own]
+            .into_iter()
+            .chain(others.filter(|way| *way != own))
+            .collect()
     }
 
     /// The pauses for which the editor may wait. Of a stranger that has not reported anything since the
@@ -160,6 +182,7 @@ impl Told {
     ) -> Option<(String, String)> {
         let mut editor = self.record.start.as_ref().clone();
         editor.kind.debounce_ms = pause;
+        (editor.kind.staleness, editor.kind.refusal) = other.with_late;
         let mut play = Play {
             told: self,
             editor,

@@ -57,20 +57,33 @@ struct Outcome {
     world: World,
 }
 
-/// Where something goes wrong, it is looked for other plays that look the same to the engines.
-fn simulate(plan: &Plan, kind: &KindOf, is_traced: bool) -> Outcome {
-    let first = simulate_once(plan, kind, is_traced, false);
-    if first.faults.is_empty() {
-        return first;
-    }
-    simulate_once(plan, kind, is_traced, true)
+/// Which other plays are looked for that look the same to the engines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Plays {
+    None,
+    /// With the very same editors.
+    Same,
+    /// Also with strangers that may do something else with edits that come too late.
+    Open,
 }
 
-fn simulate_once(plan: &Plan, kind: &KindOf, is_traced: bool, proves: bool) -> Outcome {
+/// Where something goes wrong, it is looked for other plays, the likeliest first.
+fn simulate(plan: &Plan, kind: &KindOf, is_traced: bool) -> Outcome {
+    let mut outcome = simulate_once(plan, kind, is_traced, Plays::None);
+    for plays in [Plays::Same, Plays::Open] {
+        if outcome.faults.is_empty() {
+            break;
+        }
+        outcome = simulate_once(plan, kind, is_traced, plays);
+    }
+    outcome
+}
+
+fn simulate_once(plan: &Plan, kind: &KindOf, is_traced: bool, plays: Plays) -> Outcome {
     let mut world = World::new(plan.clone(), kind);
     world.is_traced = is_traced;
-    if proves {
-        world.prove();
+    if plays != Plays::None {
+        world.prove(plays == Plays::Open);
     }
     let result = catch_unwind(AssertUnwindSafe(|| world.run()));
     let faults = result.unwrap_or_else(|panic| {

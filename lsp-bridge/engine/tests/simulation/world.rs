@@ -198,10 +198,12 @@ impl World {
         user
     }
 
-    /// Looks for other plays from now on.
-    pub(crate) fn prove(&mut self) {
+    /// Looks for other plays from now on. `is_open`: those, too, in which a stranger does something else with
+    /// edits that come too late than it would here.
+    pub(crate) fn prove(&mut self, is_open: bool) {
         self.proves = true;
         for user in &mut self.users {
+            user.editor.is_open = is_open;
             user.editor.record();
         }
     }
