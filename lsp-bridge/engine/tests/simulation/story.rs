@@ -87,6 +87,9 @@ impl Story {
     ) -> Option<Verdict> {
         let (true_gone, true_new) = (counts(&self.gone), counts(&self.new));
         let (gone, new) = (counts(gone), counts(new));
+        if (&gone, &new) == (&true_gone, &true_new) {
+            return None;
+        }
         // Who takes out what others have taken out already has nothing to tell, and may have done so
         // in the engine's story or not.
         let shared = in_both(shared);
