@@ -9,9 +9,9 @@ const MOST_PARTS: usize = 1 << 21;
 /// How much is missing that cannot be made up for.
 pub(super) const NEVER: u32 = u32::MAX / 4;
 
-/// A number for each pair of places in two texts.
+/// A number for each pair of places in two texts. Those of one place of the new text stand together.
 struct Table {
-    width: usize,
+    height: usize,
     numbers: Vec<u32>,
 }
 
@@ -34,23 +34,47 @@ pub(super) struct Distances {
 }
 
 impl Table {
+    fn new(old: usize, new: usize) -> Self {
+        let height = old + 2;
+        let numbers = vec![NEVER; height * (new + 2)];
+        Self { height, numbers }
+    }
+
     /// Fills it from the end, by what `number` makes of the part that is there.
     fn fill(old: usize, new: usize, number: impl Fn(&Self, usize, usize) -> u32) -> Self {
-        let width = new + 2;
-        let mut table = Self {
-            width,
-            numbers: vec![NEVER; (old + 2) * width],
-        };
-        for i in (0..=old).rev() {
-            for j in (0..=new).rev() {
-                table.numbers[i * width + j] = number(&table, i, j).min(NEVER);
+        let mut table = Self::new(old, new);
+        for j in (0..=new).rev() {
+            for i in (0..=old).rev() {
+                let place = j * table.height + i;
+                table.numbers[place] = number(&table, i, j).min(NEVER);
+            }
+        }
+        table
+    }
+
+    /// The same for an edit that brings `letter` and then what `rest` is for.
+    fn bringing(letter: char, rest: &Self, new: &[char]) -> Self {
+        let height = rest.height;
+        let mut table = Self::new(height - 2, new.len());
+        for j in (0..=new.len()).rev() {
+            let (here, behind) = table.numbers[j * height..].split_at_mut(height);
+            let [gone, there] = [j, j + 1].map(|j| &rest.numbers[j * height..][..height]);
+            // It is gone, or something else was typed before it.
+            let numbers = here.iter_mut().zip(std::iter::zip(gone, behind));
+            for (number, (gone, behind)) in numbers {
+                *number = (*gone).min(*behind).min(NEVER - 1) + 1;
+            }
+            if new.get(j) == Some(&letter) {
+                for (number, there) in std::iter::zip(here, there) {
+                    *number = (*number).min(*there);
+                }
             }
         }
         table
     }
 
     fn at(&self, old: usize, new: usize) -> u32 {
-        self.numbers[old * self.width + new]
+        self.numbers[new * self.height + old]
     }
 }
 
@@ -85,19 +109,14 @@ impl Distances {
             put.push(Table::fill(n, m, |_, i, j| behind.at(i, j)));
             for &letter in made.inserted.iter().rev() {
                 let rest = put.last().expect("not empty");
-                let here = Table::fill(n, m, |table, i, j| {
-                    let is_there = new.get(j) == Some(&letter);
-                    let there = if is_there { rest.at(i, j + 1) } else { NEVER };
-                    there.min(1 + rest.at(i, j)).min(1 + table.at(i, j + 1))
-                });
-                put.push(here);
+                put.push(Table::bringing(letter, rest, new));
             }
             put.reverse();
         }
         let reach = reach(old, units, made);
         let within = Table::fill(n, m, |table, i, j| {
-            let ends = (i..=reach[i]).map(|end| put[0].at(end, j));
-            let least = ends.min().unwrap_or(NEVER);
+            let ends = &put[0].numbers[j * put[0].height..][i..=reach[i]];
+            let least = ends.iter().min().copied().unwrap_or(NEVER);
             least.min(1 + table.at(i + 1, j))
         });
         let before = Table::fill(n, m, |table, i, j| {
