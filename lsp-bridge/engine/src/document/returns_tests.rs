@@ -46,6 +46,18 @@ fn one_that_others_write_is_not_sent_and_stays() {
 }
 
 #[test]
+fn one_that_comes_later_is_not_sent_either() {
+    let mut document = open("Neovim", "one\ntwo\n", "one\ntwo\n");
+    let effects = others_write(&mut document, "one!\ntwo\n");
+    makes(&mut document, &effects, 8, "one!\ntwo\n");
+    let effects = others_write(&mut document, "one!\nx\r\ntwo\n");
+    assert_eq!(edits(&effects), [(1, 0, 1, 0, "x\n")]);
+    makes(&mut document, &effects, 9, "one!\nx\ntwo\n");
+    assert!(document.is_settled());
+    assert_eq!(document.main().text(), "one!\nx\r\ntwo\n");
+}
+
+#[test]
 fn one_alone_is_nothing_to_do() {
     let mut document = open("Neovim", "one\ntwo\n", "one\ntwo\n");
     assert_eq!(others_write(&mut document, "one\r\ntwo\r\n"), []);

@@ -11,6 +11,9 @@ use super::undo::Gone;
 impl Text {
     /// Every `\r` that the shown text lacks is hidden from now on.
     pub(super) fn keep_back_returns(&mut self) {
+        if !std::mem::take(&mut self.has_new_returns) {
+            return;
+        }
         for mut node in self.items.differing() {
             if self.items.item(node).shown {
                 continue;

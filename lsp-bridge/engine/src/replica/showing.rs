@@ -66,6 +66,7 @@ impl Text {
         for node in self.hidden() {
             self.items.keep_back(node, false);
         }
+        self.has_new_returns = true;
         self.shown = Rope::new();
     }
 

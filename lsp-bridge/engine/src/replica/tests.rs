@@ -291,3 +291,22 @@ fn what_is_typed_on_takes_no_more_room_than_a_paste() {
     // What was there is parted by it.
     assert_eq!(replica.text.items.all().count(), before + 2);
 }
+
+/// Each time that one has come, whoever has written it.
+#[test]
+fn returns_are_kept_back_when_they_come() {
+    let mut replica = Replica::new(1);
+    replica.edit("ab");
+    replica.begin_showing(None);
+    replica.keep_back_returns();
+    replica.edit("a\rb");
+    replica.keep_back_returns();
+    assert!(replica.is_shown());
+    let mut other = replica.fork(2);
+    let update = other.edit("a\rb\r");
+    replica.apply(&update).unwrap();
+    assert!(!replica.is_shown());
+    replica.keep_back_returns();
+    assert!(replica.is_shown());
+    assert_eq!(replica.shown().to_string(), "ab");
+}

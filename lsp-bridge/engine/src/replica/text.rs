@@ -18,6 +18,8 @@ pub(super) struct Text {
     /// Somebody has cut a surrogate pair in half, which leaves two replacement characters, as in
     /// Yjs: the editor does not show these.
     pub(super) is_torn: bool,
+    /// A `\r` may have come into the shared text alone since [`Text::keep_back_returns`] was called.
+    pub(super) has_new_returns: bool,
     /// What came into the shown text and left it, if that is wanted.
     pub(super) flips: Option<Vec<Mark>>,
 }
@@ -29,6 +31,7 @@ impl Text {
             shared: Rope::new(),
             shown: Rope::new(),
             is_torn: false,
+            has_new_returns: true,
             flips: None,
         }
     }
@@ -145,6 +148,7 @@ impl Text {
         if view == View::Shown {
             insert(&mut self.shown, start, text);
         }
+        self.has_new_returns |= view == View::Shared && text.contains('\r');
         self.flipped(view, item.id, item.len, Some(text));
         match left.filter(|left| continues(self.items.item(*left), &item)) {
             Some(left) => self.items.lengthen(left, item.len),
@@ -177,6 +181,7 @@ impl Text {
     /// Puts an item with this content into a text.
     pub(super) fn put(&mut self, view: View, node: Node, content: &str) {
         self.items.set(view, node, true);
+        self.has_new_returns |= view == View::Shared && content.contains('\r');
         let start = self.items.start(view, node);
         insert(self.rope_mut(view), start, content);
         let item = self.items.item(node);
@@ -204,7 +209,7 @@ impl Text {
         Splice {
             at,
             delete: end - at,
-            insert: rope.slice(at..end).to_string(),
+            insert: rope.chars_at(at).take(end - at).collect(),
         }
     }
 
