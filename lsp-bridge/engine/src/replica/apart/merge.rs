@@ -174,10 +174,6 @@ fn includes(text: &[&str], place: &[&str], start: usize, hunks: &[Hunk<'_>]) -> 
                 (!text.iter().any(|line| is_new(line) && is_left(line))).then_some(0)
             }
             (0, 0) => have_become(made, begin(rest, made), place).then_some(0),
-            (start, end) if start == end && end == place.len() => {
-                let before = rest.len().checked_sub(made.len());
-                before.filter(|before| have_become(made, &rest[*before..], place))
-            }
             _ => {
                 let mut places = rest.windows(made.len());
                 places.position(|part| have_become(made, part, place))
@@ -315,6 +311,12 @@ mod tests {
                 "1\n2\nTHREE\n4\n5\n",
                 "1\nTWO\nTHREE\n4\n5\n",
                 Some("1\nTWO\nTHREE\n4\n5\n"),
+                true,
+            ),
+            (
+                "1\nTWO\nmore\n3\n4\n5\n",
+                "1\nTWO\n3\n4\n5\n",
+                Some("1\nTWO\nmore\n3\n4\n5\n"),
                 true,
             ),
             ("1\na\nb\nc\n2\n3\n4\n5\n", "1\nb\n2\n3\n4\n5\n", None, true),
