@@ -352,6 +352,10 @@ mod tests {
             7 => "if it {\n    let value_7 = 7;\n".to_owned(),
             n => format!("    let value_{n} = {n};\n"),
         });
+        let reworked = made(300, |n| match n {
+            7 => "if it {\n    let values_7 = 7;\n".to_owned(),
+            n => format!("    let value_{n} = {n};\n"),
+        });
         let others = made(290, |n| format!("call({n} * {n})\n"));
         let paired = |new: &[String]| {
             let new = new.concat();
@@ -364,10 +368,9 @@ mod tests {
             (0..300).map(|n| (n, n)).collect::<Vec<_>>()
         );
         let one_later = |n: usize| (n, n + usize::from(n > 6));
-        assert_eq!(
-            paired(&indented),
-            (0..300).map(one_later).collect::<Vec<_>>()
-        );
+        for new in [indented, reworked] {
+            assert_eq!(paired(&new), (0..300).map(one_later).collect::<Vec<_>>());
+        }
         assert_eq!(paired(&others), []);
     }
 }

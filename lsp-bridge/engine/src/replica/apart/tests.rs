@@ -196,6 +196,11 @@ fn who_writes_something_else_writes_something_else() {
             "one\ntwo x\nthree\nfour\nfive\n",
             "one\ntwo x y\nthree\nfour\nfive\n",
         ),
+        // The same letters, at other places of one line.
+        (
+            "one\nt, andwo\nthree\nfour\nfive\n",
+            "one\ntw, ando\nthree\nfour\nfive\n",
+        ),
     ];
     for (mine, yours) in table {
         let mut pair = Pair::new(START);
