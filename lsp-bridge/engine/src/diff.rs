@@ -363,8 +363,11 @@ mod tests {
         let mut new = old.clone();
         new.insert(200_000, 'B');
         new.insert(10, 'A');
-        let patch = diff(&Rope::from_str(&old), &Rope::from_str(&new));
+        let mut text = Rope::from_str(&old);
+        let patch = diff(&text, &Rope::from_str(&new));
         assert_eq!(patch.cost(), 2, "{patch:?}");
+        patch.apply(&mut text);
+        assert!(text == new);
     }
 
     #[test]
@@ -372,8 +375,11 @@ mod tests {
         let old = "let x = 1; ".repeat(20_000) + "\nb\n";
         let mut new = old.replace("b\n", "bc\n");
         new.insert(100_000, 'A');
-        let patch = diff_lines(&Rope::from_str(&old), &Rope::from_str(&new));
+        let mut text = Rope::from_str(&old);
+        let patch = diff_lines(&text, &Rope::from_str(&new));
         assert_eq!(patch.cost(), 2, "{:?}", patch.cost());
+        patch.apply(&mut text);
+        assert!(text == new);
     }
 
     #[test]
