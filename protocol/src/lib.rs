@@ -19,6 +19,7 @@ pub mod ids;
 pub mod index;
 pub mod link;
 pub mod path;
+pub mod remark;
 pub mod rest;
 pub mod role;
 pub mod sync;

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use tutti_engine::Replica;
 use tutti_protocol::close;
 use tutti_protocol::ids::DocumentId;
+use tutti_protocol::remark::Remark;
 
 use crate::link::{self, Command, Event, Status};
 
@@ -40,6 +41,8 @@ pub(super) struct Transfer {
     outgoing: VecDeque<Command>,
     /// Since when there is no connection.
     offline_since: Option<Instant>,
+    /// Why the server cannot save what it was given, where it said so.
+    not_saved: Option<String>,
 }
 
 /// A document under way.
@@ -65,6 +68,7 @@ impl Transfer {
             events,
             outgoing: VecDeque::new(),
             offline_since: None,
+            not_saved: None,
         }
     }
 
@@ -138,7 +142,10 @@ impl Transfer {
                 Ok(None)
             }
             event = self.events.recv() => Ok(Some(event.context("the connection has ended")?)),
-            () = patience => bail!("the server does not answer any more: try again later"),
+            () = patience => match &self.not_saved {
+                Some(reason) => bail!("the server cannot save at present: {reason}; try again later"),
+                None => bail!("the server does not answer any more: try again later"),
+            },
         }
     }
 
@@ -221,6 +228,13 @@ impl Transfer {
             Event::Interrupted { document, reason } => {
                 tracing::warn!(%document, reason, "a room was interrupted");
                 document
+            }
+            Event::Saving { remark, .. } => {
+                self.not_saved = match remark {
+                    Remark::NotSaved { reason } => Some(reason),
+                    Remark::Saved => None,
+                };
+                return Ok(None);
             }
             Event::Authenticated { .. }
             | Event::Awareness { .. }

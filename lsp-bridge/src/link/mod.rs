@@ -33,6 +33,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tutti_protocol::ids::{DocumentId, ProjectId};
+use tutti_protocol::remark::Remark;
 use tutti_protocol::role::Role;
 use url::Url;
 
@@ -195,6 +196,13 @@ pub enum Event {
     AwarenessWanted(DocumentId),
     /// Documents of the project have changed whose rooms need not be joined.
     Changed(Vec<DocumentId>),
+    /// The server says whether it can save what it gets of a document.
+    Saving {
+        /// The document.
+        document: DocumentId,
+        /// What it says.
+        remark: Remark,
+    },
     /// The server ended a room for now, or takes no message as long as a change; the link joins it again by
     /// itself.
     Interrupted {

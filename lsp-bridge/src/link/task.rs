@@ -18,6 +18,7 @@ use tutti_protocol::close;
 use tutti_protocol::hint::Hint;
 use tutti_protocol::hocuspocus::{Frame, Message, room_name};
 use tutti_protocol::ids::{DocumentId, RoomName};
+use tutti_protocol::remark::Remark;
 use tutti_protocol::sync::SyncMessage;
 
 use super::backoff::Backoff;
@@ -362,6 +363,8 @@ impl Task {
             Message::Stateless(text) => {
                 if let Some(Hint::Changed(documents)) = Hint::from_json(text) {
                     self.tell(Event::Changed(documents));
+                } else if let Some(remark) = Remark::from_json(text) {
+                    self.tell(Event::Saving { document, remark });
                 }
             }
             Message::Close(reason) => self.interrupted(document, reason.to_owned()),

@@ -151,8 +151,7 @@ impl Project {
             // Nothing is known of this text, which is not the same as an empty one: it must not
             // reach the file. Each new connection brings every document up to date again.
             Step::Syncing if offline && !room.complete => {
-                self.rooms.remove(document);
-                self.outbox.send(Command::Leave(document.clone()));
+                self.leave(document);
             }
             // Offline, the mirror gets what there is, and again once it is more.
             Step::Syncing if level || (apart && closed.touched) => {
@@ -171,17 +170,23 @@ impl Project {
             Step::Leaving if room.meeting.is_some() && !offline => {}
             Step::Leaving if level || (offline && room.guess.is_none()) => {
                 let state = closed.replica.state();
-                self.rooms.remove(document);
                 self.disk.give(Task::Persist {
                     document: document.clone(),
                     state,
                     unsaved,
                 });
-                self.outbox.send(Command::Leave(document.clone()));
+                self.leave(document);
                 self.show_sync_progress();
             }
             Step::Leaving => {}
         }
+    }
+
+    /// Takes part in a document no longer.
+    pub(super) fn leave(&mut self, document: &DocumentId) {
+        self.rooms.remove(document);
+        self.outbox.send(Command::Leave(document.clone()));
+        self.saves_again(document);
     }
 
     /// The mirror has brought the file and the document together.
@@ -268,7 +273,9 @@ impl Project {
         if !self.index_synced || self.index_refresh_at.is_some() {
             return;
         }
-        if left == 0 {
+        if let Some(message) = self.saving.message() {
+            self.progress.show(message);
+        } else if left == 0 {
             self.progress.end("in step");
         } else if in_bulk > 0 || left.is_multiple_of(AT_ONCE) {
             self.progress.show(format!("syncing, {left} files left"));

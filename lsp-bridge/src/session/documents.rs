@@ -235,6 +235,8 @@ impl Project {
     fn did_save(&mut self, save: lsp::Save) {
         let uri = save.text_document.uri;
         self.was_typed(&uri);
+        self.outage.saves(&self.client);
+        self.saving.trouble.saves(&self.client);
         match self.places.get(&uri).cloned() {
             Some(Place::Document(document)) => match self.opening.get_mut(&document) {
                 Some(opening) => opening.reports.push(Report::Saved(save.text)),

@@ -10,6 +10,7 @@ use super::disk::Task;
 use super::project::{Connection, Project};
 use super::room::{Held, Open, Step};
 use super::saved::Saved;
+use super::saving::Saving;
 use crate::link::{Command, Event, Status};
 use crate::lsp::Severity;
 use crate::mirror::both;
@@ -56,6 +57,7 @@ impl Project {
             Event::Awareness { document, update } => self.others_present(&document, &update),
             Event::AwarenessWanted(document) => self.announce(&document),
             Event::Changed(documents) => self.changed_elsewhere(documents),
+            Event::Saving { document, remark } => self.saving(document, remark),
             Event::Interrupted { document, reason } => {
                 tracing::info!(%document, reason, "interrupted by the server");
                 self.away(&document);
@@ -89,7 +91,7 @@ impl Project {
                 let before = self.without_connection(Connection::Offline);
                 self.progress
                     .show(format!("offline, edits are kept here: {reason}"));
-                self.outage_begins(&before, reason);
+                self.outage_begins(&before, &reason);
             }
             Status::Denied { reason } => self.shut_out(&reason),
         }
@@ -112,6 +114,7 @@ impl Project {
     /// Returns what there was.
     fn without_connection(&mut self, connection: Connection) -> Connection {
         let before = std::mem::replace(&mut self.connection, connection);
+        self.saving = Saving::default();
         self.bulk.interrupt();
         let documents: Vec<_> = self.rooms.keys().cloned().collect();
         for document in &documents {
@@ -386,8 +389,7 @@ impl Project {
             self.is_shut_out_of(document.clone(), ShutOut::Denied(reason.to_owned()));
         } else {
             tracing::warn!(%document, reason, "the server does not let us in");
-            self.rooms.remove(document);
-            self.outbox.send(Command::Leave(document.clone()));
+            self.leave(document);
         }
     }
 

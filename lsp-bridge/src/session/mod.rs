@@ -26,6 +26,7 @@ mod effects;
 mod guess;
 mod index;
 mod journal;
+mod lasting;
 mod line;
 mod link_events;
 mod opening;
@@ -40,6 +41,7 @@ mod renamed;
 mod renewal;
 mod room;
 mod saved;
+mod saving;
 mod sequence;
 mod setup;
 #[cfg(test)]

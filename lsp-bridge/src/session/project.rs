@@ -23,10 +23,10 @@ use super::deleted::Deleted;
 use super::disk::{Disk, News, Task};
 use super::documents::{Place as Shown, Told, Unlisted};
 use super::index::Index;
+use super::lasting::Lasting;
 use super::line::Line;
 use super::link_events::ShutOut;
 use super::opening::Opening;
-use super::outage::Outage;
 use super::outbox::Outbox;
 use super::people::People;
 use super::progress::Progress;
@@ -34,6 +34,7 @@ use super::reload::Reload;
 use super::renewal::Renewed;
 use super::room::Room;
 use super::saved::Saved;
+use super::saving::Saving;
 use super::words::Words;
 use crate::api::Api;
 use crate::carrier::{Carrier, Report};
@@ -152,7 +153,8 @@ pub(super) struct Project {
     /// Documents that the server does not let us into, with its words, and when to tell of them.
     pub(super) shut_out_of: BTreeMap<DocumentId, ShutOut>,
     pub(super) shut_out_of_at: Option<Millis>,
-    pub(super) outage: Outage,
+    pub(super) outage: Lasting,
+    pub(super) saving: Saving,
     /// The document in which the person wrote last.
     pub(super) written_last: Option<DocumentId>,
     pub(super) neighbours_at: Option<Millis>,
@@ -258,7 +260,8 @@ impl Project {
             deleted: BTreeMap::new(),
             shut_out_of: BTreeMap::new(),
             shut_out_of_at: None,
-            outage: Outage::default(),
+            outage: Lasting::default(),
+            saving: Saving::default(),
             asked: Asked::default(),
             progress,
             neighbours_at: None,

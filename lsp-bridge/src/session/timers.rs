@@ -18,6 +18,7 @@ impl Project {
             self.transfers_at,
             self.shut_out_of_at,
             self.outage.due(),
+            self.saving.trouble.due(),
             self.reloads.values().map(|reload| reload.due).min(),
             self.people.due(),
         ];
@@ -53,7 +54,8 @@ impl Project {
         if take_due(&mut self.shut_out_of_at, now) {
             self.tell_of_shut_out();
         }
-        self.outage_due(now);
+        self.outage.tell(now, &self.client);
+        self.saving.trouble.tell(now, &self.client);
         self.transfers_due(now);
         let due: Vec<DocumentId> = self
             .rooms

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tutti_protocol::close;
 use tutti_protocol::ids::RoomName;
+use tutti_protocol::remark::Remark;
 
 use super::exchange::Schedule;
 use super::follow::{Follow, News};
@@ -20,8 +21,8 @@ use super::{Closing, Command, JoinError, MemberId, Others, RoomHandle};
 use crate::document::{Document, Wanted};
 use crate::fanout::{Digest, Message, Subscription, Topic};
 use crate::rooms::{Registry, RoomError};
-use crate::store::StoredDocument;
 use crate::store::compaction::Compacted;
+use crate::store::{StoreError, StoredDocument};
 
 /// How often states and grants are looked at for having expired.
 const TICK: Duration = Duration::from_secs(2);
@@ -273,7 +274,7 @@ impl Room {
                 if was_failing {
                     tracing::info!(room = %self.name, "saving works again");
                     self.registry.saving_works(&self.name);
-                    self.tell_text(r#"{"saved":true}"#);
+                    self.tell_text(&Remark::Saved.to_json());
                 }
                 self.tell_idle();
                 self.end_when_clean();
@@ -282,7 +283,7 @@ impl Room {
                 self.registry.saving_fails(&self.name, &error);
                 if self.saver.failing(error.clone()) {
                     tracing::error!(room = %self.name, %error, "saving fails; trying again");
-                    self.tell_text(&not_saved(&error.to_string()));
+                    self.tell_text(&not_saved(&error).to_json());
                 }
             }
         }
@@ -431,7 +432,9 @@ fn not_yet() -> Closing {
     Closing::new(close::TRY_LATER, "the document cannot be read at present")
 }
 
-/// The text that Hocuspocus members get while saving fails.
-pub(super) fn not_saved(reason: &str) -> String {
-    serde_json::json!({ "saved": false, "reason": reason }).to_string()
+/// What Hocuspocus members are told while saving fails.
+pub(super) fn not_saved(error: &StoreError) -> Remark {
+    Remark::NotSaved {
+        reason: error.to_string(),
+    }
 }

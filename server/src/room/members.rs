@@ -96,7 +96,7 @@ impl Room {
             && let Some(frame) = member
                 .outbox
                 .framing()
-                .stateless(&not_saved(&error.to_string()))
+                .stateless(&not_saved(error).to_json())
         {
             member.outbox.push_kept(frame);
         }

@@ -221,6 +221,39 @@ async fn an_outage_that_lasts_is_told_and_so_is_its_end() {
 }
 
 #[tokio::test]
+async fn a_server_that_cannot_save_is_told_of_and_so_is_its_end() {
+    let hub = Hub::start().await;
+    let capabilities = json!({
+        "window": { "workDoneProgress": true },
+        "workspace": { "applyEdit": true },
+    });
+    let files = directory(&hub, &[("a", "one\n")]);
+    let mut ada = Editor::start_in(files, json!({ "capabilities": capabilities })).await;
+    ada.open("a").await;
+    let progress = |kind: &'static str| {
+        move |_: &Editor, message: &Value| {
+            message["method"] == "$/progress" && message["params"]["value"]["kind"] == kind
+        }
+    };
+    ada.until(progress("end")).await;
+    hub.say(r#"{"saved":false,"reason":"the disk is full"}"#);
+    let shown = ada.until(progress("begin")).await;
+    let trouble = "the server cannot save now, edits are kept here: the disk is full";
+    assert_eq!(shown["params"]["value"]["message"], trouble);
+    let told = |message: &Value| is_message(message, trouble);
+    ada.until(|_, message| told(message)).await;
+    hub.say(r#"{"saved":false,"reason":"the disk is full"}"#);
+    ada.save("a").await;
+    ada.until(|_, message| told(message)).await;
+    ada.save("a").await;
+    hub.say(r#"{"saved":true}"#);
+    ada.until(|_, message| is_message(message, "the server saves again"))
+        .await;
+    ada.until(progress("end")).await;
+    assert!(!ada.seen.iter().any(told), "told once, and at a save");
+}
+
+#[tokio::test]
 async fn progress_has_an_ending() {
     let hub = Hub::start().await;
     let capabilities = json!({

@@ -101,6 +101,16 @@ impl Hub {
         self.state.lock().unwrap().accepting = true;
     }
 
+    /// Sends a text to all who take part in the index.
+    pub(super) fn say(&self, text: &str) {
+        let state = self.state.lock().unwrap();
+        for (address, room) in &state.rooms {
+            if address.ends_with("/index") {
+                room.tell_others(0, address, Message::Stateless(text));
+            }
+        }
+    }
+
     /// How many take part in the index.
     pub(super) fn members(&self) -> usize {
         let state = self.state.lock().unwrap();
