@@ -50,6 +50,24 @@ fn who_always_refuses_is_not_asked_for_ever() {
     assert_eq!(edits(&effects), [(0, 1, 0, 1, "x")]);
 }
 
+/// An editor turned an edit down too often; what others write on is another one.
+#[test]
+fn what_others_write_on_is_worth_another_try() {
+    let mut document = open("Visual Studio Code", "ab", "ab");
+    let mut effects = others_write(&mut document, "axb");
+    let mut now = 1;
+    while let Some(edit) = asked(&effects) {
+        let answer = Answer::Refused { reason: None };
+        effects = document.handle(Event::Answered { edit, answer }, Millis(now));
+        if document.retry.not_before.is_some() {
+            now = wakes_at(&effects).unwrap();
+            effects = document.handle(Event::Tick, Millis(now));
+        }
+    }
+    let effects = others_write(&mut document, "axyb");
+    assert_eq!(edits(&effects), [(0, 1, 0, 1, "xy")]);
+}
+
 /// A report that never comes is not waited for longer than a second.
 #[test]
 fn a_gap_that_is_never_filled_is_told_and_passed() {
