@@ -209,7 +209,7 @@ impl Text {
         Splice {
             at,
             delete: end - at,
-            insert: rope.chars_at(at).take(end - at).collect(),
+            insert: part_of(rope, at, end),
         }
     }
 
@@ -258,6 +258,21 @@ fn continues(item: &Item, next: &Item) -> bool {
 
 pub(super) fn units(text: &str) -> u32 {
     text.encode_utf16().count() as u32
+}
+
+/// The characters from one place to another. A slice of a rope counts lines and units first.
+fn part_of(rope: &Rope, from: usize, to: usize) -> String {
+    let (from, to) = (rope.char_to_byte(from), rope.char_to_byte(to));
+    let (chunks, mut start, ..) = rope.chunks_at_byte(from);
+    let mut text = String::with_capacity(to - from);
+    for chunk in chunks {
+        text.push_str(&chunk[from.saturating_sub(start)..chunk.len().min(to - start)]);
+        start += chunk.len();
+        if start >= to {
+            break;
+        }
+    }
+    text
 }
 
 fn insert(rope: &mut Rope, units: u32, text: &str) {
