@@ -421,3 +421,31 @@ fn ends_of(patch: &Patch, old: &Rope, new: &Rope) -> [Patch; 2] {
         delete => Patch::single(at, delete, ""),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A whole text does not tell which of them has come or gone.
+    #[test]
+    fn of_equal_letters_it_may_be_the_first_or_the_last() {
+        for (old, new, at, first, last) in [
+            ("xaay", "xaaay", 2, 1, 3),
+            ("xaaay", "xaay", 2, 1, 3),
+            ("ababx", "abababx", 3, 0, 4),
+            ("abababx", "ababx", 3, 0, 4),
+            ("xy", "xay", 1, 1, 1),
+            ("xay", "xy", 1, 1, 1),
+        ] {
+            let (old, new) = (Rope::from_str(old), Rope::from_str(new));
+            let (less, more) = (old.len_chars(), new.len_chars());
+            let (gone, come) = (less.saturating_sub(more), more.saturating_sub(less));
+            let patch = |at: usize| Patch::single(at, gone, new.slice(at..at + come).to_string());
+            let ends = ends_of(&patch(at), &old, &new);
+            assert_eq!(ends, [patch(first), patch(last)], "{old:?} {new:?}");
+        }
+        let both = Patch::single(1, 1, "b");
+        let (old, new) = (Rope::from_str("aaa"), Rope::from_str("aba"));
+        assert_eq!(ends_of(&both, &old, &new), [both.clone(), both]);
+    }
+}
