@@ -459,3 +459,19 @@ pub(super) fn units(text: &str, encoding: Encoding) -> u32 {
     };
     units as u32
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_typed_within_an_edit_stands_in_it() {
+        // A letter before it went, one came between its two, and one behind.
+        let mut done = Patch::single(1, 1, "");
+        done.push(Patch::single(4, 0, "x").splices()[0].clone());
+        done.push(Patch::single(5, 0, "y").splices()[0].clone());
+        let sides = Sides::of(&done, 3, 2);
+        assert_eq!((sides.start, sides.end, sides.kept), (2, 5, 2));
+        assert_eq!(sides.before.len(), 1);
+    }
+}

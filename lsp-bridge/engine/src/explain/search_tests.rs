@@ -98,3 +98,42 @@ fn no_story_is_shorter_than_the_one_that_is_found() {
         }
     }
 }
+
+/// It ends where it was to end, in the text in which it was made.
+#[test]
+fn an_edit_takes_as_much_as_it_names() {
+    let shown = Rope::from_str("abcdef");
+    let place = |at| position(&shown, at, Encoding::Utf32);
+    let range = Range {
+        start: place(0),
+        end: place(3),
+    };
+    let raw = TextEdit {
+        range,
+        new_text: "X".into(),
+    };
+    let edit = as_patch(&shown, std::slice::from_ref(&raw), Encoding::Utf32);
+    let expected = Expected {
+        edit: [edit.clone(), edit],
+        raw: vec![raw.clone()],
+        overtaken: false,
+        may_merge: true,
+        may_fall: true,
+        accepted: true,
+        certain: true,
+    };
+    for (next, least) in [
+        ("Xdef", 0),
+        // A letter that nobody has seen went with two of these.
+        ("Xcdef", 1),
+        ("Xbcdef", 2),
+        ("Xef", 1),
+        ("XYdef", 1),
+    ] {
+        let next = Rope::from_str(next);
+        let window = Window::around(&shown, &next, &raw, Encoding::Utf32);
+        let found = window.shortest(&expected, usize::MAX).expect("short texts");
+        let cost = found.iter().map(|fall| fall.cost.0).min();
+        assert_eq!(cost, Some(least), "{next:?}");
+    }
+}

@@ -105,3 +105,43 @@ fn name(piece: &Piece) -> u64 {
 fn is_named(piece: &Piece) -> bool {
     piece.writer == Writer::We && piece.ours.is_some() && name(piece) >= NAMES
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use yrs::{ClientID, ID};
+
+    /// The others have the one of two named edits, and not the other.
+    #[test]
+    fn each_edit_is_looked_at_by_itself() {
+        let piece = |client: u64, writer, content: &str, [ours, theirs]: [bool; 2]| {
+            let place = |is_there: bool| is_there.then_some(0..0);
+            let piece = Piece {
+                id: ID::new(ClientID::new(client), 0),
+                len: content.len() as u32,
+                writer,
+                ours: place(ours),
+                theirs: place(theirs),
+                now: None,
+            };
+            (piece, content.to_owned())
+        };
+        let (one, two) = (NAMES + 1, NAMES + 2);
+        let mut pieces = vec![
+            piece(1, Writer::Both, "first", [false, false]),
+            piece(one, Writer::We, "FIRST", [true, false]),
+            piece(1, Writer::Both, "\n", [true, true]),
+            piece(1, Writer::Both, "second", [false, true]),
+            piece(two, Writer::We, "SECOND", [true, false]),
+            piece(1, Writer::Both, "\n", [true, true]),
+        ];
+        add_to_theirs(&mut pieces, "first\nsecond\n");
+        assert_eq!(
+            text(&pieces, |piece| piece.theirs.is_some()),
+            "FIRST\nsecond\n"
+        );
+        let named = pieces.iter().filter(|(piece, _)| name(piece) >= NAMES);
+        let writers: Vec<Writer> = named.map(|(piece, _)| piece.writer).collect();
+        assert_eq!(writers, [Writer::Both, Writer::We]);
+    }
+}
