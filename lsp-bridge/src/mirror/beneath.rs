@@ -73,11 +73,12 @@ impl Mirror {
             return Ok(Vec::new());
         };
         if base.file.hash == there {
+            self.not_cut_off(document);
             self.is_known_again(document, there);
             return Ok(Vec::new());
         }
         let before = render(&self.text_of(document, &base.state)?, base.file.eol);
-        if self.is_cut_off(document, &before, &file.bytes) {
+        if self.is_cut_off(document, &before, &file) {
             self.beneath.remove(document);
             return Ok(Vec::new());
         }

@@ -1,21 +1,60 @@
 //! Files that a program has cut off, as the disk was full: it emptied one and could not write it again.
 //!
 //! To all others that would be a deletion of the text. As long as such a file stays what it was found to be, it counts
-//! as one that is behind, and is written anew when there is room.
+//! as one that is behind, and is written anew when there is room. That outlives the bridge, in
+//! [`note`]; and as a bridge may end before it has looked at a file, the next one believes none
+//! to have been shortened on purpose that was before it began, if there was no room when the last one ended.
 
 use std::collections::HashMap;
+use std::time::SystemTime;
 
 use ropey::Rope;
 use tutti_engine::diff::diff;
+use tutti_protocol::blob::BlobHash;
 use tutti_protocol::ids::DocumentId;
 
 use super::state::{Base, Hash, hash};
 use super::text::parse;
 use super::tree::RawFile;
+use super::unwritten::note::{self, Noted};
 use super::{Mirror, MirrorError};
 
-/// What they were found to hold.
-pub(super) type CutOff = HashMap<DocumentId, Hash>;
+/// See the [module's documentation](self).
+#[derive(Debug, Default)]
+pub(super) struct CutOff {
+    /// What they were found to hold.
+    found: HashMap<DocumentId, Hash>,
+    /// There was no room when the last bridge ended, and this is when this one began.
+    began_after_full: Option<SystemTime>,
+}
+
+impl CutOff {
+    /// What the last bridge has noted.
+    pub(super) fn take_over(&mut self, noted: Noted) {
+        let left = noted.cut_off.into_iter();
+        self.found
+            .extend(left.map(|(document, found)| (document, found.0)));
+        self.began_after_full = noted.is_full.then(SystemTime::now);
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.found.is_empty()
+    }
+
+    /// So many of them, to be noted.
+    pub(super) fn first(&self, most: usize) -> Vec<(DocumentId, BlobHash)> {
+        let found = self.found.iter().take(most);
+        found
+            .map(|(document, found)| (document.clone(), BlobHash(*found)))
+            .collect()
+    }
+
+    /// Whether that was written when no bridge was there, and the disk full perhaps.
+    fn may_be_of_full_disk(&self, there: &RawFile) -> bool {
+        let began = self.began_after_full.zip(there.written);
+        began.is_some_and(|(began, written)| written < began)
+    }
+}
 
 /// What a full disk takes of a text ends where a block of the disk does, and no blocks are smaller.
 const BLOCK_BYTES: usize = 512;
@@ -26,18 +65,39 @@ impl Mirror {
         &mut self,
         document: &DocumentId,
         before: &[u8],
-        there: &[u8],
+        there: &RawFile,
     ) -> bool {
-        let found = hash(there);
-        if self.cut_off.get(document) == Some(&found) {
+        let found = hash(&there.bytes);
+        if self.cut_off.found.get(document) == Some(&found) {
             return true;
         }
-        let is_so = lacks(before, there).is_some_and(|lacking| self.tree.has_no_room_for(lacking));
-        match is_so {
-            true => self.cut_off.insert(document.clone(), found),
-            false => self.cut_off.remove(document),
-        };
+        let is_so = lacks(before, &there.bytes).is_some_and(|lacking| {
+            self.tree.has_no_room_for(lacking) || self.cut_off.may_be_of_full_disk(there)
+        });
+        if is_so {
+            self.cut_off.found.insert(document.clone(), found);
+            self.write_note();
+        } else {
+            self.not_cut_off(document);
+        }
         is_so
+    }
+
+    /// The document's file was written since, or is not what it was found to be.
+    pub(super) fn not_cut_off(&mut self, document: &DocumentId) {
+        if self.cut_off.found.remove(document).is_some() {
+            self.write_note();
+        }
+    }
+
+    /// What the document's file was found to hold, if it is cut off.
+    fn found_cut_off(&self, document: &DocumentId) -> Option<Hash> {
+        if self.is_owner() {
+            return self.cut_off.found.get(document).copied();
+        }
+        let mut noted = note::read(&self.private).cut_off.into_iter();
+        let noted = noted.find(|(cut_off, _)| cut_off == document);
+        noted.map(|(_, found)| found.0)
     }
 
     /// What an editor shows that has read this file, if that has been cut off: the rest of the text was deleted by
@@ -48,7 +108,8 @@ impl Mirror {
         known: &Base,
         there: RawFile,
     ) -> Result<Option<Vec<u8>>, MirrorError> {
-        if self.cut_off.get(document) != Some(&hash(&there.bytes)) {
+        let found = hash(&there.bytes);
+        if found == known.file.hash || self.found_cut_off(document) != Some(found) {
             return Ok(None);
         }
         let Some(text) = parse(there.bytes, Some(known.file.eol)) else {

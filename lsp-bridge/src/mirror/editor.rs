@@ -299,7 +299,7 @@ impl Mirror {
         } = saved;
         self.left_behind.file_is_known(document);
         self.may_be_settled(document);
-        self.cut_off.remove(document);
+        self.not_cut_off(document);
         self.read_elsewhere.remove(document);
         let record = self.grown(document, &state, unsaved)?;
         if self.path_of(document).is_none() {

@@ -55,6 +55,8 @@ pub enum Waiting {
     File,
     /// What was typed, to be stored for the next bridge.
     Typed,
+    /// What the next bridge should know of a file, and would find out.
+    Known,
     /// Something else that is told of already.
     Rest,
 }
@@ -64,6 +66,7 @@ impl Waiting {
     pub(super) fn in_status(self, reason: &LeftAlone) -> String {
         match self {
             Self::Typed => format!("what is typed there is not stored here: {reason}"),
+            Self::Known => format!("what Tutti knows of it is not stored here: {reason}"),
             Self::File | Self::Rest => reason.to_string(),
         }
     }
@@ -335,6 +338,12 @@ fn unwritten(path: &str, more: usize, waiting: Waiting, reason: &LeftAlone) -> S
         ),
         (Waiting::Typed, reason) => format!(
             "What is typed in {all} cannot be stored on this computer, which is tried again: {reason}."
+        ),
+        (Waiting::Known, LeftAlone::Full) => format!(
+            "The disk is full: what Tutti knows of {all} is not stored on this computer until there is room."
+        ),
+        (Waiting::Known, reason) => format!(
+            "What Tutti knows of {all} cannot be stored on this computer, which is tried again: {reason}."
         ),
         (Waiting::File | Waiting::Rest, reason) => {
             format!("{all} cannot be written here, which is tried again: {reason}.")

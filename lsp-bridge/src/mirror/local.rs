@@ -260,7 +260,11 @@ impl Mirror {
             Found::Missing => news.deleted.push(document),
             Found::File(file) => {
                 let same_mode = file.executable.is_none_or(|on| on == base.executable);
-                let is_same = hash(&file.bytes) == base.hash && same_mode;
+                let is_known = hash(&file.bytes) == base.hash;
+                let is_same = is_known && same_mode;
+                if is_known {
+                    self.not_cut_off(&document);
+                }
                 self.not_missing(&document);
                 // What others wrote while its place was taken has still to come here.
                 let waits = self.refused.contains_key(&document);

@@ -301,7 +301,7 @@ impl Mirror {
             strays: BTreeSet::new(),
             held_open: HeldOpen::default(),
             recent: Recent::default(),
-            cut_off: CutOff::new(),
+            cut_off: CutOff::default(),
             put_back: HashMap::new(),
             overwritten,
             with_guests: BTreeSet::new(),

@@ -55,7 +55,7 @@ impl Mirror {
             }
         }
         self.refused.remove(subject.document);
-        self.cut_off.remove(subject.document);
+        self.not_cut_off(subject.document);
         if matches!(expected, Expected::Missing) && self.was_deleted_here(subject, base.as_ref()) {
             let path = subject.path.to_string();
             let again = Notice::ChangedMeanwhile { path };

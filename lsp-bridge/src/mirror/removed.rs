@@ -67,8 +67,11 @@ impl Mirror {
         let known = self.known.remove(document);
         let is_text = known.is_none_or(|known| known.blob.is_none());
         self.removed.insert(document.clone());
-        let put = self.store.put_aside(document, is_text);
-        doing("putting a record aside", put)
+        match self.store.put_aside(document, is_text) {
+            // It could never be stored.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            put => doing("putting a record aside", put),
+        }
     }
 
     /// Of a document that is known again nothing stays aside.

@@ -299,7 +299,7 @@ impl Mirror {
             std::thread::sleep(BEING_WRITTEN / 4);
             return Ok(Outcome::Changed);
         }
-        if self.is_cut_off(subject.document, &before, &file.bytes) {
+        if self.is_cut_off(subject.document, &before, &file) {
             return self.put(subject, Some(base), Expected::Bytes(&file.bytes), settled);
         }
         let ours = render_over(&subject.main.text(), subject.entry.eol, &file.bytes);

@@ -10,8 +10,8 @@ use tutti_protocol::path::ProjectPath;
 
 use crate::mirror::replicas::Known;
 use crate::mirror::state::{BaseFile, StateStore, document_of, stem};
-use crate::mirror::tree::{Stamp, read_small, write_atomically};
-use crate::mirror::{Mirror, MirrorError, doing};
+use crate::mirror::tree::{LeftAlone, Stamp, read_small, write_atomically};
+use crate::mirror::{Mirror, MirrorError};
 
 const SUFFIX: &str = ".blob";
 /// Of one that was put aside.
@@ -141,18 +141,24 @@ pub(in crate::mirror) fn blob_name(document: &DocumentId) -> String {
 }
 
 impl Mirror {
-    /// Stores a record and what the mirror knows by it.
+    /// Stores a record and what the mirror knows by it. What the disk does not take of that is stored when it does:
+    /// the file and the index have what decides.
     pub(in crate::mirror) fn save_blob(
         &mut self,
         document: &DocumentId,
         record: BlobRecord,
     ) -> Result<(), MirrorError> {
-        if self.blob_record(document) == Some(&record) {
+        let is_held = self.is_blob_held(document);
+        if self.blob_record(document) == Some(&record) && !is_held {
             return Ok(());
         }
-        let saved = self.store.save_blob(document, &record);
-        doing(format!("storing {} in .tutti", record.path), saved)?;
-        self.is_back(document)?;
+        match self.store.save_blob(document, &record) {
+            Ok(()) => {
+                self.not_held(document);
+                self.is_back(document)?;
+            }
+            Err(error) => self.hold_blob(document, LeftAlone::from(&error)),
+        }
         self.note_blob(document, record);
         Ok(())
     }

@@ -128,3 +128,114 @@ fn the_note_holds_as_much_as_it_has_room_for() {
     assert_eq!(length, 16 * 1024);
     allow(&ada, "", 0o755);
 }
+
+#[test]
+fn a_list_of_files_that_cannot_be_stored_is_stored_by_itself() {
+    let mut hub = Hub::new();
+    hub.put("d1", "a", "one\n");
+    let mut ada = Here::new();
+    ada.sync(&mut hub);
+    let index = DocumentId::index();
+    ada.mirror
+        .persist(&index, &hub.index.state(), false)
+        .unwrap();
+    hub.rename("a", "b");
+    forbidden(&ada, ".tutti/state");
+    ada.mirror
+        .persist(&index, &hub.index.state(), false)
+        .unwrap();
+    let effects = ada.mirror.tend();
+    ada.carry_out(effects, &mut hub);
+    assert_eq!(ada.unwritten(), ["the list of files"]);
+    assert!(
+        matches!(
+            ada.told.as_slice(),
+            [Notice::Unwritten {
+                waiting: Waiting::Known,
+                ..
+            }]
+        ),
+        "{:?}",
+        ada.told
+    );
+    allow(&ada, ".tutti/state", 0o755);
+    tend(&mut ada, &mut hub);
+    let ada = ada.restart(|_| {});
+    let stored = ada.mirror.stored(&index).unwrap();
+    assert_eq!(stored.map(|stored| stored.state), Some(hub.index.state()));
+}
+
+#[test]
+fn what_becomes_of_a_text_and_cannot_be_stored_is_not_called_typed() {
+    let mut hub = Hub::new();
+    hub.put("d1", "a", "one\n");
+    let mut ada = Here::with(&[("image", &[0xff; 100])]);
+    ada.sync(&mut hub);
+    forbidden(&ada, ".tutti/state");
+    hub.rename("a", "b");
+    ada.sync(&mut hub);
+    hub.rename("image", "photo");
+    ada.sync(&mut hub);
+    let effects = ada.mirror.tend();
+    ada.carry_out(effects, &mut hub);
+    assert_eq!(ada.unwritten(), ["b", "photo"]);
+    assert!(
+        matches!(
+            ada.told.as_slice(),
+            [Notice::Unwritten {
+                waiting: Waiting::Known,
+                ..
+            }]
+        ),
+        "{:?}",
+        ada.told
+    );
+    allow(&ada, ".tutti/state", 0o755);
+    tend(&mut ada, &mut hub);
+    let mut ada = ada.restart(|_| {});
+    ada.sync(&mut hub);
+    assert_eq!(ada.files().into_keys().collect::<Vec<_>>(), ["b", "photo"]);
+    assert_eq!(hub.entries().len(), 2);
+}
+
+#[test]
+fn a_file_that_is_cut_off_on_a_full_disk_is_no_deletion_for_the_next_bridge_either() {
+    let text = "a line of the text\n".repeat(100);
+    let mut hub = Hub::new();
+    hub.put("d1", "src/a", &text);
+    hub.put("d2", "src/b", &text);
+    hub.put("d3", "c", &text);
+    let mut ada = Here::new();
+    ada.sync(&mut hub);
+    forbidden(&ada, "src");
+    ada.mirror.tree.is_full = true;
+    ada.write("src/a", "");
+    ada.sync(&mut hub);
+    assert_eq!(hub.text("src/a"), text);
+    // Nobody has looked at the second one before it was killed.
+    let mut ada = ada.restart(|path| {
+        fs::write(path.join("src/b"), "").unwrap();
+        fs::write(path.join("c"), "c\n").unwrap();
+    });
+    ada.sync(&mut hub);
+    ada.sync(&mut hub);
+    assert_eq!(hub.text("src/a"), text);
+    assert_eq!(hub.text("src/b"), text);
+    assert_eq!(hub.text("c"), "c\n");
+    let effects = ada.mirror.tend();
+    ada.carry_out(effects, &mut hub);
+    allow(&ada, "src", 0o755);
+    tend(&mut ada, &mut hub);
+    assert_eq!(ada.read("src/a"), text);
+    assert_eq!(ada.read("src/b"), text);
+    // What is taken out of them from now on is meant so.
+    for file in ["src/a", "src/b"] {
+        ada.write(file, "");
+        ada.sync(&mut hub);
+        ada.look_again(&mut hub);
+        assert_eq!(hub.text(file), "");
+    }
+    let mut ada = ada.restart(|path| fs::write(path.join("c"), "").unwrap());
+    ada.sync(&mut hub);
+    assert_eq!(hub.text("c"), "");
+}

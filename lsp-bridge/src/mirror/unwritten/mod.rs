@@ -1,7 +1,7 @@
 //! What the disk does not take: it is full, or a directory may not be written to.
 //!
-//! Nothing is lost by that: a file that cannot be written holds what it held, and of a document that cannot be
-//! stored is kept in memory what nobody else has. What is left undone is known by name, for `tutti status`
+//! Nothing is lost by that: a file that cannot be written holds what it held, and what cannot be stored of a document
+//! is kept in memory. What is left undone is known by name, for `tutti status`
 //! ([`note`]) and for the person, who is told once; and it is tried again until it is done, after pauses that
 //! grow, and soon after something else has changed on the disk.
 
@@ -19,7 +19,6 @@ use super::state::Record;
 use super::tree::LeftAlone;
 use super::walk::shown;
 use super::{Mirror, MirrorError};
-use crate::project::PRIVATE_DIR;
 use note::Note;
 
 /// Until it is tried again for the first time; twice as long each time after that.
@@ -30,6 +29,9 @@ const SOON: Duration = Duration::from_secs(1);
 /// So many files are tried at a time, as long as none of them can be written.
 const AT_ONCE: usize = 64;
 
+/// With so little room left a disk counts as full still.
+const ROOM_BYTES: u64 = 64 * 1024;
+
 /// What is not written, by name.
 type Named = BTreeMap<String, (Waiting, LeftAlone)>;
 
@@ -39,8 +41,10 @@ type IsFull = bool;
 /// See the [module's documentation](self).
 #[derive(Debug, Default)]
 pub(super) struct Unwritten {
-    /// Records that could not be stored, of what stands nowhere else.
+    /// Records that could not be stored.
     held: HashMap<DocumentId, (Record, LeftAlone)>,
+    /// The same of files that are no texts: their records are known in any case.
+    blobs: HashMap<DocumentId, LeftAlone>,
     /// Something else was not done: with what, and why.
     undone: Option<(String, LeftAlone)>,
     /// All was begun anew, and nothing has been left undone since.
@@ -62,23 +66,42 @@ impl Mirror {
     pub fn tend(&mut self) -> Vec<Effect> {
         let now = Instant::now();
         let named = self.named();
-        let unwritten = &mut self.unwritten;
-        if named.is_empty() && unwritten.named.is_empty() {
+        let is_told = !self.unwritten.told.is_empty();
+        if named.is_empty() && self.unwritten.named.is_empty() && !is_told {
             return Vec::new();
         }
-        unwritten.take_note(named, now);
-        let mut effects: Vec<_> = unwritten.news().into_iter().map(Effect::Tell).collect();
+        if self.unwritten.take_note(named, now) {
+            self.write_note();
+        }
+        let unwritten = &mut self.unwritten;
+        let has_room = !self.tree.has_no_room_for(ROOM_BYTES);
+        let news = unwritten.news(has_room);
+        let mut effects: Vec<_> = news.into_iter().map(Effect::Tell).collect();
         if unwritten.due.is_some_and(|due| due <= now) {
             effects.extend(self.try_again(now));
         }
         effects
     }
 
-    /// Has notes kept for `tutti status`.
+    /// Has notes kept from now on, for `tutti status` and for the bridge that comes after this one, and takes over
+    /// what the last one has left.
     pub(super) fn keep_note(&mut self) {
+        self.cut_off.take_over(note::read(&self.private));
         let note = Note::open(&self.private);
         let note = note.inspect_err(|error| tracing::info!(%error, "no note can be kept"));
         self.unwritten.note = note.ok();
+        self.write_note();
+    }
+
+    pub(super) fn write_note(&mut self) {
+        let Unwritten { note, named, .. } = &mut self.unwritten;
+        let written = note
+            .as_mut()
+            .map(|note| note.write(named, &self.cut_off))
+            .transpose();
+        if let Err(error) = written {
+            tracing::info!(%error, "what is not written cannot be noted");
+        }
     }
 
     /// Something has changed on the disk: there may be room now.
@@ -125,8 +148,8 @@ impl Mirror {
         }
     }
 
-    /// Stores a record of what is so by now, whether that can be stored or not. What the disk does not take of what
-    /// nobody else has is held until it does.
+    /// Stores a record of what is so by now, whether that can be stored or not. What the disk does not take is held
+    /// until it does.
     pub(super) fn save_or_hold(
         &mut self,
         document: &DocumentId,
@@ -138,8 +161,14 @@ impl Mirror {
             saved => return saved,
         };
         let stored = self.own_record(document)?;
-        let is_known = |stored: &Record| !stored.unsaved && stored.base == record.base;
-        if !record.unsaved && stored.as_ref().is_some_and(is_known) {
+        if stored.as_ref() == Some(&record) {
+            return Ok(());
+        }
+        // Its file is tried again, and the record with that.
+        let is_elsewhere = |stored: &Record| !record.unsaved && stored.base == record.base;
+        let waits = self.refused.get(document);
+        let waits = waits.is_some_and(|(_, reason)| reason.may_pass());
+        if waits && stored.as_ref().is_some_and(is_elsewhere) {
             return Ok(());
         }
         self.note(document, &record);
@@ -157,12 +186,26 @@ impl Mirror {
     /// It was stored, or its document is forgotten.
     pub(super) fn not_held(&mut self, document: &DocumentId) {
         self.unwritten.held.remove(document);
+        self.unwritten.blobs.remove(document);
+    }
+
+    /// The record of a file that is no text could not be stored.
+    pub(super) fn hold_blob(&mut self, document: &DocumentId, reason: LeftAlone) {
+        self.unwritten.blobs.insert(document.clone(), reason);
+    }
+
+    /// Whether the record of a file that is no text is still to be stored.
+    pub(super) fn is_blob_held(&self, document: &DocumentId) -> bool {
+        self.unwritten.blobs.contains_key(document)
     }
 
     /// Something that could not be written for want of room, or not be stored, by its path.
     pub fn stopped_by_disk(&self) -> Option<(String, LeftAlone)> {
-        let held = self.unwritten.held.iter().next();
-        let held = held.map(|(document, (_, reason))| (self.called(document), reason.clone()));
+        let held = self.unwritten.held.iter();
+        let held = held.map(|(document, (_, reason))| (document, reason));
+        let mut held = held.chain(&self.unwritten.blobs);
+        let held = held.next();
+        let held = held.map(|(document, reason)| (self.called(document), reason.clone()));
         let mut refused = self.refused.values();
         held.or_else(|| {
             refused
@@ -175,10 +218,24 @@ impl Mirror {
         let refused = self.refused.values();
         let refused = refused.filter(|(_, reason)| reason.may_pass());
         let files = refused.map(|(path, reason)| (path.clone(), (Waiting::File, reason.clone())));
-        let held = self.unwritten.held.iter().map(|(document, (_, reason))| {
-            let path = self.path_of(document).map(ToString::to_string);
-            let path = path.unwrap_or_else(|| PRIVATE_DIR.to_owned());
-            (path, (Waiting::Typed, reason.clone()))
+        let held = self
+            .unwritten
+            .held
+            .iter()
+            .map(|(document, (record, reason))| {
+                let in_file = record.base.as_ref().map(|base| &base.state);
+                let is_typed = record.unsaved && in_file != Some(&record.state);
+                let waiting = if is_typed {
+                    Waiting::Typed
+                } else {
+                    Waiting::Known
+                };
+                (document, waiting, reason)
+            });
+        let blobs = self.unwritten.blobs.iter();
+        let blobs = blobs.map(|(document, reason)| (document, Waiting::Known, reason));
+        let held = held.chain(blobs).map(|(document, waiting, reason)| {
+            (shown(&self.called(document)), (waiting, reason.clone()))
         });
         let undone = self.unwritten.undone.iter();
         let undone = undone.map(|(doing, reason)| (shown(doing), (Waiting::Rest, reason.clone())));
@@ -192,6 +249,14 @@ impl Mirror {
             let record = self.held(&document).cloned();
             if let Some(record) = record
                 && let Err(error) = self.save(&document, &record, record.unsaved)
+            {
+                tracing::debug!(%error, "it is held still");
+            }
+        }
+        let blobs: Vec<_> = self.unwritten.blobs.keys().cloned().collect();
+        for document in blobs {
+            if let Some(record) = self.blob_record(&document).cloned()
+                && let Err(error) = self.save_blob(&document, record)
             {
                 tracing::debug!(%error, "it is held still");
             }
@@ -224,14 +289,10 @@ impl Mirror {
 }
 
 impl Unwritten {
-    fn take_note(&mut self, named: Named, now: Instant) {
+    /// Whether that is news.
+    fn take_note(&mut self, named: Named, now: Instant) -> bool {
         if named == self.named {
-            return;
-        }
-        if let Some(note) = &mut self.note
-            && let Err(error) = note.write(&named)
-        {
-            tracing::info!(%error, "what is not written cannot be noted");
+            return false;
         }
         if named.is_empty() {
             (self.pause, self.due, self.goes_on) = (None, None, false);
@@ -243,6 +304,7 @@ impl Unwritten {
             self.wait_longer(now);
         }
         self.named = named;
+        true
     }
 
     fn wait_longer(&mut self, now: Instant) {
@@ -252,8 +314,12 @@ impl Unwritten {
     }
 
     /// What the person has to hear.
-    fn news(&mut self) -> Option<Notice> {
+    fn news(&mut self, has_room: bool) -> Option<Notice> {
         if self.named.is_empty() {
+            // What waited may have gone otherwise.
+            if !has_room && self.told.iter().any(|(_, is_full)| *is_full) {
+                return None;
+            }
             let was_told = !std::mem::take(&mut self.told).is_empty();
             return was_told.then_some(Notice::WrittenAgain);
         }
@@ -264,6 +330,10 @@ impl Unwritten {
             (self.named.iter()).partition(|(_, one)| one.0 == Waiting::Rest);
         self.told.extend(rest.into_iter().map(|(_, one)| kind(one)));
         all.retain(|(_, one)| !self.told.contains(&kind(one)));
+        // Who knows that the disk takes no files does not wonder at what comes of that.
+        let is_known = |full: bool| self.told.iter().any(|told| told.1 == full);
+        all.retain(|(_, one)| one.0 != Waiting::Known || !is_known(kind(one).1));
+        all.sort_by_key(|(_, one)| one.0 == Waiting::Known);
         let (path, news) = *all.first()?;
         let alike = self.named.values().filter(|one| kind(one) == kind(news));
         let notice = Notice::Unwritten {
