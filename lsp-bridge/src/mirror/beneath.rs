@@ -24,6 +24,12 @@ use super::{Mirror, MirrorError};
 /// An editor says sooner that it has written a file, and sends what it had not sent before.
 pub(super) const TOLD: Duration = Duration::from_secs(3);
 
+/// A file was written this long before that was seen, at most, whatever time it says: programs set it as they like.
+const SEEN: Duration = Duration::from_secs(2);
+
+/// The time of a file may be that of the last tick of the system's clock.
+const TICK: Duration = Duration::from_millis(20);
+
 /// Nobody who writes a file takes so long to go on.
 const STOOD: Duration = Duration::from_secs(1);
 
@@ -42,6 +48,8 @@ pub(super) struct Seen {
     /// `None` for what is no text.
     pub(super) text: Option<String>,
     pub(super) since: Instant,
+    /// When it was written, or before.
+    pub(super) written: Instant,
     /// It stood there for a while: it is not half of what was being written.
     pub(super) has_stood: bool,
     /// It stood there when the editor's opening was heard of.
@@ -53,6 +61,7 @@ struct Found {
     path: ProjectPath,
     text: String,
     hash: Hash,
+    written: Instant,
     /// What was known of the file before.
     base: Base,
 }
@@ -99,11 +108,13 @@ impl Mirror {
                 false => vec![Effect::Beneath(document.clone())],
             });
         }
+        let (since, age) = (Instant::now(), file.age().unwrap_or(SEEN).min(SEEN));
         let text = parse(file.bytes, Some(base.file.eol)).map(|file| file.text);
         beneath.there = Some(Seen {
             hash: there,
             text: text.clone(),
-            since: Instant::now(),
+            since,
+            written: since.checked_sub(age + TICK).unwrap_or(since),
             has_stood: false,
             at_opening: false,
         });
@@ -154,8 +165,11 @@ impl Mirror {
         if found.path != shown.path {
             return Ok(None);
         }
-        // An editor that does not tell of what it writes, or has not yet.
-        let is_own = shown.recent.iter().any(|text| *text == found.text.as_str());
+        // An editor that does not tell of what it writes, or has not yet. What it showed no longer when that was written,
+        // a program has brought back.
+        let mut recent = shown.recent.iter();
+        let is_own =
+            recent.any(|one| one.until >= found.written && one.shown == found.text.as_str());
         if is_own || found.text == self.text_of(document, &shown.shown)? {
             return self.editor_saved(document, shown);
         }
@@ -225,6 +239,7 @@ impl Mirror {
             path: base.file.path.clone(),
             text: text.text,
             hash: seen.hash,
+            written: seen.written,
             base,
         }))
     }

@@ -29,9 +29,18 @@ pub struct EditorSaved {
     pub unsaved: bool,
     /// What the editor showed shortly before. Some go on to report what is typed while they write a
     /// file, and tell of it then.
-    pub recent: Vec<Rope>,
+    pub recent: Vec<Earlier>,
     /// When it told of it.
     pub told: Instant,
+}
+
+/// What an editor showed shortly before.
+#[derive(Debug, Clone)]
+pub struct Earlier {
+    /// The text.
+    pub shown: Rope,
+    /// When it showed something else, as far as it has told.
+    pub until: Instant,
 }
 
 impl Mirror {
@@ -246,7 +255,7 @@ impl Mirror {
         &self,
         document: &DocumentId,
         told: &(Vec<u8>, Hash),
-        recent: &[Rope],
+        recent: &[Earlier],
         eol: Eol,
         file: RawFile,
     ) -> Result<Option<(Vec<u8>, Hash)>, MirrorError> {
@@ -257,11 +266,12 @@ impl Mirror {
         let Some(local) = text::parse(file.bytes, Some(eol)) else {
             return Ok(None);
         };
-        let Some(shown) = recent.iter().find(|shown| **shown == local.text.as_str()) else {
+        let is_it = |earlier: &&Earlier| earlier.shown == local.text.as_str();
+        let Some(earlier) = recent.iter().find(is_it) else {
             return Ok(None);
         };
         let mut written = self.replica(document, &told.0)?;
-        let back = diff(written.rope(), shown);
+        let back = diff(written.rope(), &earlier.shown);
         written.splice(&back);
         Ok(Some((written.state(), there)))
     }

@@ -112,7 +112,7 @@ use blob::Blobs;
 pub use blob::Carried;
 use comes_back::OpenFiles;
 use cut_off::CutOff;
-pub use editor::EditorSaved;
+pub use editor::{Earlier, EditorSaved};
 pub use effect::{Cargo, Effect, IndexEdit, Notice, Settled, Waiting};
 use guest::GuestStore;
 pub use held::HeldOpen;

@@ -122,7 +122,8 @@ impl Mirror {
         if over.seen.at_opening {
             return Ok(true);
         }
-        let mut may_have = std::iter::once(shown).chain(&saved.recent);
+        let earlier = saved.recent.iter().map(|earlier| &earlier.shown);
+        let mut may_have = std::iter::once(shown).chain(earlier);
         let is_own = may_have.any(|own| match over.seen.has_stood {
             true => is_same(own, text),
             false => is_same(own, text) || begins_with(own, text),

@@ -294,7 +294,8 @@ impl Project {
         let room = self.rooms.get_mut(document)?;
         let open = room.open()?;
         let shown = open.document.shown_state();
-        let recent = open.shown_before(now);
+        let told = Instant::now();
+        let recent = open.shown_before(now, told);
         let (state, unsaved) = room.store_now();
         Some(EditorSaved {
             path,
@@ -302,7 +303,7 @@ impl Project {
             state,
             unsaved,
             recent,
-            told: Instant::now(),
+            told,
         })
     }
 

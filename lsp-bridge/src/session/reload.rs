@@ -94,7 +94,8 @@ impl Project {
         if self.abilities.dialect.reload == Reports::Reopens {
             return None;
         }
-        let open = self.rooms.get(document)?.open()?;
+        let room = self.rooms.get(document)?;
+        let open = room.open()?;
         if !open.is_beyond_file {
             return None;
         }
@@ -106,7 +107,9 @@ impl Project {
         let may_be = |there| lengths.iter().flatten().any(|bytes| *bytes == there);
         let path = self.path_in_editor(document)?;
         let on_disk = text_on_disk(&self.root, &path, may_be)?;
-        (shown == on_disk.as_str()).then(|| shown.to_string())
+        // An edit of ours that has come: it brings what a program has written there.
+        let is_shared = *room.replica().rope() == shown;
+        (!is_shared && shown == on_disk.as_str()).then(|| shown.to_string())
     }
 
     /// What was put by has been typed: the editor has saved or closed the file.

@@ -2,6 +2,7 @@
 //! date.
 
 use std::collections::VecDeque;
+use std::time::{Duration, Instant};
 
 use ropey::Rope;
 use tutti_engine::{BadUpdate, Document, Millis, Replica};
@@ -9,7 +10,7 @@ use tutti_engine::{BadUpdate, Document, Millis, Replica};
 use super::apart::Meeting;
 use super::guess::Guess;
 use super::saved::Saved;
-use crate::mirror::Journal;
+use crate::mirror::{Earlier, Journal};
 
 /// No editor takes longer to write a file and tell of it.
 const WRITING_MS: u64 = 5_000;
@@ -77,12 +78,18 @@ impl Open {
         self.recent.push_back((now, self.document.shown_after(&[])));
     }
 
-    /// What the editor showed in the last seconds, the last first.
-    pub(super) fn shown_before(&self, now: Millis) -> Vec<Rope> {
-        let is_recent = |at: Millis| at.0 + WRITING_MS >= now.0;
+    /// What the editor showed in the last seconds, the last first; `told` is this moment by the other clock.
+    pub(super) fn shown_before(&self, now: Millis, told: Instant) -> Vec<Earlier> {
+        let ago = |at: Millis| Duration::from_millis(now.0.saturating_sub(at.0));
         let recent = self.recent.iter().rev();
-        let recent = recent.take_while(|(until, _)| is_recent(*until));
-        recent.map(|(_, shown)| shown.clone()).collect()
+        let recent = recent.map(|(until, shown)| (ago(*until), shown));
+        let recent = recent.take_while(|(ago, _)| *ago <= Duration::from_millis(WRITING_MS));
+        recent
+            .map(|(ago, shown)| Earlier {
+                shown: shown.clone(),
+                until: told.checked_sub(ago).unwrap_or(told),
+            })
+            .collect()
     }
 }
 

@@ -44,11 +44,15 @@ pub(crate) struct RawFile {
 }
 
 impl RawFile {
+    /// How long ago it was written, where the system tells, and tells no time to come.
+    pub(crate) fn age(&self) -> Option<Duration> {
+        let now = SystemTime::now();
+        self.written.and_then(|at| now.duration_since(at).ok())
+    }
+
     /// Whether it was written within the last `age`.
     pub(crate) fn is_younger_than(&self, age: Duration) -> bool {
-        let now = SystemTime::now();
-        let own = self.written.and_then(|at| now.duration_since(at).ok());
-        own.is_some_and(|own| own < age)
+        self.age().is_some_and(|own| own < age)
     }
 }
 

@@ -1,5 +1,7 @@
 //! Files that an editor shows.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use tutti_engine::Encoding;
 
@@ -180,6 +182,25 @@ async fn a_file_that_someone_deletes_comes_back_with_a_change_beneath_the_editor
     std::fs::write(ada.root().join("b"), "later\n").unwrap();
     on_disk(&files.path().join("work/b"), "later\n").await;
     on_disk(&files.path().join("work/a"), "one\ntwo and more\n").await;
+}
+
+/// As `git checkout` does it: the editor showed the same shortly before, and might have written it itself.
+#[tokio::test]
+async fn what_a_program_takes_back_beneath_the_editor_is_taken_back() {
+    let hub = Hub::start().await;
+    let ada = Editor::start(&hub, &[("a", "one\ntwo\n")]).await;
+    eventually(|| hub.texts() == ["one\ntwo\n"]).await;
+    let mut bob = Editor::start(&hub, &[]).await;
+    let (adas, bobs) = (ada.root().join("a"), bob.root().join("a"));
+    on_disk(&bobs, "one\ntwo\n").await;
+    bob.open("a").await;
+    for text in ["one\nchanged\n", "one\ntwo\n", "one\nchanged\n"] {
+        std::fs::write(&bobs, text).unwrap();
+        bob.shows("a", text).await;
+        on_disk(&adas, text).await;
+        // By a file's time nobody can tell what is done within one tick of the clock.
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }
 
 /// As `git checkout -- FILE` makes it, and programs that write another file and give it the name.
