@@ -1,5 +1,6 @@
 //! The project follows the directory: what other programs changed, made, deleted or moved.
 
+use std::collections::HashSet;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use tutti_protocol::ids::DocumentId;
@@ -171,9 +172,18 @@ impl Mirror {
     fn walk_and_watch(&mut self, start: &str) -> Vec<ProjectPath> {
         let mut listing = walk(&self.tree, &mut self.ignores, start);
         if let Some(watcher) = &mut self.watcher {
-            watcher.watch(&listing.directories);
-            // What was made in a directory before it was watched would go unseen.
-            listing = walk(&self.tree, &mut self.ignores, start);
+            let mut watched = HashSet::new();
+            // What was made in a directory before it was watched would go unseen, directories as well.
+            loop {
+                let mut news = std::mem::take(&mut listing.directories);
+                news.retain(|directory| !watched.contains(directory));
+                if news.is_empty() {
+                    break;
+                }
+                watcher.watch(&news);
+                watched.extend(news);
+                listing = walk(&self.tree, &mut self.ignores, start);
+            }
         }
         self.left_alone.extend(listing.left_alone);
         if let Err(error) = self.take_away(&listing.temporaries) {

@@ -10,9 +10,14 @@ use std::time::{Duration, SystemTime};
 use tutti_protocol::ids::DocumentId;
 
 use super::Mirror;
+use super::alike::directory;
+use super::local::News;
+use super::state::BaseFile;
 
 /// It is deleted when it has been missing for so long.
 const GONE: Duration = Duration::from_millis(250);
+/// So many files are looked for at most where new ones have come: some names stand everywhere.
+const MOST_LOOKED_AT: usize = 2_000;
 
 impl Mirror {
     /// Whether a file that is missing counts as deleted by now.
@@ -36,6 +41,30 @@ impl Mirror {
         let others = self.missing.keys();
         let others = others.filter(|one| !but.contains(one) && !is_open(one));
         others.filter(is_missing).cloned().collect()
+    }
+
+    /// The files that new ones may be, by content, name or directory, and that are not where they were: nobody has
+    /// looked there.
+    pub(super) fn missing_unheard(&self, news: &News) -> Vec<DocumentId> {
+        let created = &news.created;
+        let names: HashSet<_> = created.iter().map(|file| file.path.file_name()).collect();
+        let directories: HashSet<_> = created.iter().map(|file| directory(&file.path)).collect();
+        let contents: HashSet<_> = created.iter().map(|file| file.seen.hash.0).collect();
+        let found: HashSet<_> = news.deleted.iter().chain(&news.missing_open).collect();
+        let may_be = |file: &BaseFile| {
+            contents.contains(&file.hash)
+                || names.contains(file.path.file_name())
+                || directories.contains(directory(&file.path))
+        };
+        let entries = self.entries.as_ref();
+        let is_listed = |document: &_| entries.is_some_and(|all| all.contains_key(document));
+        let known = self.known.iter().filter_map(|(document, known)| {
+            let file = known.file.as_ref().filter(|file| may_be(file))?;
+            (is_listed(document) && !found.contains(document)).then_some((document, file))
+        });
+        let known = known.take(MOST_LOOKED_AT);
+        let missing = known.filter(|(_, file)| matches!(self.tree.look(&file.path), Ok(None)));
+        missing.map(|(document, _)| document.clone()).collect()
     }
 
     /// A file that was missing is found, or its document has gone.

@@ -29,6 +29,7 @@ impl Mirror {
         news: &mut News,
         effects: &mut Vec<Effect>,
     ) -> Result<(), MirrorError> {
+        self.find_unheard(news)?;
         let missing = self.missing(news);
         let mut arrivals = Arrivals::of(std::mem::take(&mut news.created));
         let (mut left, mut pairs) = (Vec::new(), Vec::new());
@@ -55,6 +56,18 @@ impl Mirror {
         news.deleted = closed.map(|missing| missing.document).collect();
         news.created = came.into_iter().flatten().collect();
         self.moved_here(moves, effects)
+    }
+
+    /// A directory is listed as it is now, and so the place that a file has moved to may be seen before anything is
+    /// heard of where it was.
+    fn find_unheard(&mut self, news: &mut News) -> Result<(), MirrorError> {
+        for document in self.missing_unheard(news) {
+            match self.is_open(&document)? {
+                true => news.missing_open.push(document),
+                false => news.deleted.push(document),
+            }
+        }
+        Ok(())
     }
 
     fn missing(&self, news: &mut News) -> Vec<Missing> {

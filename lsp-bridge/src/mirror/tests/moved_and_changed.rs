@@ -160,3 +160,39 @@ fn a_file_that_an_editor_shows_is_moved_as_well() {
     look(&mut ada, &mut hub);
     assert_eq!(hub.id("b/a"), id);
 }
+
+/// A directory is listed as it is when anything in it is heard of.
+#[test]
+fn a_file_is_the_same_where_its_new_place_is_heard_of_first() {
+    let mut hub = Hub::new();
+    let mut ada = Here::with(&[
+        ("old/a/mod.rs", lines(0..20).as_bytes()),
+        ("old/b/mod.rs", lines(100..120).as_bytes()),
+        ("old/c", lines(200..220).as_bytes()),
+    ]);
+    ada.sync(&mut hub);
+    let before = listed(&hub);
+    fs::create_dir_all(ada.path("new/a")).unwrap();
+    let moves = [
+        ("old/a/mod.rs", "new/a/mod.rs"),
+        ("old/b/mod.rs", "new/mod.rs"),
+        ("old/c", "old/d"),
+    ];
+    for (from, to) in moves {
+        fs::rename(ada.path(from), ada.path(to)).unwrap();
+        let text = ada.read(to) + "mine\n";
+        ada.write(to, text);
+    }
+    let changes = Changes::of(["new", "old/d"]);
+    let effects = ada.mirror.files_changed(&changes).unwrap();
+    ada.carry_out(effects, &mut hub);
+    let expected: BTreeMap<_, _> = moves
+        .iter()
+        .map(|(from, to)| ((*to).to_owned(), before[*from].clone()))
+        .collect();
+    assert_eq!(listed(&hub), expected);
+    ada.look_again(&mut hub);
+    ada.sync(&mut hub);
+    assert_eq!(listed(&hub), expected);
+    assert_eq!(hub.text("old/d"), lines(200..220) + "mine\n");
+}
