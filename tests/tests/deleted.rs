@@ -274,7 +274,15 @@ fn who_deleted_it_is_named_in_a_browser_and_by_one() -> Result<()> {
     browser.delete_file(OTHER)?;
     scene.until("Bob to be told", |scene| {
         Ok(is_told(&scene.deletes, "b.txt was deleted by Carol"))
-    })
+    })?;
+    scene.deletes.save()?;
+    let rest = Rest::new(scene.server.url(), scene.project.editor_token().to_owned());
+    let id = scene.project.id.clone();
+    scene.until("it to be back", |_| {
+        let files = rest.files(&id)?;
+        Ok(files.iter().any(|(_, path)| path == OTHER))
+    })?;
+    browser.shows("b.txt is there again: you deleted")
 }
 
 #[test]

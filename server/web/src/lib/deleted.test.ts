@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { DeletedFiles, TOLD_MS } from './deleted';
+import { DeletedFiles, named, TOLD_MS } from './deleted';
 
 const state = (name: string, deleted: unknown) => ({ user: { name }, deleted });
 
@@ -14,6 +14,17 @@ describe('who has deleted a file', () => {
     expect(files.tells(TOLD_MS + 10)).toBeUndefined();
     files.deletes(Array.from({ length: 1_000 }, (_, n) => `d${n}`), 0);
     expect(Object.keys(files.tells(0) ?? {}).length).toBe(40);
+  });
+
+  it('is told when one is brought back, once, and not by themselves', () => {
+    const files = new DeletedFiles();
+    const listed = (ids: string[]) => ids.map((id) => ({ id, path: `src/${id}` }));
+    files.deletes(['a', 'b', 'c'], 0);
+    expect(files.back(listed(['d']))).toEqual([]);
+    files.putBack('b');
+    expect(files.back(listed(['a', 'b', 'd']))).toEqual(['src/a']);
+    expect(files.back(listed(['a', 'b', 'd']))).toEqual([]);
+    expect([['a'], ['a', 'b'], ['a', 'b', 'c']].map(named)).toEqual(['a is', 'a and another file are', 'a and 2 other files are']);
   });
 
   it('is who has told so last', () => {

@@ -1,7 +1,8 @@
 /**
  * Who has deleted which file: they name it as `deleted` in the index's room,
  * `{ DOCUMENT: NUMBER }` with another number each time, before they take its
- * entry out.
+ * entry out. Who has one of them open may bring it back, which whoever has
+ * deleted it is told.
  */
 import { readUser } from './person';
 
@@ -12,17 +13,38 @@ export const TOLD_MS = 30_000;
 /** Anybody may write what is read here: so much is remembered. */
 const KNOWN = 1_000;
 
+/** A file as the list has it. */
+interface Listed {
+  id: string;
+  path: string;
+}
+
 /** What this person tells, and what the others have told. */
 export class DeletedFiles {
   #told: { id: string; number: number; until: number }[] = [];
   #number = 0;
   readonly #heard = new Set<string>();
   readonly #by = new Map<string, string>();
+  readonly #mine = new Set<string>();
 
   /** The person deletes these. */
   deletes(ids: Iterable<string>, now: number): void {
-    for (const id of ids) this.#told.push({ id, number: ++this.#number, until: now + TOLD_MS });
+    if (this.#mine.size >= KNOWN) this.#mine.clear();
+    for (const id of ids) {
+      this.#told.push({ id, number: ++this.#number, until: now + TOLD_MS });
+      this.#mine.add(id);
+    }
     this.#told = this.#told.slice(0, TOLD);
+  }
+
+  /** The person has put this file back: nobody needs to tell them. */
+  putBack(id: string): void {
+    this.#mine.delete(id);
+  }
+
+  /** The paths of those that they had deleted and that are listed again, once. */
+  back(files: readonly Listed[]): string[] {
+    return files.filter(({ id }) => this.#mine.delete(id)).map(({ path }) => path);
   }
 
   /** The field of their state; `undefined` for none. */
@@ -53,4 +75,11 @@ export class DeletedFiles {
   by(id: string): string | undefined {
     return this.#by.get(id);
   }
+}
+
+/** These files, as the start of a sentence: `a is`, `a and 2 other files are`. */
+export function named(paths: readonly string[]): string {
+  const [first, ...others] = paths;
+  if (others.length === 0) return `${first} is`;
+  return `${first} and ${others.length === 1 ? 'another file' : `${others.length} other files`} are`;
 }

@@ -50,6 +50,8 @@ export class Session {
   picked = $state.raw<ShownFile>();
   /** The file on the page, where somebody's deletion of it came to nothing. */
   restored = $state.raw<Restored>();
+  /** Files that this person had deleted, and that somebody has brought back. */
+  returned = $state.raw<string[]>([]);
   following = $state.raw<User>();
   user = $state.raw<User>() as User;
   status = $state.raw<Status>({ state: 'offline', text: 'connecting…', unsaved: 0 });
@@ -176,6 +178,7 @@ export class Session {
   restoreOpenFile(): void {
     if (this.open?.gone) {
       this.#restored.putBack(this.open.id);
+      this.#deleted.putBack(this.open.id);
       addFile(this.#index.doc, this.open.id, this.open.path, this.user.name, Date.now());
     }
   }
@@ -313,6 +316,8 @@ export class Session {
     clearTimeout(this.#indexTimer);
     this.#indexTimer = undefined;
     this.files = shownFiles(readEntries(this.#index.doc));
+    const back = this.#deleted.back(this.files);
+    if (back.length > 0) this.returned = back;
     const { picked } = this;
     if (picked) this.picked = this.files.find((file) => file.id === picked.id && file.blob);
     if (!this.open) return;
