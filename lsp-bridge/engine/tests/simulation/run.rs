@@ -71,7 +71,9 @@ enum Plays {
 fn simulate(plan: &Plan, kind: &KindOf, is_traced: bool) -> Outcome {
     let mut outcome = simulate_once(plan, kind, is_traced, Plays::None);
     for plays in [Plays::Same, Plays::Open] {
-        if outcome.faults.is_empty() {
+        let mut users = outcome.world.users.iter();
+        let is_open = plays == Plays::Same || users.any(|user| user.editor.dialect.learns);
+        if outcome.faults.is_empty() || !is_open {
             break;
         }
         outcome = simulate_once(plan, kind, is_traced, plays);
