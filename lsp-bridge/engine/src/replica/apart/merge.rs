@@ -362,6 +362,13 @@ mod tests {
                 Some("1\nnew\n2 and more\n3\n4\n5\n"),
                 true,
             ),
+            // Each has gone on in a line of its own.
+            (
+                "1\n2 and more\n3 and\n4\n5\n",
+                "1\n2 and\n3 and more\n4\n5\n",
+                Some("1\n2 and more\n3 and more\n4\n5\n"),
+                true,
+            ),
             (
                 "1\na new line\nmine\n2\n3\n4\n5\n",
                 "1\na new line and on\n2\n3\n4\n5\n",
