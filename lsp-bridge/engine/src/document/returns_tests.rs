@@ -117,6 +117,22 @@ fn who_types_behind_one_does_not_write_it_anew() {
     }
 }
 
+/// Emacs makes an edit where a key that it has not reported has moved its place: the `\r` in it is the
+/// others' there as well.
+#[test]
+fn one_in_an_edit_that_fell_is_not_the_persons() {
+    let mut document = open("Emacs", "one\ntwo\n", "one\ntwo\n");
+    let effects = others_write(&mut document, "on\r\ne\ntwo\n");
+    assert_eq!(edits(&effects), [(0, 2, 0, 2, "\r\n")]);
+    let edit = EditId(3);
+    let answer = Answer::Applied;
+    document.handle(Event::Answered { edit, answer }, Millis(2));
+    let changes = vec![ranged((0, 0), (0, 2), "ko\r\nn")];
+    let version = 8;
+    document.handle(Event::Changed { version, changes }, Millis(3));
+    assert_eq!(document.main().text(), "kon\r\ne\ntwo\n");
+}
+
 /// Nobody knows whether a stranger has a place between a `\r` and a `\n`.
 #[test]
 fn a_stranger_shows_one_no_more_where_others_write_behind_it() {

@@ -76,14 +76,10 @@ pub(crate) fn as_patch(text: &Rope, edits: &[TextEdit], encoding: Encoding) -> P
         patch.push(Splice {
             at: start,
             delete: end - start,
-            insert: normalised(&edit.new_text),
+            insert: edit.new_text.clone(),
         });
     }
     patch
-}
-
-fn normalised(text: &str) -> String {
-    text.replace("\r\n", "\n")
 }
 
 /// The lines in which something has changed or was to.
@@ -116,7 +112,7 @@ struct Aim {
 
 impl Window {
     pub(super) fn around(shown: &Rope, next: &Rope, edit: &TextEdit, encoding: Encoding) -> Self {
-        let inserted = normalised(&edit.new_text);
+        let inserted = edit.new_text.clone();
         let start = locate(shown, edit.range.start, encoding).at;
         let end = locate(shown, edit.range.end, encoding).at.max(start);
         let reach = inserted.chars().count() + end - start;
