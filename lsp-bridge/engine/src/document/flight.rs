@@ -122,10 +122,10 @@ impl Retry {
         self.futile.as_ref().filter(same)
     }
 
-    /// An edit came to nothing.
-    fn was_futile(&mut self, version: i32, target: Rope, now: Millis) {
+    /// An edit for `asked` came to nothing; the text has stayed the same up to `version`.
+    fn was_futile(&mut self, asked: i32, version: i32, target: Rope, now: Millis) {
         let times = self
-            .futile_as(version, &target)
+            .futile_as(asked, &target)
             .map_or(0, |futile| futile.times);
         self.futile = Some(Futile {
             version,
@@ -198,7 +198,7 @@ impl Document {
         retry.refusals += 1;
         if retry.refusals > MOST_RETRIES {
             retry.refusals = 0;
-            retry.was_futile(flight.version, flight.target, now);
+            retry.was_futile(flight.version, flight.version, flight.target, now);
         } else {
             let wait = FIRST_RETRY_MS << (retry.refusals - 1);
             retry.not_before = Some(now.after(wait.min(LONGEST_RETRY_MS)));
@@ -211,7 +211,22 @@ impl Document {
             return self.found_deaf(effects);
         }
         if let Some(flight) = self.drop_flight() {
-            self.retry.was_futile(flight.version, flight.target, now);
+            self.retry
+                .was_futile(flight.version, flight.version, flight.target, now);
+        }
+    }
+
+    /// Behind its yes the editor has reported the text as it was: it has not done the edit under way, or
+    /// its person has taken it back at once. Either way it does not come any more.
+    pub(super) fn left_no_trace(&mut self) {
+        let Some(flight) = self.drop_flight() else {
+            return;
+        };
+        if flight.came_late {
+            self.has_skipped();
+        } else {
+            self.retry
+                .was_futile(flight.version, self.version, flight.target, self.now);
         }
     }
 

@@ -59,6 +59,7 @@ impl Document {
             Some(flight) if !replayed.patches.is_empty() || self.is_there(flight) => {
                 self.explained(&replayed, is_one_change, quiet_ms, effects);
             }
+            Some(flight) if flight.accepted => self.left_no_trace(),
             Some(_) => {}
             None => {
                 for patch in &replayed.patches {

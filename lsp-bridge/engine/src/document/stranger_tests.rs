@@ -187,6 +187,46 @@ fn what_is_saved_lacks_what_was_not_done() {
     assert_eq!(edits(&document.handle(saved, Millis(100))), []);
 }
 
+/// Behind its yes the editor reports the text as it was, since its person has taken the edit back. What they
+/// take out next is theirs, though the edit could have done a part of it on places that have moved.
+#[test]
+fn what_was_taken_back_at_once_is_not_waited_for() {
+    let mut document = open("something new", "abcdefg\n", "abcdefg\n");
+    let asked = others_write(&mut document, "abcdg\n");
+    assert_eq!(edits(&asked), [(0, 4, 0, 6, "")]);
+    answered(&mut document, &asked, Answer::Applied);
+    assert_eq!(edits(&reports(&mut document, 8, "abcdefg\n")), []);
+    let asked = reports(&mut document, 9, "xyefg\n");
+    assert_eq!(document.main().text(), "xyg\n");
+    assert_eq!(edits(&asked), [(0, 2, 0, 4, "")], "once more");
+}
+
+/// And who says yes and reports the text as it was, ever again, is asked less and less often, and then no
+/// more until something changes.
+#[test]
+fn what_leaves_no_trace_is_asked_for_less_and_less_often() {
+    let mut document = open("something new", "ab\n", "ab\n");
+    let mut asked = others_write(&mut document, "aXb\n");
+    let (mut now, mut version, mut waits) = (0, 7, Vec::new());
+    while !edits(&asked).is_empty() && waits.len() < 9 {
+        answered(&mut document, &asked, Answer::Applied);
+        version += 1;
+        let effects = reports_at(&mut document, now, version, "ab\n");
+        assert_eq!(edits(&effects), []);
+        let wait = effects.iter().find_map(|effect| match effect {
+            Effect::WakeAt(at) => Some(at.0 - now),
+            _ => None,
+        });
+        let Some(wait) = wait else { break };
+        waits.push(wait);
+        now += wait;
+        asked = document.handle(Event::Tick, Millis(now));
+    }
+    assert_eq!(waits, [2_000, 4_000, 8_000, 16_000]);
+    let asked = reports_at(&mut document, now, version + 1, "abc\n");
+    assert_eq!(edits(&asked), [(0, 1, 0, 1, "X")]);
+}
+
 /// Blanks beside blanks: which of them are new a whole text does not tell, and so not where an edit between
 /// them is carried to.
 #[test]
