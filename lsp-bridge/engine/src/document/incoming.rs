@@ -122,10 +122,13 @@ impl Document {
             certain: self.is_there(flight),
         };
         let mut explanation = explain(&self.shown, next, &expected, self.form.encoding());
-        let is_merged =
-            matches!(&explanation, Explanation::Ours { typed, .. } if !typed.is_empty());
         let is_one_place = matches!(&*replayed.patches, [one] if one.splices().len() == 1);
-        if is_merged && is_one_place && self.reports_alone(flight) {
+        let is_merged = match &explanation {
+            Explanation::User => false,
+            Explanation::Ours { typed, .. } => is_one_place && !typed.is_empty(),
+            Explanation::Stale { typed, .. } => !typed.is_empty(),
+        };
+        if is_merged && self.reports_alone(flight) {
             explanation = Explanation::User;
         }
         match explanation {

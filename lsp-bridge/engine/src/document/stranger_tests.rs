@@ -263,3 +263,30 @@ fn a_late_no_is_for_the_edit_that_it_names() {
     assert_eq!(document.main().text().matches('X').count(), 2);
     assert!(document.main().text().contains("YZ"));
 }
+
+/// In one that was seen to report at once no edit falls on what its person has typed at the same time: they
+/// have replaced a letter, and written another elsewhere.
+#[test]
+fn who_reports_at_once_has_typed_nothing_on_which_an_edit_fell() {
+    for (is_known, text) in [(true, "X--abYef"), (false, "X--abYcef")] {
+        let mut document = open("something new", "--abcdef\n", "--abcdef\n");
+        let (mut shown, mut version) = ("--abcdef".to_owned(), 7);
+        for at in [1_000, 2_000, 3_000].into_iter().filter(|_| is_known) {
+            for (letter, wait) in [('1', 0), ('!', 10)] {
+                shown.push(letter);
+                if letter == '!' {
+                    others_write(&mut document, &format!("{shown}\n"));
+                }
+                version += 1;
+                reports_at(&mut document, at + wait, version, &format!("{shown}\n"));
+            }
+        }
+        let wanted = shown.replace('d', "");
+        let asked = others_write(&mut document, &format!("{wanted}\n"));
+        assert_eq!(edits(&asked), [(0, 5, 0, 6, "")]);
+        let typed = format!("X{}\n", shown.replace('c', "Y"));
+        reports_at(&mut document, 9_000, version + 1, &typed);
+        let text = shown.replace("--abcdef", text) + "\n";
+        assert_eq!(document.main().text(), text, "{is_known}");
+    }
+}
