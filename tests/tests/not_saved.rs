@@ -4,15 +4,19 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use tutti_server::mongo::test_server::TestServer;
+use tutti_tests::bridge::Bridge;
 use tutti_tests::cli::Person;
 use tutti_tests::editor::{Editor, Kind};
 use tutti_tests::project;
 use tutti_tests::server::Server;
+use tutti_tests::wait::until;
 
 const PACE: Duration = Duration::from_millis(60);
 const FILE: &str = "score.txt";
 const AWAY: &str = "the server cannot save";
 const BACK: &str = "the server saves again";
+/// So often a file is tried before a socket is closed for it.
+const TRIES: usize = 5;
 
 #[test]
 fn people_at_their_editors_are_told_while_the_database_is_away() -> Result<()> {
@@ -64,4 +68,85 @@ fn people_at_their_editors_are_told_while_the_database_is_away() -> Result<()> {
     server.restart()?;
     ensure!(server.rest()?.text(&project.id, &document)? == text);
     Ok(())
+}
+
+#[test]
+fn who_is_there_stays_there_and_opens_what_others_have_open_while_the_database_is_away()
+-> Result<()> {
+    let mut database = TestServer::start();
+    let mut server = Server::start_with(&["--mongodb", &database.uri_text()])?;
+    let (ada, bob) = (Person::new("Ada")?, Person::new("Bob")?);
+    let (adas, bobs) = (tempfile::tempdir()?, tempfile::tempdir()?);
+    let files = [
+        (FILE, "first\n"),
+        ("other.txt", "second\n"),
+        ("third.txt", "third\n"),
+    ];
+    project::write(adas.path(), &files)?;
+    let project = ada.share(adas.path(), &server)?;
+    bob.join(&project.editor_link, bobs.path())?;
+    let mut ada = Bridge::open(&ada, adas.path(), "other.txt")?;
+    let mut bob = Bridge::open(&bob, bobs.path(), FILE)?;
+    ada.type_at(0, "before ")?;
+    let other = bobs.path().join("other.txt");
+    until("the file to follow", || {
+        (std::fs::read_to_string(&other).ok()? == "before second\n").then_some(())
+    })?;
+    ada.turn_to(FILE)?;
+    ada.type_at(0, "before ")?;
+    bob.text_is(|text| text == "before first\n")?;
+
+    database.kill();
+    ada.type_at(0, "during ")?;
+    bob.text_is(|text| text == "during before first\n")?;
+    // The server cannot load this one now.
+    ada.turn_to("third.txt")?;
+    ada.type_at(0, "during ")?;
+    ada.turn_to("other.txt")?;
+    ada.type_at(0, "during ")?;
+    bob.turn_to("other.txt")?;
+    bob.text_is(|text| text == "during before second\n")?;
+    ada.text_is(|text| text == "during before second\n")?;
+    both_are_told(&mut ada, &mut bob, AWAY)?;
+    // For longer than a server tries before it sends away who is in no other room.
+    until("the third file to be tried on", || {
+        let log = server.log();
+        (log.matches("a room does not open").count() > TRIES).then_some(())
+    })?;
+    bob.turn_to(FILE)?;
+    bob.type_at(0, "still ")?;
+    ada.turn_to(FILE)?;
+    ada.text_is(|text| text == "still during before first\n")?;
+    database.restart();
+    both_are_told(&mut ada, &mut bob, BACK)?;
+    for bridge in [&ada, &bob] {
+        ensure!(!is_told(bridge, "offline"), "{:?}", bridge.told());
+    }
+    ada.quit()?;
+    bob.quit()?;
+    server.kill()?;
+    server.restart()?;
+    let rest = server.rest()?;
+    let texts = [
+        (FILE, "still during before first\n"),
+        ("other.txt", "during before second\n"),
+        ("third.txt", "during third\n"),
+    ];
+    for (file, text) in texts {
+        let document = rest.file_id(&project.id, file)?;
+        ensure!(rest.text(&project.id, &document)? == text, "{file}");
+    }
+    Ok(())
+}
+
+fn is_told(bridge: &Bridge, words: &str) -> bool {
+    bridge.told().iter().any(|told| told.contains(words))
+}
+
+fn both_are_told(ada: &mut Bridge, bob: &mut Bridge, words: &str) -> Result<()> {
+    until("both to be told", || {
+        ada.catch_up().ok()?;
+        bob.catch_up().ok()?;
+        (is_told(ada, words) && is_told(bob, words)).then_some(())
+    })
 }

@@ -114,7 +114,7 @@ pub(super) fn closed(frame: Option<CloseFrame>) -> Failure {
             "the server does not have this project any more{said}"
         )),
         close::RESTART => Failure::Lost("the server restarts".into()),
-        close::TRY_LATER => Failure::Lost(format!("the server is overloaded{said}")),
+        close::TRY_LATER => Failure::Lost(format!("the server takes nobody in for now{said}")),
         code => Failure::Lost(format!("the server closed the connection: {code}{said}")),
     }
 }

@@ -186,7 +186,7 @@ impl Project {
     pub(super) fn leave(&mut self, document: &DocumentId) {
         self.rooms.remove(document);
         self.outbox.send(Command::Leave(document.clone()));
-        self.saves_again(document);
+        self.is_left(document);
     }
 
     /// The mirror has brought the file and the document together.

@@ -36,7 +36,11 @@ impl Lasting {
 
     /// It is over. Returns whether the person knew of it.
     pub(super) fn ends(&mut self) -> bool {
-        std::mem::take(self).told != Told::No
+        std::mem::take(self).is_told()
+    }
+
+    pub(super) fn is_told(&self) -> bool {
+        self.told != Told::No
     }
 
     pub(super) fn due(&self) -> Option<Millis> {

@@ -10,7 +10,6 @@ use super::disk::Task;
 use super::project::{Connection, Project};
 use super::room::{Held, Open, Step};
 use super::saved::Saved;
-use super::saving::Saving;
 use crate::link::{Command, Event, Status};
 use crate::lsp::Severity;
 use crate::mirror::both;
@@ -85,13 +84,12 @@ impl Project {
                 self.connection = Connection::Online;
                 self.online_since = Some(self.clock.now());
                 self.progress.show("syncing");
-                self.outage_ends();
             }
             Status::Offline { reason, .. } => {
-                let before = self.without_connection(Connection::Offline);
+                self.without_connection(Connection::Offline);
                 self.progress
                     .show(format!("offline, edits are kept here: {reason}"));
-                self.outage_begins(&before, &reason);
+                self.outage_begins(&reason);
             }
             Status::Denied { reason } => self.shut_out(&reason),
         }
@@ -114,7 +112,7 @@ impl Project {
     /// Returns what there was.
     fn without_connection(&mut self, connection: Connection) -> Connection {
         let before = std::mem::replace(&mut self.connection, connection);
-        self.saving = Saving::default();
+        self.saving.is_away();
         self.bulk.interrupt();
         let documents: Vec<_> = self.rooms.keys().cloned().collect();
         for document in &documents {
@@ -221,6 +219,7 @@ impl Project {
             self.role = role;
             self.disk.give(Task::ReadOnly(role == Role::Viewer));
         }
+        self.is_let_in();
         self.announce(document);
     }
 
@@ -234,6 +233,7 @@ impl Project {
     fn synced(&mut self, document: &DocumentId) {
         if document.is_index() {
             self.index_synced = true;
+            self.may_save();
             self.bulk.works = true;
             self.catch_up_wanted = true;
             self.ask_for_cap();
@@ -344,7 +344,11 @@ impl Project {
 
     fn unsaved(&mut self, document: &DocumentId, count: u32, commanded: u64) {
         if document.is_index() {
+            let was_saved = self.index_saved.all();
             self.index_saved.told(count, commanded);
+            if !was_saved && self.index_saved.all() {
+                self.saves();
+            }
             if self.index_saved.all() {
                 self.index_store_at
                     .get_or_insert(self.clock.after(STORE_MS));
@@ -353,8 +357,12 @@ impl Project {
         }
         let store_at = self.clock.after(STORE_MS);
         if let Some(room) = self.rooms.get_mut(document) {
+            let was_saved = room.saved.all();
             room.saved.told(count, commanded);
             room.confirmed(store_at);
+            if !was_saved && room.saved.all() {
+                self.saves();
+            }
         }
         self.held_back_no_more(document);
         self.advance(document);

@@ -12,14 +12,20 @@ const AT_FIRST_MS: u64 = 3_000;
 const LASTS_MS: u64 = 10_000;
 
 impl Project {
-    /// There is no connection; `before` is what there was.
-    pub(super) fn outage_begins(&mut self, before: &Connection, reason: &str) {
-        let after = match before {
-            Connection::Unknown => AT_FIRST_MS,
-            Connection::Offline | Connection::Online | Connection::Denied => LASTS_MS,
+    /// There is no connection.
+    pub(super) fn outage_begins(&mut self, reason: &str) {
+        let after = match self.was_let_in {
+            true => LASTS_MS,
+            false => AT_FIRST_MS,
         };
         let message = format!("offline, edits are kept here until the server is back: {reason}");
         self.outage.begins(self.clock.after(after), message);
+    }
+
+    /// The server has let us in. A socket alone is no connection: one that takes nobody in for now closes it.
+    pub(super) fn is_let_in(&mut self) {
+        self.was_let_in = true;
+        self.outage_ends();
     }
 
     /// There is a connection again, or another reason why there is none has been told.

@@ -112,6 +112,8 @@ pub(super) struct Project {
     /// What the editor told before that.
     pub(super) early: Vec<Told>,
     pub(super) connection: Connection,
+    /// The server has let us in, on this connection or an earlier one.
+    pub(super) was_let_in: bool,
     /// What the token allows; what it did last time until the server says otherwise, and an editor's
     /// at first.
     pub(super) role: Role,
@@ -238,6 +240,7 @@ impl Project {
             ready: false,
             early: Vec::new(),
             connection: Connection::Unknown,
+            was_let_in: false,
             role: Role::Editor,
             index: Index::new(new_client_id()),
             index_saved: Saved::default(),

@@ -18,7 +18,7 @@ impl Project {
             self.transfers_at,
             self.shut_out_of_at,
             self.outage.due(),
-            self.saving.trouble.due(),
+            self.saving.due(),
             self.reloads.values().map(|reload| reload.due).min(),
             self.people.due(),
         ];
@@ -55,7 +55,7 @@ impl Project {
             self.tell_of_shut_out();
         }
         self.outage.tell(now, &self.client);
-        self.saving.trouble.tell(now, &self.client);
+        self.saving_due(now);
         self.transfers_due(now);
         let due: Vec<DocumentId> = self
             .rooms

@@ -20,17 +20,15 @@ use tutti_protocol::hocuspocus::{Frame, Message, room_name};
 use tutti_protocol::ids::RoomName;
 
 use super::address::ClientAddress;
+use super::admission::{Admission, Failure, join};
 use super::frames::{Allowance, Unread};
 use super::newcomers::Share;
 use super::socket::{Reader, Shared, Writer, raw_outbox};
 use super::upgrade::{Upgrade, WebSocket};
 use super::yjs::sync_for_room;
-use super::{Denied, Endpoints, Waiting};
+use super::{Denied, Endpoints};
 use crate::limits::Limits;
-use crate::room::{
-    ClientMessage, Closing, Command, Framing, MemberId, NewMember, Outbox, RoomHandle,
-};
-use crate::rooms::{EnterError, RoomError};
+use crate::room::{ClientMessage, Closing, Command, Framing, MemberId, Outbox, RoomHandle};
 
 /// A frame of one byte has no address: a ping of the connection, and its answer.
 const PING: &[u8] = &[9];
@@ -39,10 +37,8 @@ const PONG: &[u8] = &[10];
 /// The longest address: a room's name and a session key.
 const ADDRESS_BYTES: usize = 256;
 
-/// A document that does not load is tried again this often before the socket is closed. A
-/// provider comes back to a closed socket, but never to a single room.
-const LOAD_TRIES: u32 = 5;
-const LOAD_PAUSE: Duration = Duration::from_millis(250);
+/// Whoever is in other rooms by the same socket is asked in again after this long.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// Joins that may wait to be taken note of.
 const JOINS: usize = 64;
@@ -127,6 +123,8 @@ struct Connection {
 struct Session {
     outbox: Arc<Outbox>,
     state: SessionState,
+    /// By what it was let in.
+    admission: Option<Admission>,
 }
 
 enum SessionState {
@@ -139,6 +137,13 @@ enum SessionState {
     /// Refused, or turned out by the room. A stock provider goes on sending its edits; they are
     /// not kept for a token that may never come.
     Out,
+}
+
+impl Session {
+    /// In its room, and not turned out of it.
+    fn is_inside(&self) -> bool {
+        matches!(self.state, SessionState::In(_)) && !self.outbox.is_closed()
+    }
 }
 
 impl SessionState {
@@ -154,14 +159,8 @@ impl SessionState {
 struct Joined {
     address: Arc<str>,
     member: MemberId,
-    result: Result<RoomHandle, Failure>,
-}
-
-enum Failure {
-    /// Told to the client as PermissionDenied; the socket stays.
-    Refused(String),
-    /// The client has to come back, which it does for a socket only.
-    Socket(Closing),
+    token: String,
+    result: Result<(RoomHandle, Admission), Failure>,
 }
 
 impl Connection {
@@ -230,7 +229,12 @@ impl Connection {
             asked: false,
             frames: Vec::new(),
         };
-        self.sessions.insert(address, Session { outbox, state });
+        let session = Session {
+            outbox,
+            state,
+            admission: None,
+        };
+        self.sessions.insert(address, session);
         self.hold(frame)
     }
 
@@ -266,7 +270,7 @@ impl Connection {
                 }
                 if !std::mem::replace(asked, true) {
                     let outbox = session.outbox.clone();
-                    self.ask_in(decoded.address, token, outbox);
+                    self.ask_in(decoded.address, token, outbox, Duration::ZERO);
                 }
             }
             _ => {
@@ -283,16 +287,35 @@ impl Connection {
         Ok(())
     }
 
-    fn ask_in(&self, address: &str, token: &str, outbox: Arc<Outbox>) {
+    /// Who is in a room of the project by this socket and the same token is not asked about again: once it is
+    /// withdrawn they are there no more.
+    fn admission(&self, address: &str, token: &str) -> Option<Admission> {
+        let name = room_name(address).parse::<RoomName>().ok()?;
+        let mut inside = self.sessions.values().filter(|session| session.is_inside());
+        inside.find_map(|session| {
+            let admission = session.admission.as_ref()?;
+            admission
+                .holds_for(&name.project, token)
+                .then(|| admission.clone())
+        })
+    }
+
+    fn ask_in(&self, address: &str, token: &str, outbox: Arc<Outbox>, pause: Duration) {
         let (endpoints, done) = (self.endpoints.clone(), self.done.clone());
+        let known = self.admission(address, token);
         let (address, token): (Arc<str>, String) = (address.into(), token.to_owned());
         tokio::spawn(async move {
+            tokio::select! {
+                () = done.closed() => return,
+                () = tokio::time::sleep(pause) => {}
+            }
             let member = outbox.member();
-            let result = join(&endpoints, room_name(&address), &token, outbox).await;
-            let room = result.as_ref().ok().cloned();
+            let result = join(&endpoints, room_name(&address), &token, outbox, known).await;
+            let room = result.as_ref().ok().map(|(room, _)| room.clone());
             let joined = Joined {
                 address,
                 member,
+                token,
                 result,
             };
             if done.send(joined).await.is_err()
@@ -304,20 +327,22 @@ impl Connection {
     }
 
     async fn on_joined(&mut self, joined: Joined) -> Result<(), Closing> {
+        let is_elsewhere = self.sessions.values().any(Session::is_inside);
         let waiting = self
             .sessions
             .get_mut(&joined.address)
             .filter(|session| session.outbox.member() == joined.member);
         let Some(session) = waiting else {
             // It left while it was being let in.
-            if let Ok(room) = joined.result {
+            if let Ok((room, _)) = joined.result {
                 let _ = room.send(Command::Leave(joined.member)).await;
             }
             return Ok(());
         };
         match joined.result {
-            Ok(room) => {
+            Ok((room, admission)) => {
                 self.allowance.is_in();
+                session.admission = Some(admission);
                 let before = std::mem::replace(&mut session.state, SessionState::In(room));
                 if let SessionState::Waiting { frames, .. } = before {
                     for (frame, _) in frames {
@@ -327,7 +352,12 @@ impl Connection {
                 }
                 Ok(())
             }
-            Err(Failure::Socket(closing)) => Err(closing),
+            Err(Failure::ForNow(_)) if is_elsewhere => {
+                let outbox = session.outbox.clone();
+                self.ask_in(&joined.address, &joined.token, outbox, AGAIN);
+                Ok(())
+            }
+            Err(Failure::ForNow(closing) | Failure::Socket(closing)) => Err(closing),
             Err(Failure::Refused(reason)) => {
                 let outbox = session.outbox.clone();
                 let before = std::mem::replace(&mut session.state, SessionState::Out);
@@ -441,7 +471,7 @@ impl Connection {
         }
         joins.close();
         while let Some(joined) = joins.recv().await {
-            if let Ok(room) = joined.result {
+            if let Ok((room, _)) = joined.result {
                 let _ = room.send(Command::Leave(joined.member)).await;
             }
         }
@@ -450,47 +480,4 @@ impl Connection {
 
 fn decode(frame: &Bytes) -> Result<Frame<'_>, Closing> {
     Frame::decode(frame).map_err(|error| Closing::new(close::BAD_FRAME, error.to_string()))
-}
-
-async fn join(
-    endpoints: &Endpoints,
-    name: &str,
-    token: &str,
-    outbox: Arc<Outbox>,
-) -> Result<RoomHandle, Failure> {
-    let _waiting = Waiting::new();
-    let name: RoomName = name
-        .parse()
-        .map_err(|error: tutti_protocol::ids::IdError| Failure::Refused(error.to_string()))?;
-    // An empty token is how a provider says that it has none.
-    let token = Some(token).filter(|token| !token.is_empty());
-    let grant = endpoints
-        .authorize(&name.project, token)
-        .await
-        .map_err(|denied| match denied {
-            Denied::Unavailable(_) => {
-                Failure::Socket(Closing::new(denied.close_code(), denied.to_string()))
-            }
-            _ => Failure::Refused(denied.to_string()),
-        })?;
-    let member = NewMember { outbox, grant };
-    let mut pause = LOAD_PAUSE;
-    for attempt in 1.. {
-        match endpoints.rooms.join(&name, member.clone()).await {
-            Ok(room) => return Ok(room),
-            // A provider would come back with the socket, and keep its other rooms from working.
-            Err(error @ EnterError::Room(RoomError::Store(_))) if error.is_damage() => {
-                return Err(Failure::Refused(error.closing().reason));
-            }
-            Err(EnterError::Room(RoomError::Store(_))) if attempt < LOAD_TRIES => {
-                tokio::time::sleep(pause).await;
-                pause *= 2;
-            }
-            Err(error @ EnterError::Room(RoomError::Store(_) | RoomError::ShuttingDown)) => {
-                return Err(Failure::Socket(error.closing()));
-            }
-            Err(error) => return Err(Failure::Refused(error.to_string())),
-        }
-    }
-    unreachable!("the attempts have an end")
 }

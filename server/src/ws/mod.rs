@@ -5,6 +5,7 @@
 //! (`socket.rs`).
 
 mod address;
+mod admission;
 mod auth;
 mod frames;
 mod hocuspocus;

@@ -236,21 +236,83 @@ async fn a_server_that_cannot_save_is_told_of_and_so_is_its_end() {
         }
     };
     ada.until(progress("end")).await;
-    hub.say(r#"{"saved":false,"reason":"the disk is full"}"#);
+    hub.say(true, r#"{"saved":false,"reason":"the disk is full"}"#);
     let shown = ada.until(progress("begin")).await;
     let trouble = "the server cannot save now, edits are kept here: the disk is full";
     assert_eq!(shown["params"]["value"]["message"], trouble);
     let told = |message: &Value| is_message(message, trouble);
     ada.until(|_, message| told(message)).await;
-    hub.say(r#"{"saved":false,"reason":"the disk is full"}"#);
+    hub.say(true, r#"{"saved":false,"reason":"the disk is full"}"#);
     ada.save("a").await;
     ada.until(|_, message| told(message)).await;
     ada.save("a").await;
-    hub.say(r#"{"saved":true}"#);
+    hub.say(true, r#"{"saved":true}"#);
     ada.until(|_, message| is_message(message, "the server saves again"))
         .await;
     ada.until(progress("end")).await;
     assert!(!ada.seen.iter().any(told), "told once, and at a save");
+}
+
+const FULL: &str = r#"{"saved":false,"reason":"the disk is full"}"#;
+
+fn is_full(message: &Value) -> bool {
+    is_message(message, "the server cannot save now")
+}
+
+fn is_over(message: &Value) -> bool {
+    is_message(message, "the server saves again")
+}
+
+#[tokio::test]
+async fn who_has_left_the_file_hears_that_the_server_saves_when_it_does() {
+    let hub = Hub::start().await;
+    let files = directory(&hub, &[("a", "one\n"), ("b", "b\n")]);
+    let mut ada = Editor::start_in(files, json!({})).await;
+    ada.open("a").await;
+    eventually(|| hub.readers() == 1 && hub.texts() == ["b\n", "one\n"]).await;
+    hub.say(false, FULL);
+    ada.until(|_, message| is_full(message)).await;
+    ada.close("a").await;
+    eventually(|| hub.readers() == 0).await;
+    ada.open("b").await;
+    assert!(!ada.seen.iter().any(is_over));
+    ada.type_at("b", 0, 1, "!").await;
+    ada.until(|_, message| is_over(message)).await;
+    eventually(|| hub.texts() == ["b!\n", "one\n"]).await;
+}
+
+#[tokio::test]
+async fn after_an_outage_a_server_that_says_nothing_saves_and_one_that_cannot_is_no_news() {
+    let hub = Hub::start().await;
+    let files = directory(&hub, &[("a", "one\n")]);
+    let mut ada = Editor::start_in(files, json!({})).await;
+    ada.open("a").await;
+    eventually(|| hub.readers() == 1 && hub.texts() == ["one\n"]).await;
+    hub.say(false, FULL);
+    ada.until(|_, message| is_full(message)).await;
+    let there = |hub: &Hub| hub.members() == 1 && hub.readers() == 1;
+    hub.cut(true);
+    eventually(|| !there(&hub)).await;
+    eventually(|| there(&hub)).await;
+    hub.say(false, FULL);
+    hub.cut(true);
+    ada.until(|_, message| is_over(message)).await;
+    assert!(!ada.seen.iter().any(is_full), "told once");
+}
+
+#[tokio::test]
+async fn a_server_that_takes_nobody_in_is_no_connection() {
+    let hub = Hub::start().await;
+    let files = directory(&hub, &[("a", "one\n")]);
+    hub.turn_away(true);
+    let mut ada = Editor::start_in(files, json!({})).await;
+    ada.open("a").await;
+    ada.until(|_, message| is_message(message, "offline, edits are kept here"))
+        .await;
+    let is_back = |message: &Value| is_message(message, "connected again");
+    assert!(!ada.seen.iter().any(is_back));
+    hub.turn_away(false);
+    ada.until(|_, message| is_back(message)).await;
 }
 
 #[tokio::test]

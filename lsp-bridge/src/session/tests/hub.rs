@@ -31,6 +31,7 @@ struct State {
     role: Role,
     accepting: bool,
     denying: bool,
+    turning_away: bool,
     rooms: HashMap<String, Room>,
     connections: u64,
 }
@@ -48,6 +49,7 @@ impl Hub {
             role: Role::Editor,
             accepting: true,
             denying: false,
+            turning_away: false,
             rooms: HashMap::new(),
             connections: 0,
         }));
@@ -101,14 +103,29 @@ impl Hub {
         self.state.lock().unwrap().accepting = true;
     }
 
-    /// Sends a text to all who take part in the index.
-    pub(super) fn say(&self, text: &str) {
+    /// Sends a text to all who take part in the index, or in a file.
+    pub(super) fn say(&self, in_index: bool, text: &str) {
         let state = self.state.lock().unwrap();
         for (address, room) in &state.rooms {
-            if address.ends_with("/index") {
+            if address.ends_with("/index") == in_index {
                 room.tell_others(0, address, Message::Stateless(text));
             }
         }
+    }
+
+    /// New connections are closed as soon as they ask to be let in, or not any more.
+    pub(super) fn turn_away(&self, turning_away: bool) {
+        self.state.lock().unwrap().turning_away = turning_away;
+    }
+
+    /// How many take part in files.
+    pub(super) fn readers(&self) -> usize {
+        let state = self.state.lock().unwrap();
+        let files = state
+            .rooms
+            .iter()
+            .filter(|(name, _)| !name.ends_with("/index"));
+        files.map(|(_, room)| room.members.len()).sum()
     }
 
     /// How many take part in the index.
@@ -172,6 +189,7 @@ async fn connection(
     loop {
         tokio::select! {
             packet = socket.next() => match packet {
+                Some(Ok(Packet::Binary(_))) if state.lock().unwrap().turning_away => break,
                 Some(Ok(Packet::Binary(bytes))) => state.lock().unwrap().frame(id, &out, &bytes),
                 Some(Ok(_)) => {}
                 _ => break,
