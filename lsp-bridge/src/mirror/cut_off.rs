@@ -122,11 +122,20 @@ impl Mirror {
     }
 }
 
+/// So much of its end tells that a text goes on: a program may have changed what stands before.
+const END_BYTES: usize = 64;
+
 /// How many bytes are lacking of what was there before, if it can have been cut off.
 fn lacks(before: &[u8], there: &[u8]) -> Option<u64> {
     let lacking = before.len().checked_sub(there.len())?;
-    let is_part = there.len().is_multiple_of(BLOCK_BYTES) && before.starts_with(there);
-    (lacking > 0 && is_part).then_some(lacking as u64)
+    let end = &there[there.len().saturating_sub(END_BYTES)..];
+    let goes_on = |end: &[u8]| {
+        before[..before.len() - 1]
+            .windows(end.len())
+            .any(|part| part == end)
+    };
+    let is_part = there.len().is_multiple_of(BLOCK_BYTES);
+    (lacking > 0 && is_part && (end.is_empty() || goes_on(end))).then_some(lacking as u64)
 }
 
 #[cfg(test)]
@@ -135,13 +144,18 @@ mod tests {
 
     #[test]
     fn only_what_ends_with_a_block_can_have_been_cut_off() {
-        let text: Vec<u8> = (0..2_000_u32).map(|n| n as u8).collect();
+        let text: Vec<u8> = (0..1_000_u16).flat_map(u16::to_be_bytes).collect();
         assert_eq!(lacks(&text, b""), Some(2_000));
         assert_eq!(lacks(&text, &text[..1_024]), Some(976));
         assert_eq!(lacks(&text, &text[..1_000]), None, "a line was deleted");
         assert_eq!(lacks(&text, &text), None);
         assert_eq!(lacks(&text[..512], &text), None);
         assert_eq!(lacks(&text, &[0; 512]), None, "something else");
+        let mut changed = text[..1_024].to_vec();
+        changed[..10].fill(0);
+        assert_eq!(lacks(&text, &changed), Some(976), "changed as well");
+        changed[1_000..].copy_from_slice(&[0; 24]);
+        assert_eq!(lacks(&text, &changed), None, "another text");
         assert_eq!(lacks(b"", b""), None);
     }
 }
