@@ -39,7 +39,7 @@ pub struct EditorSaved {
 pub struct Earlier {
     /// The text.
     pub shown: Rope,
-    /// When it showed something else, as far as it has told.
+    /// When it showed something else, as far as it has told, or is done with writing it at the latest.
     pub until: Instant,
 }
 

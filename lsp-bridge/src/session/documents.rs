@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Instant;
 
-use tutti_engine::{Change, Event, Replica};
+use tutti_engine::{Change, Effect, Event, Replica};
 use tutti_protocol::ids::DocumentId;
 use tutti_protocol::path::ProjectPath;
 
@@ -226,6 +226,12 @@ impl Project {
         let effects = open
             .document
             .handle(Event::Changed { version, changes }, now);
+        if effects
+            .iter()
+            .any(|effect| matches!(effect, Effect::Send { .. }))
+        {
+            open.note_typed_on();
+        }
         room.store_by(store_at);
         self.perform(document, effects);
         self.may_have_read(document, true);

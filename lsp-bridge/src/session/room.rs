@@ -14,6 +14,8 @@ use crate::mirror::{Earlier, Journal};
 
 /// No editor takes longer to write a file and tell of it.
 const WRITING_MS: u64 = 5_000;
+/// As long as an editor takes to write what its person has typed on since.
+const SLOW_MS: u64 = 1_000;
 /// Reports within that time.
 const MOST_RECENT: usize = 512;
 
@@ -62,32 +64,55 @@ pub(super) struct Open {
     pub(super) was_deaf: bool,
     /// The editor was asked to show what others have written since it has read or written the file.
     pub(super) is_beyond_file: bool,
-    /// What the editor showed in the last seconds, and until when.
-    pub(super) recent: VecDeque<(Millis, Rope)>,
+    /// What the editor showed in the last seconds.
+    pub(super) recent: VecDeque<Shown>,
     /// What is kept for the bridge after this one; `None` where that cannot be written.
     pub(super) journal: Option<Journal>,
+}
+
+/// What an editor showed before.
+pub(super) struct Shown {
+    text: Rope,
+    /// When it showed something else.
+    until: Millis,
+    /// Its person has typed on: the editor may still be about to write it.
+    is_typed_on: bool,
 }
 
 impl Open {
     /// The editor is about to show something else.
     pub(super) fn note_shown(&mut self, now: Millis) {
-        let is_old = |at: Millis| at.0 + WRITING_MS < now.0;
-        while self.recent.len() == MOST_RECENT || self.recent.front().is_some_and(|f| is_old(f.0)) {
+        let is_old = |shown: &Shown| shown.until.0 + WRITING_MS < now.0;
+        while self.recent.len() == MOST_RECENT || self.recent.front().is_some_and(is_old) {
             self.recent.pop_front();
         }
-        self.recent.push_back((now, self.document.shown_after(&[])));
+        self.recent.push_back(Shown {
+            text: self.document.shown_after(&[]),
+            until: now,
+            is_typed_on: false,
+        });
+    }
+
+    /// What it shows since then is its person's.
+    pub(super) fn note_typed_on(&mut self) {
+        if let Some(shown) = self.recent.back_mut() {
+            shown.is_typed_on = true;
+        }
     }
 
     /// What the editor showed in the last seconds, the last first; `told` is this moment by the other clock.
     pub(super) fn shown_before(&self, now: Millis, told: Instant) -> Vec<Earlier> {
-        let ago = |at: Millis| Duration::from_millis(now.0.saturating_sub(at.0));
+        let ago = |shown: &Shown| Duration::from_millis(now.0.saturating_sub(shown.until.0));
         let recent = self.recent.iter().rev();
-        let recent = recent.map(|(until, shown)| (ago(*until), shown));
-        let recent = recent.take_while(|(ago, _)| *ago <= Duration::from_millis(WRITING_MS));
+        let recent = recent.take_while(|shown| ago(shown) <= Duration::from_millis(WRITING_MS));
         recent
-            .map(|(ago, shown)| Earlier {
-                shown: shown.clone(),
-                until: told.checked_sub(ago).unwrap_or(told),
+            .map(|shown| {
+                let until = told.checked_sub(ago(shown)).unwrap_or(told);
+                let slow = Duration::from_millis(if shown.is_typed_on { SLOW_MS } else { 0 });
+                Earlier {
+                    shown: shown.text.clone(),
+                    until: until + slow,
+                }
             })
             .collect()
     }

@@ -68,17 +68,34 @@ impl Looked {
     }
 }
 
+/// When a file was written last, or named or marked otherwise, which no program can set as it likes; where the system
+/// does not tell, when it says to have been written.
+#[cfg(unix)]
+pub(super) fn changed(found: &Metadata) -> Option<SystemTime> {
+    UNIX_EPOCH.checked_add(since_1970(found))
+}
+
+#[cfg(not(unix))]
+pub(super) fn changed(found: &Metadata) -> Option<SystemTime> {
+    found.modified().ok().map(|at| at.into_std())
+}
+
+#[cfg(unix)]
+fn since_1970(found: &Metadata) -> Duration {
+    use cap_std::fs::MetadataExt;
+    Duration::new(
+        u64::try_from(found.ctime()).unwrap_or(0),
+        u32::try_from(found.ctime_nsec()).unwrap_or(0),
+    )
+}
+
 #[cfg(unix)]
 fn stamp(found: &Metadata, written: Option<SystemTime>) -> Stamp {
     use cap_std::fs::MetadataExt;
-    let changed = Duration::new(
-        u64::try_from(found.ctime()).unwrap_or(0),
-        u32::try_from(found.ctime_nsec()).unwrap_or(0),
-    );
     Stamp {
         bytes: found.len(),
         written: nanoseconds(written),
-        changed: changed.as_nanos() as u64,
+        changed: since_1970(found).as_nanos() as u64,
         inode: found.ino(),
     }
 }

@@ -23,6 +23,7 @@ use tutti_protocol::path::{PathError, ProjectPath};
 use crate::project::{PENDING_FILE, PRIVATE_DIR, PROJECT_FILE};
 
 pub(crate) use change::{Expected, Outcome, is_temporary};
+use contents::changed;
 pub(crate) use contents::{Looked, Stamp};
 pub(crate) use private::Private;
 pub(crate) use private::{read_small, write_atomically};
@@ -41,19 +42,25 @@ pub(crate) struct RawFile {
     pub(crate) executable: Option<bool>,
     /// When it was written last, where the system tells.
     pub(crate) written: Option<SystemTime>,
+    /// When that was, or it came to be where it is: who copies or moves a file there may give it an older time.
+    pub(crate) changed: Option<SystemTime>,
 }
 
 impl RawFile {
-    /// How long ago it was written, where the system tells, and tells no time to come.
+    /// How long it has been there as it is, where the system tells, and tells no time to come.
     pub(crate) fn age(&self) -> Option<Duration> {
-        let now = SystemTime::now();
-        self.written.and_then(|at| now.duration_since(at).ok())
+        self.changed.and_then(ago)
     }
 
     /// Whether it was written within the last `age`.
     pub(crate) fn is_younger_than(&self, age: Duration) -> bool {
-        self.age().is_some_and(|own| own < age)
+        let own = self.written.and_then(ago);
+        own.is_some_and(|own| own < age)
     }
+}
+
+fn ago(time: SystemTime) -> Option<Duration> {
+    SystemTime::now().duration_since(time).ok()
 }
 
 /// What stands at a path.
@@ -329,6 +336,7 @@ fn read_in(dir: &Dir, name: &str) -> Result<Found, LeftAlone> {
         bytes,
         executable: executable(&found),
         written: found.modified().ok().map(|at| at.into_std()),
+        changed: changed(&found),
     }))
 }
 

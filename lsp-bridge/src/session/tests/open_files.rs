@@ -194,13 +194,40 @@ async fn what_a_program_takes_back_beneath_the_editor_is_taken_back() {
     let (adas, bobs) = (ada.root().join("a"), bob.root().join("a"));
     on_disk(&bobs, "one\ntwo\n").await;
     bob.open("a").await;
-    for text in ["one\nchanged\n", "one\ntwo\n", "one\nchanged\n"] {
-        std::fs::write(&bobs, text).unwrap();
+    let kept = bob.root().join("kept~");
+    std::fs::write(&kept, "one\ntwo\n").unwrap();
+    for text in ["one\nchanged\n", "one\ntwo\n", "one\nchanged\n", "kept"] {
+        let text = if text == "kept" {
+            // It keeps the time that it had.
+            std::fs::rename(&kept, &bobs).unwrap();
+            "one\ntwo\n"
+        } else {
+            std::fs::write(&bobs, text).unwrap();
+            text
+        };
         bob.shows("a", text).await;
         on_disk(&adas, text).await;
         // By a file's time nobody can tell what is done within one tick of the clock.
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
+}
+
+#[tokio::test]
+async fn what_an_editor_is_slow_to_write_and_never_tells_of_is_no_programs() {
+    let hub = Hub::start().await;
+    let mut ada = Editor::start(&hub, &[("a", "one\n")]).await;
+    eventually(|| hub.texts() == ["one\n"]).await;
+    ada.open("a").await;
+    ada.type_at("a", 0, 3, " two").await;
+    eventually(|| hub.texts() == ["one two\n"]).await;
+    ada.type_at("a", 0, 7, " three").await;
+    eventually(|| hub.texts() == ["one two three\n"]).await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    std::fs::write(ada.root().join("a"), "one two\n").unwrap();
+    // Nothing comes of it, and it takes three seconds until that is decided.
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    ada.type_at("a", 0, 13, " four").await;
+    eventually(|| hub.texts() == ["one two three four\n"]).await;
 }
 
 /// As `git checkout -- FILE` makes it, and programs that write another file and give it the name.
