@@ -139,14 +139,51 @@ fn who_is_there_stays_there_and_opens_what_others_have_open_while_the_database_i
     Ok(())
 }
 
+#[test]
+fn who_waits_for_a_file_while_the_database_is_away_is_told() -> Result<()> {
+    let mut database = TestServer::start();
+    let mut server = Server::start_with(&["--mongodb", &database.uri_text()])?;
+    let (ada, dir) = (Person::new("Ada")?, tempfile::tempdir()?);
+    project::write(dir.path(), &[(FILE, "first\n"), ("other.txt", "second\n")])?;
+    let project = ada.share(dir.path(), &server)?;
+    // A server that has nothing in memory.
+    server.kill()?;
+    server.restart()?;
+    let mut ada = Bridge::open(&ada, dir.path(), FILE)?;
+    ada.type_at(0, "before ")?;
+    let rest = server.rest()?;
+    let document = rest.file_id(&project.id, FILE)?;
+    until("the server to have it", || {
+        ada.catch_up().ok()?;
+        (rest.text(&project.id, &document).ok()? == "before first\n").then_some(())
+    })?;
+    database.kill();
+    ada.turn_to("other.txt")?;
+    ada.type_at(0, "during ")?;
+    is_told_of(&mut ada, AWAY)?;
+    database.restart();
+    is_told_of(&mut ada, BACK)?;
+    let document = rest.file_id(&project.id, "other.txt")?;
+    until("the server to have this as well", || {
+        ada.catch_up().ok()?;
+        (rest.text(&project.id, &document).ok()? == "during second\n").then_some(())
+    })?;
+    ensure!(!is_told(&ada, "offline"), "{:?}", ada.told());
+    ada.quit()
+}
+
 fn is_told(bridge: &Bridge, words: &str) -> bool {
     bridge.told().iter().any(|told| told.contains(words))
 }
 
-fn both_are_told(ada: &mut Bridge, bob: &mut Bridge, words: &str) -> Result<()> {
-    until("both to be told", || {
-        ada.catch_up().ok()?;
-        bob.catch_up().ok()?;
-        (is_told(ada, words) && is_told(bob, words)).then_some(())
+fn is_told_of(bridge: &mut Bridge, words: &str) -> Result<()> {
+    until("somebody to be told", || {
+        bridge.catch_up().ok()?;
+        is_told(bridge, words).then_some(())
     })
+}
+
+fn both_are_told(ada: &mut Bridge, bob: &mut Bridge, words: &str) -> Result<()> {
+    is_told_of(ada, words)?;
+    is_told_of(bob, words)
 }

@@ -220,6 +220,7 @@ impl Project {
             self.disk.give(Task::ReadOnly(role == Role::Viewer));
         }
         self.is_let_in();
+        self.is_heard_anew(document);
         self.announce(document);
     }
 

@@ -19,6 +19,8 @@ use crate::lsp::Severity;
 
 /// A database that was restarted is back by then, and a server has said by then what it cannot save.
 const LASTS_MS: u64 = 3_000;
+/// Of what nothing is heard for so long, the end is not told any more, and the next one is news.
+const STALE_MS: u64 = 60_000;
 
 /// See the [module's documentation](self).
 #[derive(Debug, Default)]
@@ -28,11 +30,14 @@ pub(super) struct Saving {
     pub(super) trouble: Lasting,
     /// When it is over, unless the server says otherwise.
     over_at: Option<Millis>,
+    /// When what has been told is another trouble's.
+    stale_at: Option<Millis>,
 }
 
 impl Saving {
     pub(super) fn due(&self) -> Option<Millis> {
-        earlier(self.trouble.due(), self.over_at)
+        let soon = earlier(self.over_at, self.stale_at);
+        earlier(self.trouble.due(), soon)
     }
 
     /// What to show of it, for as long as it lasts.
@@ -70,6 +75,7 @@ impl Project {
             Remark::NotSaved { reason } => {
                 self.saving.failing.insert(document, reason);
                 self.saving.over_at = None;
+                self.saving.stale_at = None;
                 if let Some(message) = self.saving.message() {
                     let at = self.clock.after(LASTS_MS);
                     self.saving.trouble.begins(at, message);
@@ -93,6 +99,16 @@ impl Project {
     pub(super) fn is_left(&mut self, document: &DocumentId) {
         if self.saving.failing.remove(document).is_some() && self.saving.failing.is_empty() {
             self.saving.is_unheard();
+            self.saving.stale_at = Some(self.clock.after(STALE_MS));
+            self.show_sync_progress();
+        }
+    }
+
+    /// The server has let us into a document, which it may have kept waiting; it says anew what it cannot save.
+    pub(super) fn is_heard_anew(&mut self, document: &DocumentId) {
+        if self.saving.failing.remove(document).is_some() && self.saving.failing.is_empty() {
+            self.saving.is_unheard();
+            self.may_save();
             self.show_sync_progress();
         }
     }
@@ -108,6 +124,9 @@ impl Project {
         self.saving.trouble.tell(now, &self.client);
         if take_due(&mut self.saving.over_at, now) {
             self.saves();
+        }
+        if take_due(&mut self.saving.stale_at, now) && self.saving.failing.is_empty() {
+            self.saving.trouble = Lasting::default();
         }
     }
 }

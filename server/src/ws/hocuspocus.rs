@@ -18,6 +18,7 @@ use tutti_protocol::close;
 use tutti_protocol::codec::Reader as Codec;
 use tutti_protocol::hocuspocus::{Frame, Message, room_name};
 use tutti_protocol::ids::RoomName;
+use tutti_protocol::remark::Remark;
 
 use super::address::ClientAddress;
 use super::admission::{Admission, Failure, join};
@@ -352,8 +353,13 @@ impl Connection {
                 }
                 Ok(())
             }
-            Err(Failure::ForNow(_)) if is_elsewhere => {
+            Err(Failure::ForNow(closing)) if is_elsewhere => {
                 let outbox = session.outbox.clone();
+                let reason = closing.reason;
+                let said = Remark::NotSaved { reason }.to_json();
+                if let Some(frame) = outbox.framing().stateless(&said) {
+                    outbox.push_kept(frame);
+                }
                 self.ask_in(&joined.address, &joined.token, outbox, AGAIN);
                 Ok(())
             }

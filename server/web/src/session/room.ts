@@ -83,6 +83,7 @@ export class Room {
       onClose: () => {
         this.dropped ||= this.joined;
         this.joined = false;
+        this.failing = undefined;
         listener.changed(this);
       },
       onStateless: ({ payload }) => {

@@ -437,7 +437,7 @@ export class Session {
 }
 
 function failure(room: Room): string | undefined {
-  return room.joined && room.failing !== undefined ? `${room.failing}; the server tries again` : undefined;
+  return room.failing !== undefined ? `${room.failing}; the server tries again` : undefined;
 }
 
 function describe(room: Room, file: ShownFile): OpenFile {
