@@ -242,7 +242,9 @@ impl Project {
         let uri = save.text_document.uri;
         self.was_typed(&uri);
         self.outage.saves(&self.client);
-        self.saving.trouble.saves(&self.client);
+        if self.saving.message().is_some() {
+            self.saving.trouble.saves(&self.client);
+        }
         match self.places.get(&uri).cloned() {
             Some(Place::Document(document)) => match self.opening.get_mut(&document) {
                 Some(opening) => opening.reports.push(Report::Saved(save.text)),

@@ -220,6 +220,12 @@ async fn an_outage_that_lasts_is_told_and_so_is_its_end() {
     assert_eq!(ada.seen.iter().filter(is_told).count(), 0, "told once");
 }
 
+fn progress(kind: &'static str) -> impl Fn(&Editor, &Value) -> bool {
+    move |_, message| {
+        message["method"] == "$/progress" && message["params"]["value"]["kind"] == kind
+    }
+}
+
 #[tokio::test]
 async fn a_server_that_cannot_save_is_told_of_and_so_is_its_end() {
     let hub = Hub::start().await;
@@ -230,11 +236,6 @@ async fn a_server_that_cannot_save_is_told_of_and_so_is_its_end() {
     let files = directory(&hub, &[("a", "one\n")]);
     let mut ada = Editor::start_in(files, json!({ "capabilities": capabilities })).await;
     ada.open("a").await;
-    let progress = |kind: &'static str| {
-        move |_: &Editor, message: &Value| {
-            message["method"] == "$/progress" && message["params"]["value"]["kind"] == kind
-        }
-    };
     ada.until(progress("end")).await;
     hub.say(true, r#"{"saved":false,"reason":"the disk is full"}"#);
     let shown = ada.until(progress("begin")).await;
@@ -324,20 +325,15 @@ async fn progress_has_an_ending() {
     });
     let files = directory(&hub, &[("a", "one\n")]);
     let mut ada = Editor::start_in(files, json!({ "capabilities": capabilities })).await;
-    let kind = |kind: &'static str| {
-        move |_: &Editor, message: &Value| {
-            message["method"] == "$/progress" && message["params"]["value"]["kind"] == kind
-        }
-    };
-    let begin = ada.until(kind("begin")).await;
-    let end = ada.until(kind("end")).await;
+    let begin = ada.until(progress("begin")).await;
+    let end = ada.until(progress("end")).await;
     assert_eq!(begin["params"]["token"], end["params"]["token"]);
     hub.cut(false);
-    let offline = ada.until(kind("begin")).await;
+    let offline = ada.until(progress("begin")).await;
     let message = offline["params"]["value"]["message"].as_str().unwrap();
     assert!(message.contains("edits are kept here"), "{message}");
     hub.accept_again();
-    ada.until(kind("end")).await;
+    ada.until(progress("end")).await;
 }
 
 #[tokio::test]
