@@ -37,7 +37,9 @@ pub enum Flush {
 /// What an editor reports when it reads a file from the disk again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reload {
-    /// That it is closed, and opened with its text.
+    /// Nobody knows.
+    Unknown,
+    /// That it is closed, and opened with its text: what it reports as changed was typed.
     Reopens,
     /// The whole text, as one change.
     Whole,
@@ -121,7 +123,7 @@ const CAUTIOUS: Dialect = Dialect {
     one_edit_a_request: true,
     flush: None,
     formats_on_type: false,
-    reload: Reload::Reopens,
+    reload: Reload::Unknown,
     learns: true,
 };
 
@@ -143,6 +145,7 @@ const KNOWN: &[(&str, Dialect)] = &[
             keeps_final_newline: true,
             returns: Returns::Lost,
             flush: Some(Flush::SemanticTokensRefresh),
+            reload: Reload::Reopens,
             ..RECORDED
         },
     ),
@@ -334,6 +337,7 @@ mod tests {
                 ("one at a time", dialect.one_edit_a_request),
                 ("flushes", dialect.flush.is_some()),
                 ("flows by formatting", dialect.formats_on_type),
+                ("reopens", dialect.reload == Reload::Reopens),
                 ("reloads whole", dialect.reload == Reload::Whole),
                 (
                     "reloads by difference",
@@ -348,7 +352,7 @@ mod tests {
         let expected: [(&[&str], &str); 8] = [
             (
                 &["Neovim"],
-                "checks versions, version 0 unchecked, counts changes, merges, final newline, one at a time, flushes",
+                "checks versions, version 0 unchecked, counts changes, merges, final newline, one at a time, flushes, reopens",
             ),
             (
                 &["helix"],

@@ -50,10 +50,21 @@ pub(super) struct Seen {
     pub(super) since: Instant,
     /// When it was written, or before.
     pub(super) written: Instant,
-    /// It stood there for a while: it is not half of what was being written.
-    pub(super) has_stood: bool,
+    /// When it was found there the last time.
+    pub(super) until: Instant,
     /// It stood there when the editor's opening was heard of.
     pub(super) at_opening: bool,
+}
+
+impl Seen {
+    /// It stood there for a while: it is not half of what was being written.
+    pub(super) fn has_stood(&self) -> bool {
+        self.has_stood_for(STOOD)
+    }
+
+    pub(super) fn has_stood_for(&self, time: Duration) -> bool {
+        self.until.duration_since(self.since) >= time
+    }
 }
 
 /// What another program has written.
@@ -102,7 +113,7 @@ impl Mirror {
         let again = Effect::LookAgain(path.clone());
         let beneath = self.beneath.entry(document.clone()).or_default();
         if let Some(seen) = &mut beneath.there {
-            seen.has_stood = seen.since.elapsed() >= STOOD;
+            seen.until = Instant::now();
             return Ok(match seen.since.elapsed() < TOLD {
                 true => vec![again],
                 false => vec![Effect::Beneath(document.clone())],
@@ -115,7 +126,7 @@ impl Mirror {
             text: text.clone(),
             since,
             written: since.checked_sub(age + TICK).unwrap_or(since),
-            has_stood: false,
+            until: since,
             at_opening: false,
         });
         let written = text.map(|text| Effect::Written(document.clone(), text));

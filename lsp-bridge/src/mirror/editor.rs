@@ -13,6 +13,7 @@ use super::marks::Mark;
 use super::state::{Base, BaseFile, Hash, Record, hash};
 use super::tree::{Expected, Found, RawFile};
 use super::watch::Changes;
+use super::written_over::Told;
 use super::{HeldOpen, Mirror, MirrorError, Role, doing, text};
 
 /// What an editor has written or read, see [`Mirror::editor_saved`].
@@ -194,30 +195,35 @@ impl Mirror {
         Ok(effects)
     }
 
-    /// The editor has opened a file. If that holds what the editor shows, it is known from now on what
-    /// it was made of.
+    /// The editor has opened a file, or shows what is found there. If that holds what the editor shows, it is
+    /// known from now on what it was made of. Unless the editor shows it only since it was found, it may have
+    /// written it, and not tell of that.
+    ///
+    /// Returns the same as [`Mirror::editor_saved`].
     pub fn editor_read(
         &mut self,
         document: &DocumentId,
         read: EditorSaved,
         is_late: bool,
-    ) -> Result<(), MirrorError> {
+    ) -> Result<Option<Vec<u8>>, MirrorError> {
         let Found::File(file) = self.tree.read(&read.path) else {
-            return Ok(());
+            return Ok(None);
         };
         let text = self.text_of(document, &read.shown)?;
         let there = hash(&file.bytes);
-        match text::parse(file.bytes, None) {
-            Some(file) if file.text == text => {
-                let base = self.own_record(document)?.and_then(|record| record.base);
-                match base.filter(|_| !is_late) {
-                    Some(base) => self.note_written_over(document, Some(there), &base),
-                    None => drop(self.beneath.remove(document)),
-                }
-                self.is_in_file(document, read)
-            }
-            _ => Ok(()),
+        if text::parse(file.bytes, None).is_none_or(|file| file.text != text) {
+            return Ok(None);
         }
+        let base = self.own_record(document)?.and_then(|record| record.base);
+        let mut over = None;
+        match base.filter(|_| !is_late) {
+            Some(base) => {
+                self.note_written_over(document, Some(there), &base);
+                over = self.judge_written_over(document, &read, Told::Nothing)?;
+            }
+            None => drop(self.beneath.remove(document)),
+        }
+        self.is_in_file_with(document, read, over)
     }
 
     /// The editor has written a document elsewhere than where its file was moved: there it would stand
@@ -270,10 +276,21 @@ impl Mirror {
         let Some(earlier) = recent.iter().find(is_it) else {
             return Ok(None);
         };
-        let mut written = self.replica(document, &told.0)?;
-        let back = diff(written.rope(), &earlier.shown);
-        written.splice(&back);
-        Ok(Some((written.state(), there)))
+        let written = self.as_before(document, &told.0, &earlier.shown)?;
+        Ok(Some((written, there)))
+    }
+
+    /// The state of what an editor showed before it came to show this.
+    pub(super) fn as_before(
+        &self,
+        document: &DocumentId,
+        shown: &[u8],
+        before: &Rope,
+    ) -> Result<Vec<u8>, MirrorError> {
+        let mut state = self.replica(document, shown)?;
+        let back = diff(state.rope(), before);
+        state.splice(&back);
+        Ok(state.state())
     }
 
     /// The editor has written a file. What the disk holds beyond what it showed (a final newline, a
@@ -286,10 +303,21 @@ impl Mirror {
     pub fn editor_saved(
         &mut self,
         document: &DocumentId,
+        saved: EditorSaved,
+    ) -> Result<Option<Vec<u8>>, MirrorError> {
+        let over = self.take_written_over(document, &saved)?;
+        self.is_in_file_with(document, saved, over)
+    }
+
+    /// The file holds what the editor has; `over` is the document's state with what was written over by that.
+    fn is_in_file_with(
+        &mut self,
+        document: &DocumentId,
         mut saved: EditorSaved,
+        over: Option<Vec<u8>>,
     ) -> Result<Option<Vec<u8>>, MirrorError> {
         let mut lacked = None;
-        if let Some(state) = self.take_written_over(document, &saved)? {
+        if let Some(state) = over {
             let whole = self.whole(document, &saved.state, &state)?;
             (saved.state, lacked) = (whole.state, whole.lacked);
             saved.unsaved = true;

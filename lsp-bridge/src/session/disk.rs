@@ -388,8 +388,8 @@ fn perform(mirror: &mut Mirror, task: Task) -> Result<Option<News>, MirrorError>
             read,
             is_late,
         } => {
-            mirror.editor_read(&document, read, is_late)?;
-            return Ok(None);
+            let update = mirror.editor_read(&document, read, is_late)?;
+            return Ok(update.map(|update| News::Beneath(document, update)));
         }
         Task::Beneath(document, shown) => {
             let update = mirror.take_beneath(&document, shown)?;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Instant;
 
-use tutti_engine::{Change, Effect, Event, Replica};
+use tutti_engine::{Change, Effect, Event, Reload, Replica};
 use tutti_protocol::ids::DocumentId;
 use tutti_protocol::path::ProjectPath;
 
@@ -234,7 +234,9 @@ impl Project {
         }
         room.store_by(store_at);
         self.perform(document, effects);
-        self.may_have_read(document, true);
+        // It may write what it tells of only now.
+        let is_typed = self.abilities.dialect.reload == Reload::Reopens;
+        self.may_have_read(document, !is_typed);
         self.caret_moved(document);
     }
 

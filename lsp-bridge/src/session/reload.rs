@@ -66,7 +66,7 @@ impl Project {
         };
         let is_whole = replaces_all(changes, &text);
         let is_one = match self.abilities.dialect.reload {
-            Reports::Reopens => false,
+            Reports::Reopens | Reports::Unknown => false,
             Reports::Whole => is_whole,
             Reports::Difference => true,
         };
@@ -91,7 +91,10 @@ impl Project {
     /// The text that the editor shows by a report, if the file holds the same and the editor showed
     /// others' text besides.
     fn as_on_disk(&self, document: &DocumentId, changes: &[Change]) -> Option<String> {
-        if self.abilities.dialect.reload == Reports::Reopens {
+        if matches!(
+            self.abilities.dialect.reload,
+            Reports::Reopens | Reports::Unknown
+        ) {
             return None;
         }
         let room = self.rooms.get(document)?;

@@ -8,6 +8,7 @@ use super::editor::{Editor, eventually, on_disk, two};
 use super::hub::Hub;
 
 const TEXT: &str = "one\ntwo\nthree\n";
+const LINES: &str = "one\ntwo\nthree\nfour\nfive\nsix\n";
 
 /// What was written before this in the editor's directory has been seen when it returns.
 async fn is_seen(hub: &Hub, editor: &Editor, name: &str) {
@@ -103,6 +104,86 @@ async fn it_is_merged_when_the_editor_of_another_window_writes_over_it() {
     ada.type_at("a", 0, 0, "!").await;
     bob.shows("a", &format!("!{all}")).await;
     drop(first);
+}
+
+/// Two people with this file. The second one's editor writes it at each key, and never tells that it has.
+async fn with_one_that_writes_untold(hub: &Hub, text: &str) -> (Editor, Editor) {
+    let (ada, mut bob) = two(hub, text).await;
+    bob.close("a").await;
+    let (_, files) = bob.quit().await;
+    let neovim = json!({ "clientInfo": { "name": "Neovim" } });
+    let mut bob = Editor::start_in(files, neovim).await;
+    bob.open("a").await;
+    (ada, bob)
+}
+
+#[tokio::test]
+async fn it_is_merged_though_the_editor_does_not_tell_of_what_it_writes() {
+    // Whether it tells of what was typed before that is found in the file.
+    for is_early in [true, false] {
+        let hub = Hub::start().await;
+        let (mut ada, mut bob) = with_one_that_writes_untold(&hub, LINES).await;
+        bob.type_at("a", 0, 3, " mine").await;
+        let mine = LINES.replace("one", "one mine");
+        ada.shows("a", &mine).await;
+        let file = bob.root().join("a");
+        write(&file, &mine);
+        is_seen(&hub, &bob, "b").await;
+        write(&file, &mine.replace("five", "FIVE"));
+        is_seen(&hub, &bob, "c").await;
+        let more = mine.replace("two", "two more");
+        if is_early {
+            bob.type_at("a", 1, 3, " more").await;
+        }
+        write(&file, &more);
+        is_seen(&hub, &bob, "d").await;
+        if !is_early {
+            bob.type_at("a", 1, 3, " more").await;
+        }
+        let all = more.replace("five", "FIVE");
+        bob.shows("a", &all).await;
+        ada.shows("a", &all).await;
+        assert_eq!(text(&hub), all);
+    }
+}
+
+#[tokio::test]
+async fn it_is_merged_where_the_person_typed_if_it_stood_there_for_a_moment() {
+    let hub = Hub::start().await;
+    let (mut ada, mut bob) = with_one_that_writes_untold(&hub, LINES).await;
+    bob.type_at("a", 5, 3, "!").await;
+    let lines = LINES.replace("six", "six!");
+    ada.shows("a", &lines).await;
+    let file = bob.root().join("a");
+    write(&file, &lines);
+    is_seen(&hub, &bob, "b").await;
+    write(&file, &lines.replace("two", "TWO"));
+    let written = std::time::Instant::now();
+    eventually(|| written.elapsed().as_millis() > 900).await;
+    write(&file, &lines.replace("one", "one mine"));
+    is_seen(&hub, &bob, "c").await;
+    bob.type_at("a", 0, 3, " mine").await;
+    let all = lines.replace("one\ntwo", "one mine\nTWO");
+    ada.shows("a", &all).await;
+    assert_eq!(text(&hub), all);
+}
+
+#[tokio::test]
+async fn what_the_editor_has_written_untold_and_the_person_taken_back_stays_away() {
+    let hub = Hub::start().await;
+    let (mut ada, mut bob) = with_one_that_writes_untold(&hub, LINES).await;
+    let file = bob.root().join("a");
+    write(&file, &LINES.replace("one", "one wrong"));
+    is_seen(&hub, &bob, "b").await;
+    let right = LINES.replace("one", "one right");
+    write(&file, &right);
+    is_seen(&hub, &bob, "c").await;
+    bob.type_at("a", 0, 3, " right").await;
+    bob.type_at("a", 0, 0, "!").await;
+    let all = format!("!{right}");
+    ada.shows("a", &all).await;
+    is_seen(&hub, &bob, "d").await;
+    assert_eq!(text(&hub), all);
 }
 
 #[tokio::test]
