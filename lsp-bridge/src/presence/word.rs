@@ -8,6 +8,8 @@ use tutti_protocol::ids::DocumentId;
 pub(crate) enum Word {
     /// They have deleted it.
     Deleted,
+    /// They have renamed it.
+    Renamed,
     /// They had deleted it, and it is there again, since somebody had changed it meanwhile.
     Restored,
     /// They had changed it when somebody deleted it, and keep what they had.
@@ -20,12 +22,19 @@ pub(crate) enum Word {
 pub(super) const WORDS: usize = 40;
 
 impl Word {
-    pub(super) const ALL: [Self; 4] = [Self::Deleted, Self::Restored, Self::Kept, Self::Waits];
+    pub(super) const ALL: [Self; 5] = [
+        Self::Deleted,
+        Self::Renamed,
+        Self::Restored,
+        Self::Kept,
+        Self::Waits,
+    ];
 
     /// The field of a state that has it.
     pub(super) fn field(self) -> &'static str {
         match self {
             Self::Deleted => "deleted",
+            Self::Renamed => "renamed",
             Self::Restored => "restored",
             Self::Kept => "kept",
             Self::Waits => "waits",

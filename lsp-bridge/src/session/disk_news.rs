@@ -123,6 +123,7 @@ impl Project {
     pub(super) fn mirror_effects(&mut self, effects: Vec<Effect>) {
         let mut is_listed = false;
         let mut cargo = Vec::new();
+        self.tell_of_edits(&effects);
         for effect in effects {
             match effect {
                 Effect::Send(one) => cargo.push(one),
@@ -164,7 +165,6 @@ impl Project {
             self.renamed_here.insert(document.clone());
             self.own_names.insert(document.clone(), path.clone());
         }
-        self.note_deletion(edit);
         let update = self.index.edit(edit);
         self.index_saved.sent();
         self.send_update(&DocumentId::index(), update);

@@ -28,8 +28,8 @@ pub(super) struct People {
     /// Rooms whose own state is to be announced, and when.
     moved: BTreeSet<DocumentId>,
     announce_at: Option<Millis>,
-    /// When they were announced in the index's room.
-    announced: Millis,
+    /// When the others were last told of files at once.
+    told: Millis,
     renew_at: Millis,
     /// The editor shows hints: it has asked for them.
     hints_shown: bool,
@@ -50,7 +50,7 @@ impl People {
             others: HashMap::new(),
             moved: BTreeSet::new(),
             announce_at: None,
-            announced: Millis(0),
+            told: Millis(0),
             renew_at: Millis(RENEW_MS),
             hints_shown: false,
             refresh_at: None,
@@ -67,6 +67,11 @@ impl People {
     /// They typed this.
     pub(super) fn typed(&mut self, document: &DocumentId, update: &[u8]) {
         self.own.typed(document, update);
+    }
+
+    /// They tell this of a file. `number` is another one each time.
+    pub(super) fn tells(&mut self, word: Word, document: &DocumentId, number: u64) {
+        self.own.tells(word, document, number);
     }
 
     /// The connection to a room is gone: nobody is known to be there.
@@ -105,20 +110,17 @@ impl Project {
                 update,
             });
         }
-        if document.is_index() {
-            self.people.announced = self.clock.now();
-        }
     }
 
-    /// Those who are in the index's room hear this of a file: at once if they can, before its edit of the index
-    /// that is about to be made.
-    pub(super) fn people_hear(&mut self, word: Word, document: &DocumentId, number: u64) {
-        let index = DocumentId::index();
-        self.people.own.tells(word, document, number);
-        match self.clock.now().0 < self.people.announced.0 + CARET_MS {
-            true => self.moved_in(index),
-            false => self.send_presence(&index),
+    /// Those who are in the index's room hear what is told of files: at once if they can, before the edits of the
+    /// index that are about to be made.
+    pub(super) fn people_hear(&mut self) {
+        let (index, now) = (DocumentId::index(), self.clock.now());
+        if now.0 < self.people.told.0 + CARET_MS {
+            return self.moved_in(index);
         }
+        self.people.told = now;
+        self.send_presence(&index);
     }
 
     /// Whoever else is in the project.

@@ -6,18 +6,27 @@ use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use tutti_engine::Millis;
 use tutti_protocol::ids::DocumentId;
 use tutti_protocol::index::FileEntry;
+use tutti_protocol::path::ProjectPath;
+use tutti_protocol::role::Role;
 
 use super::project::Project;
 use crate::lsp::Severity;
-use crate::mirror::{IndexEdit, Notice, shown};
+use crate::mirror::{Effect, IndexEdit, Notice, shown};
 use crate::presence::Word;
 
 /// So often the person is told what others tell: anybody may tell anything.
 const TOLD: usize = 1000;
-/// So many files are remembered as deleted here, or by others.
-const DELETED: usize = 1000;
+/// So many files are remembered as deleted here, or as deleted or renamed by others.
+const REMEMBERED: usize = 1000;
 /// A program's file is the person's for so long after it was written: what becomes of it then is news for them.
 const WRITTEN_MS: u64 = 60_000;
+
+/// Who has told that they rename a file, and what tells one time from another.
+#[derive(Clone, PartialEq, Eq)]
+struct Renamer {
+    name: String,
+    time: (u64, u64),
+}
 
 /// See the [module's documentation](self).
 #[derive(Default)]
@@ -32,10 +41,20 @@ pub(super) struct Words {
     deleted: VecDeque<(DocumentId, String)>,
     /// Who has deleted which file: what comes of it may come later than they tell of it.
     deleted_by: HashMap<DocumentId, String>,
+    /// Who has renamed which file, until the index shows it.
+    renaming: HashMap<DocumentId, Renamer>,
+    /// Who has given a file the name that it has, or had.
+    named_by: HashMap<DocumentId, (ProjectPath, Renamer)>,
     /// Files that a program of theirs has written, and when.
     written: HashMap<DocumentId, Millis>,
     /// Those of long ago are forgotten when there are so many: each time looking through all would be costly.
     prune_at: usize,
+}
+
+fn make_room<T>(all: &mut HashMap<DocumentId, T>, news: usize) {
+    if all.len() + news > REMEMBERED {
+        all.clear();
+    }
 }
 
 fn is_recent(at: Millis, now: Millis) -> bool {
@@ -45,25 +64,46 @@ fn is_recent(at: Millis, now: Millis) -> bool {
 impl Project {
     /// Tells the others.
     fn tell_others(&mut self, word: Word, document: &DocumentId) {
-        self.words.count += 1;
-        self.people_hear(word, document, self.words.count);
+        self.add_word(word, document);
+        self.people_hear();
     }
 
-    /// The person's edit of the index is about to be made: whose file goes by it hears from whom.
-    pub(super) fn note_deletion(&mut self, edit: &IndexEdit) {
-        let document = match edit {
-            IndexEdit::Remove(document) => document,
-            IndexEdit::SetBlob(document, blob) if blob.sha256.is_none() => document,
-            _ => return,
-        };
+    fn add_word(&mut self, word: Word, document: &DocumentId) {
+        self.words.count += 1;
+        self.people.tells(word, document, self.words.count);
+    }
+
+    /// The person's edits of the index are about to be made: whose file goes by them, or has another name, hears
+    /// from whom.
+    pub(super) fn tell_of_edits(&mut self, effects: &[Effect]) {
+        let count = self.words.count;
+        for effect in effects {
+            match effect {
+                _ if self.role == Role::Viewer => {}
+                Effect::Index(IndexEdit::Remove(document)) => self.note_deletion(document),
+                Effect::Index(IndexEdit::SetBlob(document, blob)) if blob.sha256.is_none() => {
+                    self.note_deletion(document);
+                }
+                Effect::Index(IndexEdit::Rename(document, _)) => {
+                    self.add_word(Word::Renamed, document);
+                }
+                _ => {}
+            }
+        }
+        if self.words.count > count {
+            self.people_hear();
+        }
+    }
+
+    fn note_deletion(&mut self, document: &DocumentId) {
         if let Some(entry) = self.index.entries().get(document) {
-            if self.words.deleted.len() == DELETED {
+            if self.words.deleted.len() == REMEMBERED {
                 self.words.deleted.pop_front();
             }
             let path = shown(&entry.path);
             self.words.deleted.push_back((document.clone(), path));
         }
-        self.tell_others(Word::Deleted, document);
+        self.add_word(Word::Deleted, document);
     }
 
     /// A program of theirs has written into a file.
@@ -85,6 +125,29 @@ impl Project {
     /// Who has deleted a file, if they have told.
     pub(super) fn who_deleted(&self, document: &DocumentId) -> Option<String> {
         self.words.deleted_by.get(document).cloned()
+    }
+
+    /// The index shows these under other names now, which others have given them. Of many that somebody renames at
+    /// once they tell of a few.
+    pub(super) fn note_renamed(&mut self, renamed: &[(DocumentId, ProjectPath)]) {
+        let words = &mut self.words;
+        let told = renamed.iter().map(|(one, _)| words.renaming.remove(one));
+        let told: Vec<_> = told.collect();
+        let mut all = told.iter().flatten();
+        let first = all.next().cloned();
+        let only = first.filter(|first| all.all(|other| other.name == first.name));
+        for ((document, name), by) in renamed.iter().zip(told) {
+            if let Some(by) = by.or_else(|| only.clone()) {
+                make_room(&mut words.named_by, 1);
+                words.named_by.insert(document.clone(), (name.clone(), by));
+            }
+        }
+    }
+
+    /// Who has given a file this name, if they have told.
+    pub(super) fn who_named(&self, document: &DocumentId, name: &ProjectPath) -> Option<&str> {
+        let (named, by) = self.words.named_by.get(document)?;
+        (named == name).then_some(by.name.as_str())
     }
 
     /// The index has changed: who has deleted what is listed again by now is no news any more.
@@ -158,11 +221,23 @@ impl Project {
         let Some(others) = self.others_in_index() else {
             return;
         };
-        let (mut news, mut deletions) = (Vec::new(), Vec::new());
+        let (mut news, mut deletions, mut renamings) = (Vec::new(), Vec::new(), Vec::new());
         for (other, word, document, (client, number)) in others.words() {
-            if word == Word::Deleted {
-                deletions.push((document.clone(), other.name.clone()));
-                continue;
+            let name = other.name.clone();
+            match word {
+                Word::Deleted => {
+                    deletions.push((document.clone(), name));
+                    continue;
+                }
+                Word::Renamed => {
+                    let time = (client, number);
+                    let known = self.words.named_by.get(document);
+                    if known.is_none_or(|(_, known)| known.time != time) {
+                        renamings.push((document.clone(), Renamer { name, time }));
+                    }
+                    continue;
+                }
+                Word::Restored | Word::Kept | Word::Waits => {}
             }
             let time = (word, client, number);
             if self.words.told.len() + news.len() < TOLD
@@ -172,10 +247,10 @@ impl Project {
                 news.push((document.clone(), time, message));
             }
         }
-        if self.words.deleted_by.len() + deletions.len() > DELETED {
-            self.words.deleted_by.clear();
-        }
+        make_room(&mut self.words.deleted_by, deletions.len());
         self.words.deleted_by.extend(deletions);
+        make_room(&mut self.words.renaming, renamings.len());
+        self.words.renaming.extend(renamings);
         for (document, time, (severity, message)) in news {
             self.words.told.insert(time);
             let is_own = time.0 == Word::Restored && self.words.brought_back.remove(&document);
@@ -193,7 +268,7 @@ impl Project {
         let path = || self.index.path_of(document);
         match word {
             // They hear of that from the index.
-            Word::Deleted => None,
+            Word::Deleted | Word::Renamed => None,
             Word::Restored => path().filter(|_| is_theirs).map(|path| {
                 let what = "while it was changed: it is there again";
                 (Severity::Info, format!("{path} was deleted by {name} {what}"))

@@ -16,7 +16,7 @@ async fn is_told(editor: &mut Editor) {
         .until(|_, message| {
             let told = message["params"]["message"].as_str();
             message["method"] == "window/showMessage"
-                && told == Some("Tutti: a was renamed to b by someone")
+                && told.is_some_and(|told| told.starts_with("Tutti: a was renamed to b by "))
         })
         .await;
 }
@@ -102,6 +102,38 @@ async fn one_that_a_killed_editor_has_left_is_opened_where_it_stands_still() {
         is_told(&mut ada).await;
         goes_on(&hub, ada, bob).await;
         drop(another);
+    }
+}
+
+#[tokio::test]
+async fn who_shows_files_that_another_renames_hears_who_that_is() {
+    let hub = Hub::start().await;
+    let files = ["one", "two", "three"].map(|name| (format!("old/{name}"), format!("{name}\n")));
+    let mut ada = Editor::start(&hub, &[]).await;
+    for (path, text) in &files {
+        std::fs::create_dir_all(ada.root().join("old")).unwrap();
+        std::fs::write(ada.root().join(path), text).unwrap();
+    }
+    eventually(|| hub.paths().len() == files.len()).await;
+    let mut bob = Editor::start(&hub, &[]).await;
+    for (path, text) in &files {
+        on_disk(&bob.root().join(path), text).await;
+        bob.open(path).await;
+        bob.type_at(path, 0, 0, "still ").await;
+        ada.open(path).await;
+        ada.shows(path, &format!("still {text}")).await;
+        ada.close(path).await;
+    }
+    std::fs::rename(ada.root().join("old"), ada.root().join("new")).unwrap();
+    for _ in &files {
+        let told = bob
+            .until(|_, message| {
+                let told = message["params"]["message"].as_str();
+                told.is_some_and(|told| told.contains(" was renamed to new/"))
+            })
+            .await;
+        let told = told["params"]["message"].as_str().unwrap();
+        assert!(!told.ends_with(" by someone"), "{told}");
     }
 }
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { DeletedFiles, named, TOLD_MS } from './deleted';
+import { DeletedFiles, named } from './deleted';
+import { TOLD_MS } from './told';
 
 const state = (name: string, deleted: unknown) => ({ user: { name }, deleted });
 

@@ -1,15 +1,11 @@
 /**
- * Who has deleted which file: they name it as `deleted` in the index's room,
- * `{ DOCUMENT: NUMBER }` with another number each time, before they take its
- * entry out. Who has one of them open may bring it back, which whoever has
+ * Who has deleted which file: they name it as `deleted` in the index's room
+ * before they take its entry out. Who has one of them open may bring it back, which whoever has
  * deleted it is told.
  */
 import { readUser } from './person';
+import { ToldFiles } from './told';
 
-/** So many files are told of at a time: a state must not grow too long. */
-const TOLD = 40;
-/** For so long: who is there has heard of it by then. */
-export const TOLD_MS = 30_000;
 /** Anybody may write what is read here: so much is remembered. */
 const KNOWN = 1_000;
 
@@ -21,8 +17,7 @@ interface Listed {
 
 /** What this person tells, and what the others have told. */
 export class DeletedFiles {
-  #told: { id: string; number: number; until: number }[] = [];
-  #number = 0;
+  readonly #told = new ToldFiles();
   readonly #heard = new Set<string>();
   readonly #by = new Map<string, string>();
   readonly #mine = new Set<string>();
@@ -30,11 +25,9 @@ export class DeletedFiles {
   /** The person deletes these. */
   deletes(ids: Iterable<string>, now: number): void {
     if (this.#mine.size >= KNOWN) this.#mine.clear();
-    for (const id of ids) {
-      this.#told.push({ id, number: ++this.#number, until: now + TOLD_MS });
-      this.#mine.add(id);
-    }
-    this.#told = this.#told.slice(0, TOLD);
+    const all = [...ids];
+    this.#told.add(all, now);
+    for (const id of all) this.#mine.add(id);
   }
 
   /** The person has put this file back: nobody needs to tell them. */
@@ -49,9 +42,7 @@ export class DeletedFiles {
 
   /** The field of their state; `undefined` for none. */
   tells(now: number): Record<string, number> | undefined {
-    this.#told = this.#told.filter(({ until }) => until > now);
-    if (this.#told.length === 0) return undefined;
-    return Object.fromEntries(this.#told.map(({ id, number }) => [id, number]));
+    return this.#told.tells(now);
   }
 
   /** What the states of others say. */

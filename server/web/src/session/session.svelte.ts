@@ -1,9 +1,10 @@
 import type { HocuspocusProviderWebsocket } from '@hocuspocus/provider';
 import { isDamage } from '../lib/damage';
-import { DeletedFiles, TOLD_MS } from '../lib/deleted';
+import { DeletedFiles } from '../lib/deleted';
 import { addFile, BLOBS_ROOT, FILES_ROOT, readEntries, removeFiles, renameFiles, shownFiles, type ShownFile } from '../lib/files';
 import { cleanName, freeColour, type Peer, randomId, readUser, rememberName, samePerson, type User } from '../lib/person';
 import { type Restored, RestoredFiles } from '../lib/restored';
+import { TOLD_MS, ToldFiles } from '../lib/told';
 import { Hearing } from './hearing';
 import type { Keep } from './keep';
 import { Room } from './room';
@@ -71,6 +72,7 @@ export class Session {
   readonly #hearing = new Hearing();
   readonly #restored = new RestoredFiles();
   readonly #deleted = new DeletedFiles();
+  readonly #renamed = new ToldFiles();
   #wasOnline = false;
   #closeReason = '';
   #unsaved = 0;
@@ -162,15 +164,15 @@ export class Session {
   }
 
   rename(paths: ReadonlyMap<string, string>): void {
+    this.#renamed.add(paths.keys(), Date.now());
+    this.#tellOfFiles();
     renameFiles(this.#index.doc, paths);
   }
 
   remove(ids: Iterable<string>): void {
     const all = [...ids];
     this.#deleted.deletes(all, Date.now());
-    // Whoever has one of them open hears by whom before they hear that it is gone.
-    this.#showPresence();
-    setTimeout(() => this.#showPresence(), TOLD_MS);
+    this.#tellOfFiles();
     removeFiles(this.#index.doc, all);
   }
 
@@ -373,12 +375,20 @@ export class Session {
     if (peer?.file) this.openFile(peer.file);
   }
 
+  /** Whoever has one of them open hears by whom before they hear what becomes of it. */
+  #tellOfFiles(): void {
+    this.#showPresence();
+    setTimeout(() => this.#showPresence(), TOLD_MS);
+  }
+
   #showPresence(): void {
     const deleted = this.#deleted.tells(Date.now());
+    const renamed = this.#renamed.tells(Date.now());
     this.#index.awareness.setLocalState({
       user: this.user,
       ...(this.open ? { file: this.open.id } : {}),
       ...(deleted ? { deleted } : {}),
+      ...(renamed ? { renamed } : {}),
     });
   }
 
