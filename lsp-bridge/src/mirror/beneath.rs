@@ -31,7 +31,7 @@ const SEEN: Duration = Duration::from_secs(2);
 const TICK: Duration = Duration::from_millis(20);
 
 /// Nobody who writes a file takes so long to go on.
-const STOOD: Duration = Duration::from_secs(1);
+pub(super) const STOOD: Duration = Duration::from_secs(1);
 
 /// What the file of an open document holds that is not known of it yet.
 #[derive(Debug, Default)]
@@ -100,7 +100,7 @@ impl Mirror {
         let before = render(&self.text_of(document, &base.state)?, base.file.eol);
         if self.is_cut_off(document, &before, &file) {
             self.beneath.remove(document);
-            return Ok(Vec::new());
+            return Ok(self.write_whole(document, &base, &before, &file));
         }
         if self.saved_by_guest(document, &base, there)?.is_some() {
             self.note_written_over(document, Some(there), &base);

@@ -5,17 +5,21 @@
 //! [`note`]; and as a bridge may end before it has looked at a file, the next one believes none
 //! to have been shortened on purpose that was before it began, if there was no room when the last one ended.
 
-use std::collections::HashMap;
-use std::time::SystemTime;
+use std::collections::{BTreeSet, HashMap};
+use std::time::{Duration, Instant, SystemTime};
 
 use ropey::Rope;
 use tutti_engine::diff::diff;
 use tutti_protocol::blob::BlobHash;
 use tutti_protocol::ids::DocumentId;
+use tutti_protocol::path::ProjectPath;
 
+use super::beneath::STOOD;
+use super::effect::{Effect, Notice, Settled};
+use super::settle::Subject;
 use super::state::{Base, Hash, hash};
 use super::text::parse;
-use super::tree::RawFile;
+use super::tree::{Expected, Outcome, RawFile};
 use super::unwritten::note::{self, Noted};
 use super::{Mirror, MirrorError};
 
@@ -26,7 +30,13 @@ pub(super) struct CutOff {
     found: HashMap<DocumentId, Hash>,
     /// There was no room when the last bridge ended, and this is when this one began.
     began_after_full: Option<SystemTime>,
+    /// Those that have their texts again, which nobody was told of yet, and since when.
+    whole_again: BTreeSet<String>,
+    whole_since: Option<Instant>,
 }
+
+/// Files that have their texts again follow each other this closely.
+const TOGETHER: Duration = Duration::from_secs(1);
 
 impl CutOff {
     /// What the last bridge has noted.
@@ -39,6 +49,25 @@ impl CutOff {
 
     pub(super) fn is_empty(&self) -> bool {
         self.found.is_empty()
+    }
+
+    /// Its file has its text again.
+    fn is_whole(&mut self, path: &ProjectPath) {
+        self.whole_again.insert(path.to_string());
+        self.whole_since = Some(Instant::now());
+    }
+
+    /// What the person has to hear of those: they may have emptied one on purpose.
+    pub(super) fn news(&mut self) -> Option<Notice> {
+        if self.whole_since?.elapsed() < TOGETHER {
+            return None;
+        }
+        self.whole_since = None;
+        let all = std::mem::take(&mut self.whole_again);
+        Some(Notice::WholeAgain {
+            more: all.len() - 1,
+            path: all.into_iter().next()?,
+        })
     }
 
     /// So many of them, to be noted.
@@ -83,6 +112,54 @@ impl Mirror {
         is_so
     }
 
+    /// A closed file that has been cut off gets its document's text.
+    pub(super) fn put_whole(
+        &mut self,
+        subject: &mut Subject<'_>,
+        base: Base,
+        before: &[u8],
+        there: &RawFile,
+        settled: &mut Settled,
+    ) -> Result<Outcome, MirrorError> {
+        if !before.starts_with(&there.bytes) {
+            let reason = "a program had changed the file when the disk was full";
+            self.recover(&subject.path, &there.bytes, reason, settled)?;
+        }
+        let document = subject.document;
+        let outcome = self.put(subject, Some(base), Expected::Bytes(&there.bytes), settled)?;
+        if outcome == Outcome::Done && !self.refused.contains_key(document) {
+            self.cut_off.is_whole(&subject.path);
+        }
+        Ok(outcome)
+    }
+
+    /// An open file that has been cut off holds again what it held before, once there is room: what else its editor
+    /// shows was not saved there. Who empties it may be about to write it.
+    pub(super) fn write_whole(
+        &mut self,
+        document: &DocumentId,
+        base: &Base,
+        before: &[u8],
+        there: &RawFile,
+    ) -> Vec<Effect> {
+        let path = &base.file.path;
+        if there.is_younger_than(STOOD) {
+            return vec![Effect::LookAgain(path.clone())];
+        }
+        let executable = there.executable.unwrap_or(base.file.executable);
+        let expected = Expected::Bytes(&there.bytes);
+        match self.tree.write(path, before, executable, expected) {
+            Ok(Outcome::Done) => {
+                self.refused.remove(document);
+                self.not_cut_off(document);
+                self.cut_off.is_whole(path);
+            }
+            Ok(Outcome::Changed) => return vec![Effect::LookAgain(path.clone())],
+            Err(reason) => drop(self.refuse(document, path.as_str(), reason)),
+        }
+        Vec::new()
+    }
+
     /// The document's file was written since, or is not what it was found to be.
     pub(super) fn not_cut_off(&mut self, document: &DocumentId) {
         if self.cut_off.found.remove(document).is_some() {
@@ -91,7 +168,7 @@ impl Mirror {
     }
 
     /// What the document's file was found to hold, if it is cut off.
-    fn found_cut_off(&self, document: &DocumentId) -> Option<Hash> {
+    pub(super) fn found_cut_off(&self, document: &DocumentId) -> Option<Hash> {
         if self.is_owner() {
             return self.cut_off.found.get(document).copied();
         }

@@ -211,7 +211,8 @@ impl Mirror {
         };
         let text = self.text_of(document, &read.shown)?;
         let there = hash(&file.bytes);
-        if text::parse(file.bytes, None).is_none_or(|file| file.text != text) {
+        let is_shown = text::parse(file.bytes, None).is_some_and(|file| file.text == text);
+        if !is_shown || self.found_cut_off(document) == Some(there) {
             return Ok(None);
         }
         let base = self.own_record(document)?.and_then(|record| record.base);

@@ -233,6 +233,13 @@ pub enum Notice {
     },
     /// Nothing of that is left.
     WrittenAgain,
+    /// A file that had been emptied or cut off, as a full disk leaves one, has its text again.
+    WholeAgain {
+        /// The file.
+        path: String,
+        /// How many others there are.
+        more: usize,
+    },
     /// A file of the project is not written here, or a file here is not shared.
     LeftAlone {
         /// The path, escaped for a terminal where it is hostile.
@@ -318,6 +325,15 @@ impl Notice {
             Self::WrittenAgain => {
                 "The disk takes everything again: nothing waits to be written here.".to_owned()
             }
+            Self::WholeAgain { path, more } => format!(
+                "{} text again, which the full disk had cut off: if you have emptied or shortened a file \
+                 yourself, do that once more.",
+                match more {
+                    0 => format!("{path} has its"),
+                    1 => format!("{path} and another file have their"),
+                    more => format!("{path} and {more} other files have their"),
+                }
+            ),
             Self::LeftAlone { path, reason } => format!("{path} is left alone: {reason}."),
         }
     }

@@ -300,7 +300,7 @@ impl Mirror {
             return Ok(Outcome::Changed);
         }
         if self.is_cut_off(subject.document, &before, &file) {
-            return self.put(subject, Some(base), Expected::Bytes(&file.bytes), settled);
+            return self.put_whole(subject, base, &before, &file, settled);
         }
         let ours = render_over(&subject.main.text(), subject.entry.eol, &file.bytes);
         if file.bytes == ours {

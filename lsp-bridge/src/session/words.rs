@@ -205,6 +205,7 @@ impl Project {
                 | Notice::CameBack { .. }
                 | Notice::Unwritten { .. }
                 | Notice::WrittenAgain
+                | Notice::WholeAgain { .. }
         );
         match is_news {
             true if *notice == Notice::WrittenAgain => self.client.show(Severity::Info, &message),

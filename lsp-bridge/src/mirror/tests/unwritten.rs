@@ -188,6 +188,98 @@ fn what_becomes_of_a_text_and_cannot_be_stored_is_not_called_typed() {
     assert_eq!(hub.entries().len(), 2);
 }
 
+/// Somebody may have emptied them on purpose.
+fn is_told_of_whole(here: &mut Here, hub: &mut Hub, path: &str, more: usize) {
+    let whole = Notice::WholeAgain {
+        path: path.to_owned(),
+        more,
+    };
+    let started = Instant::now();
+    while !here.told.contains(&whole) {
+        assert!(
+            started.elapsed() < Duration::from_secs(5),
+            "{:?}",
+            here.told
+        );
+        let effects = here.mirror.tend();
+        here.carry_out(effects, hub);
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn what_was_emptied_after_the_disk_was_full_is_told_of_when_it_comes_back() {
+    let mut hub = Hub::new();
+    hub.put("d1", "a", "one\n");
+    hub.put("d2", "src/b", "two\n");
+    let mut ada = Here::new();
+    ada.sync(&mut hub);
+    forbidden(&ada, "src");
+    ada.mirror.tree.is_full = true;
+    ada.write("src/b", "");
+    ada.sync(&mut hub);
+    allow(&ada, "src", 0o755);
+    let mut ada = ada.restart(|path| fs::write(path.join("a"), "").unwrap());
+    ada.sync(&mut hub);
+    assert_eq!(
+        (ada.read("a"), ada.read("src/b")),
+        ("one\n".into(), "two\n".into())
+    );
+    is_told_of_whole(&mut ada, &mut hub, "a", 1);
+    ada.write("a", "");
+    ada.sync(&mut hub);
+    ada.look_again(&mut hub);
+    assert_eq!(hub.text("a"), "");
+}
+
+#[test]
+fn what_a_program_had_changed_in_a_file_that_is_cut_off_is_kept() {
+    let text = "a line of the text\n".repeat(100);
+    let mut hub = Hub::new();
+    hub.put("d1", "a", &text);
+    let mut ada = Here::new();
+    ada.sync(&mut hub);
+    ada.mirror.tree.is_full = true;
+    let changed = &text.replacen("a line", "A line", 1)[..1024];
+    ada.write("a", changed);
+    ada.sync(&mut hub);
+    ada.look_again(&mut hub);
+    assert_eq!(ada.read("a"), text);
+    let kept = ada.recovered().into_iter().collect::<Vec<_>>();
+    assert_eq!(kept, [("a".to_owned(), changed.to_owned())]);
+}
+
+#[test]
+fn an_open_file_that_is_cut_off_holds_what_it_held_as_soon_as_there_is_room() {
+    let mut hub = Hub::new();
+    let id = hub.put("d1", "src/a", "one\n");
+    let mut ada = Here::new();
+    ada.sync(&mut hub);
+    let effects = ada
+        .mirror
+        .opened(&id, Some(&"src/a".parse().unwrap()))
+        .unwrap();
+    ada.carry_out(effects, &mut hub);
+    hub.edit("src/a", "one\nmore\n");
+    forbidden(&ada, "src");
+    ada.mirror.tree.is_full = true;
+    ada.write("src/a", "");
+    ada.sync(&mut hub);
+    let effects = ada.mirror.tend();
+    ada.carry_out(effects, &mut hub);
+    assert_eq!(
+        (ada.read("src/a"), ada.unwritten()),
+        (String::new(), vec!["src/a".into()])
+    );
+    ada.mirror.tree.is_full = false;
+    allow(&ada, "src", 0o755);
+    tend(&mut ada, &mut hub);
+    // What others have typed since is the editor's to write.
+    assert_eq!(ada.read("src/a"), "one\n");
+    is_told_of_whole(&mut ada, &mut hub, "src/a", 0);
+    assert_eq!(hub.text("src/a"), "one\nmore\n");
+}
+
 #[test]
 fn a_file_that_is_cut_off_on_a_full_disk_is_no_deletion_for_the_next_bridge_either() {
     let text = "a line of the text\n".repeat(100);
@@ -218,6 +310,7 @@ fn a_file_that_is_cut_off_on_a_full_disk_is_no_deletion_for_the_next_bridge_eith
     tend(&mut ada, &mut hub);
     assert_eq!(ada.read("src/a"), text);
     assert_eq!(ada.read("src/b"), text);
+    is_told_of_whole(&mut ada, &mut hub, "src/a", 1);
     // What is taken out of them from now on is meant so.
     for file in ["src/a", "src/b"] {
         ada.write(file, "");

@@ -65,10 +65,12 @@ impl Mirror {
     /// Looks after what could not be written: call it after each thing that was done, and now and then.
     pub fn tend(&mut self) -> Vec<Effect> {
         let now = Instant::now();
+        let whole = self.cut_off.news();
+        let mut effects: Vec<_> = whole.into_iter().map(Effect::Tell).collect();
         let named = self.named();
         let is_told = !self.unwritten.told.is_empty();
         if named.is_empty() && self.unwritten.named.is_empty() && !is_told {
-            return Vec::new();
+            return effects;
         }
         if self.unwritten.take_note(named, now) {
             self.write_note();
@@ -76,7 +78,7 @@ impl Mirror {
         let unwritten = &mut self.unwritten;
         let has_room = !self.tree.has_no_room_for(ROOM_BYTES);
         let news = unwritten.news(has_room);
-        let mut effects: Vec<_> = news.into_iter().map(Effect::Tell).collect();
+        effects.extend(news.into_iter().map(Effect::Tell));
         if unwritten.due.is_some_and(|due| due <= now) {
             effects.extend(self.try_again(now));
         }
