@@ -9,7 +9,7 @@ use tutti_protocol::index::FileEntry;
 use super::effect::{Effect, Notice, Settled};
 use super::settle::Subject;
 use super::state::{Base, BaseFile, Record, hash};
-use super::text::{render, render_over, unwritable};
+use super::text::{render, unwritable};
 use super::tree::{Expected, LeftAlone, Outcome};
 use super::{Mirror, MirrorError, doing};
 
@@ -25,10 +25,7 @@ impl Mirror {
         let FileEntry {
             eol, executable, ..
         } = subject.entry;
-        let bytes = match expected {
-            Expected::Bytes(old) => render_over(&subject.main.text(), eol, old),
-            _ => render(&subject.main.text(), eol),
-        };
+        let bytes = render(&subject.main.text(), eol);
         if let Some(reason) = unwritable(&bytes, eol) {
             return self.leave_alone(subject, base, reason, settled);
         }

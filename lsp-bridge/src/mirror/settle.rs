@@ -9,7 +9,7 @@ use tutti_protocol::path::ProjectPath;
 
 use super::effect::{Effect, IndexEdit, Settled};
 use super::state::{Base, BaseFile, Record, hash};
-use super::text::{TextFile, parse, render, render_over};
+use super::text::{TextFile, holds, parse, render};
 use super::tree::{Expected, Found, LeftAlone, Outcome, RawFile};
 use super::{Mirror, MirrorError, merge};
 
@@ -19,6 +19,10 @@ const ATTEMPTS: usize = 8;
 /// A file that holds but the beginning of what it held may be one that a program is about to write:
 /// it has emptied it first. So long nobody takes to go on.
 const BEING_WRITTEN: Duration = Duration::from_millis(200);
+
+/// Lines that a program has added with another line end than the file's get that soon after. It may go on to write
+/// into the file that it has open, and not into one that was put in its place.
+const APPENDING: Duration = Duration::from_secs(2);
 
 /// One document on its way to its file.
 pub(super) struct Subject<'a> {
@@ -264,8 +268,8 @@ impl Mirror {
         file: &RawFile,
         settled: &mut Settled,
     ) -> Result<Outcome, MirrorError> {
-        let theirs = render_over(&subject.main.text(), subject.entry.eol, &file.bytes);
-        if file.bytes != theirs && !file.bytes.is_empty() {
+        let is_held = holds(&file.bytes, &subject.main.text(), subject.entry.eol);
+        if !is_held && !file.bytes.is_empty() {
             let reason = "the project has another text under that name";
             self.recover(&subject.path, &file.bytes, reason, settled)?;
         }
@@ -302,14 +306,24 @@ impl Mirror {
         if self.is_cut_off(subject.document, &before, &file) {
             return self.put_whole(subject, base, &before, &file, settled);
         }
-        let ours = render_over(&subject.main.text(), subject.entry.eol, &file.bytes);
-        if file.bytes == ours {
-            return self.put(subject, Some(base), Expected::Bytes(&file.bytes), settled);
-        }
-        if self.read_only {
+        let is_held = holds(&file.bytes, &subject.main.text(), subject.entry.eol);
+        if self.read_only && !is_held {
             return self.follow_again(subject, &file, base, settled);
         }
-        let base = self.take_text(subject, &local, file.written, base, settled)?;
+        let base = match is_held {
+            true => base,
+            false => self.take_text(subject, &local, file.written, base, settled)?,
+        };
+        let text = subject.main.text();
+        if holds(&file.bytes, &text, subject.entry.eol)
+            && file.bytes != render(&text, subject.entry.eol)
+            && file.is_younger_than(APPENDING)
+        {
+            let again = Effect::LookAgain(subject.path.clone());
+            settled.effects.push(again);
+            self.remember(subject, Some(base))?;
+            return Ok(Outcome::Done);
+        }
         self.put(subject, Some(base), Expected::Bytes(&file.bytes), settled)
     }
 
