@@ -32,6 +32,8 @@ const JOURNALS: &str = "journals";
 const SUFFIX: &str = ".journal";
 /// Beside one: as which its editor may have written the file since, see [`Window::may_show`].
 const WRITTEN: &str = ".written";
+/// Beside one: its editor has closed the document, and shows it to nobody any more.
+const CLOSED: &str = ".closed";
 const MAGIC: &[u8] = b"tutti journal 2\n";
 /// Of an entry: its length, and as many bytes of its hash.
 const LENGTH_BYTES: usize = 4;
@@ -65,6 +67,8 @@ pub struct Journal {
 #[derive(Debug, Default)]
 pub(super) struct LeftBehind {
     dirs: HashMap<DocumentId, Vec<Dir>>,
+    /// Those of them that were not closed.
+    open: HashSet<DocumentId>,
     shown_at: ShownAt,
     /// Documents whose files have not been looked at since.
     unseen: HashSet<DocumentId>,
@@ -96,6 +100,7 @@ impl Journals {
         let name = journal_name(document);
         let bytes = begun(path, start);
         write_atomically(&self.dir, &name, &bytes, false)?;
+        remove(&self.dir, &closed_name(document))?;
         let mut options = OpenOptions::new();
         options.append(true).follow(FollowSymlinks::No);
         let file = self.dir.open_with(&name, &options)?.into_std();
@@ -105,6 +110,12 @@ impl Journals {
             begun_bytes: bytes,
             bytes,
         })
+    }
+
+    /// The editor has closed a document: what is done with its file from now on is none of its doing. What the
+    /// journal holds may not be stored yet.
+    pub fn closed(&self, document: &DocumentId) -> io::Result<()> {
+        self.dir.write(closed_name(document), b"")
     }
 
     /// What the journals of a document end with as they are now, whoever keeps or has kept them.
@@ -124,6 +135,7 @@ impl Journals {
         let mut found = Vec::new();
         for entry in self.all.entries()? {
             if let Ok(dir) = self.all.open_dir_nofollow(entry?.file_name())
+                && !is_closed(&dir, document)
                 && let Some(left) = read(&dir, document)
                 && outlived::editor_lives(&dir)
                 && Claim::is_left(&dir)?
@@ -187,6 +199,9 @@ impl LeftBehind {
                     shown.insert(document.clone());
                 }
                 left.unseen.insert(document.clone());
+                if !is_closed(&dir, &document) {
+                    left.open.insert(document.clone());
+                }
                 left.dirs
                     .entry(document)
                     .or_default()
@@ -215,17 +230,19 @@ impl LeftBehind {
 
     /// What an editor may have made a document's file out of while no bridge ran.
     pub(super) fn beside_file(&self, document: &DocumentId) -> Vec<Left> {
-        match self.unseen.contains(document) {
-            true => self.of(document),
-            false => Vec::new(),
+        if !self.unseen.contains(document) {
+            return Vec::new();
         }
+        let dirs = self.dirs.get(document).into_iter().flatten();
+        let open = dirs.filter(|dir| !is_closed(dir, document));
+        open.filter_map(|dir| read(dir, document)).collect()
     }
 
     /// Whether an editor may be about to show the document as it did to an earlier bridge. Were its
     /// file written meanwhile, the editor would find it changed on disk, and ask whose text to keep.
     pub(super) fn may_come_back(&self, document: &DocumentId) -> bool {
         let is_early = self.found.is_some_and(|found| found.elapsed() < COMES_BACK);
-        is_early && self.dirs.contains_key(document)
+        is_early && self.open.contains(document) && self.dirs.contains_key(document)
     }
 
     /// What the file holds is known: what is written from now on is made of that.
@@ -250,12 +267,10 @@ impl LeftBehind {
         if dirs.is_empty() {
             self.dirs.remove(document);
         }
-        for name in [journal_name(document), written_name(document)] {
-            match dir.remove_file(name) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    tracing::debug!(%document, %error, "a journal stays behind");
-                }
-                _ => {}
+        let names = [journal_name, written_name, closed_name];
+        for name in names.map(|name| name(document)) {
+            if let Err(error) = remove(&dir, &name) {
+                tracing::debug!(%document, %error, "a journal stays behind");
             }
         }
     }
@@ -284,6 +299,22 @@ pub(super) fn journal_name(document: &DocumentId) -> String {
 
 pub(super) fn written_name(document: &DocumentId) -> String {
     stem(document) + WRITTEN
+}
+
+fn closed_name(document: &DocumentId) -> String {
+    stem(document) + CLOSED
+}
+
+fn is_closed(dir: &Dir, document: &DocumentId) -> bool {
+    dir.symlink_metadata(closed_name(document)).is_ok()
+}
+
+/// Removes a file that need not be there.
+fn remove(dir: &Dir, name: &str) -> io::Result<()> {
+    match dir.remove_file(name) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
 }
 
 /// A journal that was just begun.

@@ -44,6 +44,14 @@ impl Project {
         }
     }
 
+    /// The editor shows a document no more.
+    pub(super) fn close_journal(&self, document: &DocumentId) {
+        let closed = self.journals.as_ref().map(|own| own.closed(document));
+        if let Some(Err(error)) = closed {
+            tracing::debug!(%document, %error, "a journal passes for one of an open file");
+        }
+    }
+
     /// A journal that could not be written is begun anew.
     pub(super) fn renew_journal(&mut self, document: &DocumentId) {
         let room = self.rooms.get(document);

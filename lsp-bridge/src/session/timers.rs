@@ -103,6 +103,7 @@ impl Project {
                     closed.touched = true;
                     // The mirror keeps of it what nobody else has, if others have deleted it.
                     self.store(document);
+                    self.close_journal(document);
                     self.disk.give(Task::Closed(document.clone()));
                     self.advance(document);
                 }

@@ -34,7 +34,7 @@ impl Here {
     }
 
     /// A window shows what the document holds, its bridge has ended, and the next one does not know it.
-    fn outlives_its_bridge(&mut self, hub: &mut Hub) {
+    fn outlives_its_bridge(&mut self, hub: &mut Hub) -> Journals {
         self.mirror.keep_journals().unwrap();
         let id = hub.id("a.txt");
         let main = hub.document(&id).fork(4);
@@ -42,6 +42,7 @@ impl Here {
         let start = Left::begin_journal(main.fork(5), &main);
         let at = "a.txt".parse().unwrap();
         bridge.begin(&id, &at, &start).unwrap();
+        bridge
     }
 }
 
@@ -102,7 +103,7 @@ fn a_window_that_outlived_its_bridge_is_written_again_and_again() {
     let mut hub = Hub::new();
     let mut ada = Here::with(&[("a.txt", b"1\n2\n3\n")]);
     ada.sync(&mut hub);
-    ada.outlives_its_bridge(&mut hub);
+    drop(ada.outlives_its_bridge(&mut hub));
     let mut shown = "1\n2\n3\n".to_owned();
     for (own, others) in own.iter().zip(&others) {
         // At the start, and where the window is written in.
@@ -147,7 +148,7 @@ fn a_window_whose_editor_has_ended_writes_nothing() {
     let mut hub = Hub::new();
     let mut ada = Here::with(&[("a.txt", b"1\n2\n3\n")]);
     ada.sync(&mut hub);
-    ada.outlives_its_bridge(&mut hub);
+    drop(ada.outlives_its_bridge(&mut hub));
     let mut ended = std::process::Command::new("true").spawn().unwrap();
     ended.wait().unwrap();
     for bridge in fs::read_dir(ada.path(".tutti/journals")).unwrap() {
@@ -172,7 +173,7 @@ fn a_window_that_outlived_two_bridges_is_written() {
     let mut hub = Hub::new();
     let mut ada = Here::with(&[("a.txt", b"1\n2\n3\n")]);
     ada.sync(&mut hub);
-    ada.outlives_its_bridge(&mut hub);
+    drop(ada.outlives_its_bridge(&mut hub));
     for (n, text) in ["1\n2 one\n3\n", "1\n2 one two\n3\n"].iter().enumerate() {
         ada.written_later(&mut hub, text, Duration::from_secs(60 + n as u64));
     }
@@ -196,7 +197,7 @@ fn what_others_typed_and_a_window_does_not_show_is_put_back_once() {
     let mut hub = Hub::new();
     let mut ada = Here::with(&[("a.txt", b"1\n2\n3\n")]);
     ada.sync(&mut hub);
-    ada.outlives_its_bridge(&mut hub);
+    drop(ada.outlives_its_bridge(&mut hub));
     for more in ["others\n", "more of others\n"] {
         let both = format!("{more}{}", hub.text("a.txt"));
         hub.edit("a.txt", &both);
@@ -227,13 +228,32 @@ fn who_goes_back_past_what_others_wrote_twice_means_it() {
     }
 }
 
+/// Its editor lives on, and shows other files.
+#[test]
+fn what_a_program_does_with_a_file_that_was_closed_is_no_window() {
+    let mut hub = Hub::new();
+    let mut ada = Here::with(&[("a.txt", b"1\n2\n3\n")]);
+    ada.sync(&mut hub);
+    let bridge = ada.outlives_its_bridge(&mut hub);
+    bridge.closed(&hub.id("a.txt")).unwrap();
+    drop(bridge);
+    hub.edit("a.txt", "1\nothers\n2\n3\n");
+    ada.sync(&mut hub);
+    let mut ada = ada.restart(|dir| write(&dir.join("a.txt"), b"1\n2\n3\n"));
+    ada.mirror.keep_journals().unwrap();
+    assert!(!ada.mirror.is_awaited(&hub.id("a.txt")));
+    ada.sync(&mut hub);
+    assert_eq!(hub.text("a.txt"), "1\n2\n3\n");
+    assert!(ada.told.is_empty(), "{:?}", ada.told);
+}
+
 /// As it is when the next bridge is started.
 #[test]
 fn a_window_is_written_while_no_bridge_runs() {
     let mut hub = Hub::new();
     let mut ada = Here::with(&[("a.txt", b"1\n2\n3\n")]);
     ada.sync(&mut hub);
-    ada.outlives_its_bridge(&mut hub);
+    drop(ada.outlives_its_bridge(&mut hub));
     hub.edit("a.txt", "others\n1\n2\n3\n");
     ada.sync(&mut hub);
     let mut ada = ada.restart(|dir| write(&dir.join("a.txt"), b"1\n2 mine\n3\n"));

@@ -3,7 +3,7 @@
 use serde_json::json;
 use tower_lsp::Loopback;
 
-use super::editor::{Editor, directory, eventually, on_disk};
+use super::editor::{Editor, directory, eventually, on_disk, two};
 use super::hub::Hub;
 use crate::link::Timing;
 use crate::lsp::{Abilities, Wire, wire};
@@ -145,4 +145,22 @@ async fn a_move_that_is_found_while_the_bridge_goes_is_told() {
     assert!(quit_well);
     assert_eq!(hub.paths(), ["a.moved", "b.moved"]);
     assert!(root.join("a.moved").exists() && !root.join("a").exists());
+}
+
+/// Whoever has started the bridge lives on, as an editor does that starts its language server anew.
+#[tokio::test]
+async fn a_file_that_was_open_goes_back_to_what_the_editor_showed_while_no_bridge_runs() {
+    let hub = Hub::start().await;
+    let (mut ada, mut bob) = two(&hub, "one\n").await;
+    ada.close("a").await;
+    bob.type_at("a", 0, 0, "not ").await;
+    let file = ada.root().join("a");
+    on_disk(&file, "not one\n").await;
+    let (_, files) = ada.quit().await;
+    std::fs::write(&file, "one\n").unwrap();
+    let mut ada = Editor::start_in(files, json!({})).await;
+    eventually(|| hub.texts() == ["one\n"]).await;
+    ada.open_with("a", "one\n").await;
+    ada.shows("a", "one\n").await;
+    on_disk(&bob.root().join("a"), "one\n").await;
 }
