@@ -86,14 +86,18 @@ impl Recent {
         }
     }
 
-    /// What a program may have read that has written the file at this time.
+    /// What a program may have read that has written the file at this time: also what was overwritten only after
+    /// that, where it has written elsewhere, and moved that to the file's place or taken the file away.
     pub(super) fn just_before(
         &self,
         document: &DocumentId,
         written: Option<SystemTime>,
     ) -> impl Iterator<Item = &[u8]> {
         let written = written.into_iter();
-        written.flat_map(|written| self.within(document, written, THINKING))
+        written.flat_map(|written| {
+            let latest = written + THINKING;
+            self.within(document, latest, 2 * THINKING)
+        })
     }
 
     /// What somebody may have read who has written the file at this time, however long ago.

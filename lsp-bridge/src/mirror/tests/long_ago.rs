@@ -76,6 +76,30 @@ fn what_a_program_has_read_a_moment_ago_does_not_go() {
     assert!(ada.told.is_empty(), "{:?}", ada.told);
 }
 
+/// By `cp -r d c; rm -rf d`, while others write there.
+#[test]
+fn what_others_write_into_a_file_that_a_program_has_copied_does_not_go_with_it() {
+    let mut hub = Hub::new();
+    let text = "1\n2\n3\n4\n5\n";
+    let mut ada = Here::with(&[("d/a", text.as_bytes()), ("d/b", b"b\n")]);
+    ada.sync(&mut hub);
+    ada.write("c/a", text);
+    ada.write("c/b", "b\n");
+    let both = "1\nothers\n2\n3\n4\n5\n";
+    hub.edit("d/a", both);
+    let id = hub.id("d/a");
+    ada.sync_document(&id, &mut hub);
+    assert_eq!(ada.read("d/a"), both);
+    fs::remove_dir_all(ada.path("d")).unwrap();
+    ada.sync(&mut hub);
+    assert_eq!(hub.id("c/a"), id);
+    assert_eq!(
+        (hub.text("c/a"), ada.read("c/a")),
+        (both.into(), both.into())
+    );
+    assert!(ada.recovered().is_empty());
+}
+
 #[test]
 fn neither_who_goes_back_to_it_nor_who_has_seen_it_is_told() {
     for text in ["1\n2\n3\n", "1\nothers\n2\n3 mine\n", "1\noth\n2\n"] {
