@@ -105,7 +105,7 @@ impl Project {
             return;
         }
         if let Some(Deleted { entry, .. }) = self.deleted.remove(document) {
-            self.edit_index(&IndexEdit::Insert(document.clone(), entry));
+            self.edit_index(&[IndexEdit::Insert(document.clone(), entry)]);
             self.brought_back(document);
             // At once, so that the mirror knows the file before it hears of the save.
             self.index_refreshed();

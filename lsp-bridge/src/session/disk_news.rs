@@ -121,8 +121,7 @@ impl Project {
     }
 
     pub(super) fn mirror_effects(&mut self, effects: Vec<Effect>) {
-        let mut is_listed = false;
-        let mut cargo = Vec::new();
+        let (mut edits, mut cargo) = (Vec::new(), Vec::new());
         self.tell_of_edits(&effects);
         for effect in effects {
             match effect {
@@ -130,11 +129,7 @@ impl Project {
                 Effect::Offer(all) => self.carrier.give(Job::Offer(all)),
                 Effect::Fetch(one) => self.carrier.give(Job::Fetch(one)),
                 Effect::LookAgain(path) => self.look_again(path),
-                Effect::Index(edit) => {
-                    self.edit_index(&edit);
-                    self.index.count();
-                    is_listed = true;
-                }
+                Effect::Index(edit) => edits.push(edit),
                 Effect::Sync(document) => self.enqueue_for_mirror(document),
                 Effect::Written(document, text) => self.written(document, &text),
                 Effect::Beneath(document) => self.beneath(document),
@@ -143,8 +138,10 @@ impl Project {
                 Effect::Tell(notice) => self.tell(&notice),
             }
         }
-        // The next bridge must not know less of the index than the mirror has stored of files.
-        if is_listed {
+        if !edits.is_empty() {
+            self.edit_index(&edits);
+            self.index.count(edits.len());
+            // The next bridge must not know less of the index than the mirror has stored of files.
             self.store_index();
         }
         self.send_files(cargo);
@@ -157,15 +154,17 @@ impl Project {
         self.enqueue_all();
     }
 
-    pub(super) fn edit_index(&mut self, edit: &IndexEdit) {
+    pub(super) fn edit_index(&mut self, edits: &[IndexEdit]) {
         if self.role == Role::Viewer {
             return;
         }
-        if let IndexEdit::Rename(document, path) = edit {
-            self.renamed_here.insert(document.clone());
-            self.own_names.insert(document.clone(), path.clone());
+        for edit in edits {
+            if let IndexEdit::Rename(document, path) = edit {
+                self.renamed_here.insert(document.clone());
+                self.own_names.insert(document.clone(), path.clone());
+            }
         }
-        let update = self.index.edit(edit);
+        let update = self.index.edit(edits);
         self.index_saved.sent();
         self.send_update(&DocumentId::index(), update);
         self.index_store_at

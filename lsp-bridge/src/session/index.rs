@@ -51,10 +51,12 @@ impl Index {
         txn.apply_update(update).map_err(|error| bad(&error))
     }
 
-    /// Makes an edit of this person; returns the update.
-    pub(super) fn edit(&mut self, edit: &IndexEdit) -> Vec<u8> {
+    /// Makes edits of this person as one; returns the update. Two files that trade their names never have one name.
+    pub(super) fn edit(&mut self, edits: &[IndexEdit]) -> Vec<u8> {
         let mut txn = self.doc.transact_mut();
-        edit.apply(&mut txn, &self.roots);
+        for edit in edits {
+            edit.apply(&mut txn, &self.roots);
+        }
         txn.encode_update_v1()
     }
 
@@ -71,9 +73,9 @@ impl Index {
         self.doc.transact().encode_diff_v1(&StateVector::default())
     }
 
-    /// Counts an edit that the mirror has asked for, once it was made or refused.
-    pub(super) fn count(&mut self) {
-        self.given += 1;
+    /// Counts edits that the mirror has asked for, once they were made or refused.
+    pub(super) fn count(&mut self, edits: usize) {
+        self.given += edits as u64;
     }
 
     /// How many of those the look-ups below show.

@@ -340,10 +340,11 @@ impl Project {
         // lock is free then.
         drop(disk);
         while let Some(news) = disk_news.recv().await {
-            for edit in news.last_edits().filter(|_| role != Role::Viewer) {
+            let edits: Vec<_> = news.last_edits().cloned().collect();
+            if !edits.is_empty() && role != Role::Viewer {
                 outbox.send(Command::Update {
                     document: DocumentId::index(),
-                    update: index.edit(edit),
+                    update: index.edit(&edits),
                 });
             }
         }
