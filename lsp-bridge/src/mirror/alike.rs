@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use tutti_protocol::path::ProjectPath;
 
 /// Of the texts of two files with one name so much is the same, in hundredths.
-const HALF: usize = 50;
+pub(super) const HALF: usize = 50;
 /// Of those of two with different names.
 const MOST: usize = 75;
 /// Some names stand everywhere: so many of the files that came with one are compared with each that went,
@@ -178,7 +178,7 @@ fn tail(one: &ProjectPath, other: &ProjectPath) -> usize {
 type Share = fn(&str, &str) -> usize;
 
 /// Compares short texts by their words.
-fn share(one: &str, other: &str) -> usize {
+pub(super) fn share(one: &str, other: &str) -> usize {
     let is_short = |text: &str| text.lines().nth(FEW_LINES).is_none();
     match is_short(one) || is_short(other) {
         true => share_of(one, other, |text| text.split_inclusive(char::is_whitespace)),

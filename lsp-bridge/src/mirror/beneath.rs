@@ -17,7 +17,7 @@ use super::merge::{Merged, merge_disk};
 use super::nearest::nearest;
 use super::state::{Base, BaseFile, Hash, hash};
 use super::text::{parse, render};
-use super::tree::{Found as OnDisk, RawFile};
+use super::tree::{Found as OnDisk, Identity, RawFile};
 use super::written_over::WrittenOver;
 use super::{Mirror, MirrorError};
 
@@ -73,6 +73,7 @@ struct Found {
     text: String,
     hash: Hash,
     written: Instant,
+    identity: Option<Identity>,
     /// What was known of the file before.
     base: Base,
 }
@@ -245,12 +246,14 @@ impl Mirror {
         };
         // Written again meanwhile: the watcher tells of that.
         let is_it = hash(&file.bytes) == seen.hash && seen.since.elapsed() >= TOLD;
+        let identity = file.identity;
         let text = parse(file.bytes, Some(base.file.eol)).filter(|_| is_it);
         Ok(text.map(|text| Found {
             path: base.file.path.clone(),
             text: text.text,
             hash: seen.hash,
             written: seen.written,
+            identity,
             base,
         }))
     }
@@ -269,6 +272,7 @@ impl Mirror {
             state: merged.base,
             file: BaseFile {
                 hash: found.hash,
+                identity: found.identity,
                 ..found.base.file
             },
         });

@@ -149,12 +149,12 @@ impl Mirror {
         let executable = there.executable.unwrap_or(base.file.executable);
         let expected = Expected::Bytes(&there.bytes);
         match self.tree.write(path, before, executable, expected) {
-            Ok(Outcome::Done) => {
+            Ok((Outcome::Done, _)) => {
                 self.refused.remove(document);
                 self.not_cut_off(document);
                 self.cut_off.is_whole(path);
             }
-            Ok(Outcome::Changed) => return vec![Effect::LookAgain(path.clone())],
+            Ok((Outcome::Changed, _)) => return vec![Effect::LookAgain(path.clone())],
             Err(reason) => drop(self.refuse(document, path.as_str(), reason)),
         }
         Vec::new()

@@ -357,7 +357,9 @@ impl Mirror {
         let text = self.text_of(document, &shown)?;
         let mut written = (shown, hash(&text::render(&text, eol)));
         let mut executable = listed_executable;
+        let mut identity = None;
         if let Found::File(file) = self.tree.read(&path) {
+            identity = file.identity;
             executable = file.executable.unwrap_or(listed_executable);
             // No editor sets it by saving: whoever did is heard of with the next look at the file.
             let before = record.base.as_ref().map(|base| &base.file);
@@ -374,6 +376,7 @@ impl Mirror {
                 executable,
                 hash: written.1,
                 listed: !self.announced.contains(document),
+                identity,
             },
         };
         let record = Record {

@@ -11,16 +11,9 @@ use super::effect::{Effect, IndexEdit, Notice};
 use super::places::Places;
 use super::replicas::Known;
 use super::state::{Record, hash};
-use super::tree::{Expected, Found, LeftAlone, Outcome};
+use super::tree::{Expected, Found, LeftAlone};
 use super::watch::Changes;
 use super::{Mirror, MirrorError, doing};
-
-/// A file whose document is shown elsewhere now.
-struct Move {
-    document: DocumentId,
-    from: ProjectPath,
-    to: ProjectPath,
-}
 
 impl Mirror {
     /// Takes over the index as it is now. Only ever call it with an index that was loaded in full.
@@ -61,19 +54,6 @@ impl Mirror {
             }
         }
         Ok(effects)
-    }
-
-    /// Whether the document's file stands elsewhere than the index says, or should not be there.
-    pub(super) fn is_moved_or_gone(&self, document: &DocumentId) -> bool {
-        let known = self.known.get(document);
-        let Some(file) = known.and_then(|known| known.file.as_ref()) else {
-            return false;
-        };
-        match self.shown.get(document) {
-            Some(Ok(path)) => *path != file.path,
-            Some(Err(_)) => false,
-            None => true,
-        }
     }
 
     /// Whether an editor has the document open, here or through a guest of this directory.
@@ -230,7 +210,9 @@ impl Mirror {
             let notice = self.keep_of_gone(document, path, &bytes)?;
             effects.push(Effect::Tell(notice));
         }
-        if let Found::File(file) = self.tree.read(path) {
+        if let Found::File(file) = self.tree.read(path)
+            && !self.is_anothers(document, path, file.identity)
+        {
             if hash(&file.bytes) != base.file.hash {
                 let notice = self.keep_of_gone(document, path, &file.bytes)?;
                 effects.push(Effect::Tell(notice));
@@ -268,121 +250,6 @@ impl Mirror {
             true => self.keep_aside(path, bytes, "someone else made it a file that is no text"),
             false => self.keep_deleted(document, path, bytes),
         }
-    }
-
-    /// A file that could not be moved while an editor showed it is moved before it is written: written
-    /// where the project has it now, it would stand there twice, and the old one pass for a new file.
-    pub(super) fn move_if_due(
-        &mut self,
-        document: &DocumentId,
-        effects: &mut Vec<Effect>,
-    ) -> Result<(), MirrorError> {
-        let is_due = self.is_current && self.is_moved_or_gone(document);
-        match is_due && self.shown.contains(document) {
-            true => self.make_moves(effects),
-            false => Ok(()),
-        }
-    }
-
-    /// Whether the file was to be moved and was not, as the disk did not let it: written where the project has it
-    /// now, it would stand there twice.
-    pub(super) fn cannot_be_moved(&self, document: &DocumentId) -> bool {
-        let refused = self.refused.get(document);
-        let is_due = self.is_current && self.is_moved_or_gone(document);
-        is_due && refused.is_some_and(|(_, reason)| reason.may_pass())
-    }
-
-    /// Whether the file was to be moved and was not, for no reason that the disk gave: an editor of this
-    /// directory showed it then, and does not any more if it is free to be written now.
-    pub(super) fn is_still_to_move(&self, document: &DocumentId) -> bool {
-        self.is_current
-            && self.is_moved_or_gone(document)
-            && self.shown.contains(document)
-            && !self.refused.contains_key(document)
-    }
-
-    fn make_moves(&mut self, effects: &mut Vec<Effect>) -> Result<(), MirrorError> {
-        let mut moves = self.due_moves()?;
-        while !moves.is_empty() {
-            let before = moves.len();
-            let mut blocked = Vec::new();
-            for step in moves {
-                match self.tree.rename(&step.from, &step.to) {
-                    Ok(Outcome::Done) => {
-                        self.relocated(&step.document, &step.to)?;
-                        if !self.is_blob(&step.document) && self.has_made_up_name(&step.document) {
-                            effects.push(Effect::Sync(step.document.clone()));
-                        }
-                        self.moved_from.insert(step.from, step.document);
-                    }
-                    Ok(Outcome::Changed) | Err(LeftAlone::ParentIsFile) => blocked.push(step),
-                    Err(reason) => {
-                        self.refuse(&step.document, step.to.as_str(), reason);
-                    }
-                }
-            }
-            if blocked.len() == before
-                && let Some(step) = blocked.pop()
-            {
-                // In each other's way, or in the way of a file that is not shared: this one is
-                // taken away here and written anew there.
-                let reason = "someone else renamed the file while you changed it";
-                match self.abandon(&step.document, &step.from, reason, effects) {
-                    Err(MirrorError::Io { doing, source }) => {
-                        self.not_settled(&step.document, &doing, &source);
-                    }
-                    abandoned => abandoned?,
-                }
-            }
-            moves = blocked;
-        }
-        Ok(())
-    }
-
-    fn due_moves(&mut self) -> Result<Vec<Move>, MirrorError> {
-        let mut moves = Vec::new();
-        let elsewhere = self.shown.iter().filter_map(|(document, shown)| {
-            let file = self.known.get(document)?.file.as_ref()?;
-            let to = shown.as_ref().ok().filter(|to| **to != file.path)?;
-            Some((document.clone(), file.path.clone(), to.clone()))
-        });
-        for (document, from, to) in elsewhere.collect::<Vec<_>>() {
-            if self.is_open(&document)? {
-                continue;
-            }
-            if let Some(reason) = self.ignores.why_out(&self.tree, &to) {
-                self.refuse(&document, to.as_str(), reason);
-                continue;
-            }
-            moves.push(Move { document, from, to });
-        }
-        Ok(moves)
-    }
-
-    /// Takes a document's file away, to be written anew; what only it holds is kept for this reason.
-    pub(super) fn abandon(
-        &mut self,
-        document: &DocumentId,
-        path: &ProjectPath,
-        reason: &'static str,
-        effects: &mut Vec<Effect>,
-    ) -> Result<(), MirrorError> {
-        if self.blob_record(document).is_some() {
-            return self.abandon_blob(document, path, reason, effects);
-        }
-        let Some(mut record) = self.load(document)? else {
-            return Ok(());
-        };
-        if let (Some(base), Found::File(file)) = (&record.base, self.tree.read(path)) {
-            if hash(&file.bytes) != base.file.hash {
-                effects.push(Effect::Tell(self.keep_aside(path, &file.bytes, reason)?));
-            }
-            if let Err(reason) = self.tree.remove(path, Expected::Bytes(&file.bytes)) {
-                self.cannot_remove(path, reason)?;
-            }
-        }
-        record.base = None;
-        self.save_or_hold(document, record, false)
     }
 
     /// The documents whose files are not as the index has them, with their places.

@@ -48,7 +48,11 @@ impl Mirror {
             return Err(MirrorError::Gone(self.tree.path().display().to_string()));
         }
         let mut news = News::default();
-        for path in self.candidates(changes) {
+        let mut candidates = self.candidates(changes);
+        if self.follow_traded(&mut candidates, &mut effects)? {
+            self.make_moves(&mut effects)?;
+        }
+        for path in candidates {
             self.look(path, &mut news)?;
         }
         if self.read_only {
@@ -249,7 +253,13 @@ impl Mirror {
             match self.tree.read(path) {
                 Found::Missing => news.missing_open.push(document),
                 Found::File(file) => {
+                    self.not_missing(&document);
                     let (there, executable) = (hash(&file.bytes), file.executable);
+                    let known = self.known.get(&document);
+                    let known = known.and_then(|known| known.file.as_ref());
+                    if known.is_some_and(|known| known.hash == there) {
+                        self.is_file_now(&document, path, file.identity)?;
+                    }
                     let effects = &mut news.beneath;
                     self.look_at_mode(&document, (path, there), executable, effects)?;
                     // Else it is looked at as a closed one's, once nobody is expected any more.
@@ -274,6 +284,7 @@ impl Mirror {
                 let is_same = is_known && same_mode;
                 if is_known {
                     self.not_cut_off(&document);
+                    self.is_file_now(&document, path, file.identity)?;
                 }
                 self.not_missing(&document);
                 // What others wrote while its place was taken has still to come here.
@@ -332,6 +343,7 @@ impl Mirror {
             executable: seen.looked.executable.unwrap_or(false),
             hash: seen.hash.0,
             listed: false,
+            identity: seen.looked.stamp.identity,
         };
         // Deleted and made again, as many programs save: the same document, with its history.
         let deleted = self.deleted.remove(&file.path).or_else(|| {

@@ -43,16 +43,21 @@ impl Mirror {
         others.filter(is_missing).cloned().collect()
     }
 
-    /// The files that new ones may be, by content, name or directory, and that are not where they were: nobody has
+    /// The files that new ones may be, by what they are, by content, name or directory, and that are not where they were: nobody has
     /// looked there.
     pub(super) fn missing_unheard(&self, news: &News) -> Vec<DocumentId> {
         let created = &news.created;
         let names: HashSet<_> = created.iter().map(|file| file.path.file_name()).collect();
         let directories: HashSet<_> = created.iter().map(|file| directory(&file.path)).collect();
         let contents: HashSet<_> = created.iter().map(|file| file.seen.hash.0).collect();
+        let identities = created
+            .iter()
+            .filter_map(|file| file.seen.looked.stamp.identity);
+        let identities: HashSet<_> = identities.collect();
         let found: HashSet<_> = news.deleted.iter().chain(&news.missing_open).collect();
         let may_be = |file: &BaseFile| {
-            contents.contains(&file.hash)
+            (file.identity).is_some_and(|identity| identities.contains(&identity))
+                || contents.contains(&file.hash)
                 || names.contains(file.path.file_name())
                 || directories.contains(directory(&file.path))
         };

@@ -53,6 +53,7 @@ mod follow;
 mod guest;
 mod held;
 mod holds;
+mod identities;
 mod ignores;
 mod journals;
 mod lately;
@@ -65,6 +66,7 @@ mod merge;
 mod missing;
 mod mode;
 mod moved;
+mod moves;
 mod names;
 mod nearest;
 mod outlived;
@@ -84,6 +86,7 @@ mod survey;
 #[cfg(test)]
 mod tests;
 mod text;
+mod traded;
 mod tree;
 mod twins;
 mod unwritten;
@@ -117,6 +120,7 @@ pub use effect::{Cargo, Effect, IndexEdit, Notice, Settled, Waiting};
 use guest::GuestStore;
 pub use held::HeldOpen;
 pub(crate) use holds::{Holds, text_on_disk};
+use identities::Identities;
 use ignores::Ignores;
 use journals::LeftBehind;
 pub use journals::{Journal, Journals, ShownAt};
@@ -201,6 +205,7 @@ pub struct Mirror {
     known: HashMap<DocumentId, Known>,
     /// The documents by the path of their file on disk.
     at: HashMap<ProjectPath, DocumentId>,
+    identities: Identities,
     /// The index as last told; `None` before the first time.
     entries: Option<BTreeMap<DocumentId, FileEntry>>,
     /// It is as the server has it, see [`Mirror::index_changed`].
@@ -288,6 +293,7 @@ impl Mirror {
             me: me.to_owned(),
             known: HashMap::new(),
             at: HashMap::new(),
+            identities: Identities::default(),
             entries: None,
             is_current: false,
             shown: Places::default(),
@@ -358,6 +364,7 @@ impl Mirror {
         }
         self.known.clear();
         self.at.clear();
+        self.identities.clear();
         let documents = doing("reading .tutti/state", self.store.documents())?;
         for document in documents {
             if let Some(record) = self.load(&document)? {
@@ -367,10 +374,11 @@ impl Mirror {
         for (document, record) in doing("reading .tutti/state", self.store.blobs())? {
             self.note_blob(&document, record);
         }
-        match self.is_owner() {
-            true => self.take_away_contents(),
-            false => Ok(()),
+        if self.is_owner() {
+            self.finish_moves()?;
+            self.take_away_contents()?;
         }
+        Ok(())
     }
 
     /// In a project that this person may only read, changes on disk go nowhere: the text is kept

@@ -4,12 +4,14 @@
 //! file follows. So of a file that was moved *here* it is stored first where the index may still list
 //! it, in `.tutti/state/moved.json`, safe from a loss of power; only then its record is changed and the
 //! index edited. Whenever the bridge ends between these steps, the next one finds either the old record,
-//! and sees the move once more, or the new one, and knows whose move it was. What is stored is forgotten
-//! when the index lists the file where it stands, or where only others can have moved it.
+//! and sees the move once more, or the new one, and knows whose move it was. Of files that have traded their names
+//! some records may be old and others new: so the next bridge first writes those that are old. What is stored is
+//! forgotten when the index lists the file where it stands, or where only others can have moved it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
+use serde::{Deserialize, Serialize};
 use tutti_protocol::ids::DocumentId;
 use tutti_protocol::index::FileEntry;
 use tutti_protocol::path::ProjectPath;
@@ -22,8 +24,17 @@ use super::{Mirror, MirrorError, doing};
 
 const NAME: &str = "moved.json";
 
-/// Where the index may still list them.
-pub(super) type Moved = BTreeMap<DocumentId, BTreeSet<String>>;
+/// The files that were moved.
+pub(super) type Moved = BTreeMap<DocumentId, Move>;
+
+/// Where a file was moved.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Move {
+    /// Where the index may still list it.
+    from: BTreeSet<String>,
+    /// Where it went last.
+    to: String,
+}
 
 impl StateStore {
     /// What [`StateStore::save_moved`] has stored last. What cannot be read counts as nothing.
@@ -58,6 +69,21 @@ impl Mirror {
         Ok(())
     }
 
+    /// Writes the records that an earlier bridge could not write any more.
+    pub(super) fn finish_moves(&mut self) -> Result<(), MirrorError> {
+        let old = self.moved.iter().filter_map(|(document, moved)| {
+            let file = self.known.get(document)?.file.as_ref()?;
+            let to: ProjectPath = moved.to.parse().ok()?;
+            let is_old = file.path != to && moved.from.contains(file.path.as_str());
+            let is_there = file.identity.is_some() && self.tree.identity(&to) == file.identity;
+            (is_old && is_there).then(|| (document.clone(), to))
+        });
+        for (document, to) in old.collect::<Vec<_>>() {
+            self.relocated(&document, &to)?;
+        }
+        Ok(())
+    }
+
     /// These files were moved here to these paths: follows, in the order that the
     /// [module](self) explains.
     pub(super) fn moved_here(
@@ -68,9 +94,16 @@ impl Mirror {
         if moves.is_empty() {
             return Ok(());
         }
-        for (document, _) in &moves {
+        for (document, to) in &moves {
             if let Some(from) = self.stands(document).map(ToString::to_string) {
-                self.moved.entry(document.clone()).or_default().insert(from);
+                let before = self.moved.remove(document);
+                let mut all = before.map_or_else(BTreeSet::new, |before| before.from);
+                all.insert(from);
+                let moved = Move {
+                    from: all,
+                    to: to.to_string(),
+                };
+                self.moved.insert(document.clone(), moved);
             }
         }
         self.store_moved()?;
@@ -96,28 +129,28 @@ impl Mirror {
         }
         let shown = Places::of(&entries);
         let before = self.moved.len();
-        for (document, from) in std::mem::take(&mut self.moved) {
+        for (document, moved) in std::mem::take(&mut self.moved) {
             let at = self.stands(&document).cloned();
             let listed = shown.get(&document).and_then(|place| place.as_ref().ok());
             let (Some(at), Some(entry)) = (at, entries.get_mut(&document)) else {
                 // A stored index may be older than the file.
                 if !current {
-                    self.moved.insert(document, from);
+                    self.moved.insert(document, moved);
                 }
                 continue;
             };
             match listed {
                 Some(listed) if *listed == at => {}
-                Some(listed) if from.contains(listed.as_str()) && !self.read_only => {
+                Some(listed) if moved.from.contains(listed.as_str()) && !self.read_only => {
                     entry.path = at.to_string();
                     if current {
                         let edit = IndexEdit::Rename(document.clone(), at);
                         effects.push(Effect::Index(edit));
                     }
-                    self.moved.insert(document, from);
+                    self.moved.insert(document, moved);
                 }
                 _ if current => {}
-                _ => drop(self.moved.insert(document, from)),
+                _ => drop(self.moved.insert(document, moved)),
             }
         }
         if self.moved.len() < before {
@@ -127,7 +160,7 @@ impl Mirror {
     }
 
     /// Where the document's file stands, as far as is known.
-    fn stands(&self, document: &DocumentId) -> Option<&ProjectPath> {
+    pub(super) fn stands(&self, document: &DocumentId) -> Option<&ProjectPath> {
         Some(&self.known.get(document)?.file.as_ref()?.path)
     }
 

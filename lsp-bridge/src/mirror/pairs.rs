@@ -35,6 +35,10 @@ impl Mirror {
         let (mut left, mut pairs) = (Vec::new(), Vec::new());
         for missing in missing {
             match same(&arrivals, &missing).and_then(|at| arrivals.take(at)) {
+                Some(file) if self.may_be_written(&missing, &file) => {
+                    news.busy.push(file.path);
+                    left.push(Some(missing));
+                }
                 Some(file) => pairs.push((missing, file)),
                 None => left.push(Some(missing)),
             }
@@ -54,8 +58,20 @@ impl Mirror {
             .flatten()
             .filter(|missing| !missing.is_open);
         news.deleted = closed.map(|missing| missing.document).collect();
-        news.created = came.into_iter().flatten().collect();
+        for file in came.into_iter().flatten() {
+            match self.is_on_its_way(file.seen.looked.stamp.identity)? {
+                true => news.busy.push(file.path),
+                false => news.created.push(file),
+            }
+        }
         self.moved_here(moves, effects)
+    }
+
+    /// Whether a program may be about to write a file anew which it has put aside for a moment.
+    fn may_be_written(&mut self, missing: &Missing, aside: &NewFile) -> bool {
+        let is_backup =
+            aside.path.as_str().ends_with('~') && is_backup(&aside.path, &missing.file.path);
+        is_backup && !self.is_gone(&missing.document)
     }
 
     /// A directory is listed as it is now, and so the place that a file has moved to may be seen before anything is
@@ -146,15 +162,19 @@ impl Mirror {
             news.busy.extend(is_other.then(|| moved.path.clone()));
             return Ok(());
         }
-        let record = self.own_record(&missing.document)?;
-        let is_behind = record.is_some_and(|record| {
-            let written = record.base.as_ref().map(|base| &base.state);
-            written.is_some_and(|state| *state != record.state)
-        });
-        if is_behind || is_other {
+        if is_other || self.is_behind(&missing.document)? {
             news.changed.push(missing.document.clone());
         }
         Ok(())
+    }
+
+    /// Whether a document has what its file has not yet.
+    pub(super) fn is_behind(&self, document: &DocumentId) -> Result<bool, MirrorError> {
+        let record = self.own_record(document)?;
+        Ok(record.is_some_and(|record| {
+            let written = record.base.as_ref().map(|base| &base.state);
+            written.is_some_and(|state| *state != record.state)
+        }))
     }
 }
 
@@ -172,9 +192,16 @@ fn same(arrivals: &Arrivals, missing: &Missing) -> Option<usize> {
         let alike = file.seen.hash.0 == base.hash;
         alike && file.seen.text.is_some() == *is_text && !backup(file)
     };
+    // Whatever it holds by now; but an editor may take the old file for something else while it saves.
+    let it_is = |file: &NewFile| {
+        let is_sure = base.identity.is_some_and(|identity| identity.is_sure());
+        let is_followed = is_sure && !is_open && file.seen.text.is_some() == *is_text;
+        same(file) || is_followed
+    };
     let name = base.path.file_name();
     arrivals
-        .named(&base.path, *is_text)
+        .identical(base.identity, it_is)
+        .or_else(|| arrivals.named(&base.path, *is_text))
         .or_else(|| {
             let same_name = |file: &NewFile| same(file) && file.path.file_name() == name;
             arrivals.find(&base.hash, same_name)

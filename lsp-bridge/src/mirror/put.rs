@@ -46,8 +46,8 @@ impl Mirror {
                 doing("writing to .tutti/overwritten", kept)?;
             }
             match self.tree.write(&subject.path, &bytes, executable, expected) {
-                Ok(Outcome::Done) => {}
-                Ok(Outcome::Changed) => return Ok(Outcome::Changed),
+                Ok((Outcome::Done, written)) => subject.found = written,
+                Ok((Outcome::Changed, _)) => return Ok(Outcome::Changed),
                 Err(reason) => return self.leave_alone(subject, base, reason, settled),
             }
         }
@@ -66,6 +66,7 @@ impl Mirror {
                 executable,
                 hash: hash(&bytes),
                 listed: !self.announced.contains(subject.document),
+                identity: subject.found,
             },
         };
         let stored = subject.stored.as_ref();

@@ -107,7 +107,9 @@ impl Mirror {
         let mut effects = Vec::new();
         let known = self.known.get(document);
         let from = known.and_then(|known| Some(known.file.as_ref()?.path.clone()));
-        if from.as_ref() == Some(path) || self.document_at(path) == Some(document) {
+        let is_there = from.as_ref() == Some(path) || self.document_at(path) == Some(document);
+        // Who has just moved it on this disk wants it to be where it is.
+        if is_there || self.moved.contains_key(document) {
             return Ok(effects);
         }
         if let Some(other) = self.at.get(path).cloned() {

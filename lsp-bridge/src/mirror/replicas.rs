@@ -268,10 +268,20 @@ impl Mirror {
 
     pub(super) fn place_known(&mut self, document: &DocumentId, known: Known) {
         self.unplace(document);
-        if let Some(file) = &known.file {
+        if let Some(file) = &known.file
+            && !self.is_rightly_anothers(document, &file.path)
+        {
             self.at.insert(file.path.clone(), document.clone());
         }
+        self.identities.add(document, known.file.as_ref());
         self.known.insert(document.clone(), known);
+    }
+
+    /// Whether another document is known to have this place, and its file stands there.
+    fn is_rightly_anothers(&self, document: &DocumentId, path: &ProjectPath) -> bool {
+        let other = self.at.get(path).filter(|other| *other != document);
+        let identity = other.and_then(|other| self.known_identity(other));
+        identity.is_some() && self.tree.identity(path) == identity
     }
 
     pub(super) fn forget(&mut self, document: &DocumentId) -> Result<(), MirrorError> {
@@ -292,7 +302,9 @@ impl Mirror {
 
     pub(super) fn unplace(&mut self, document: &DocumentId) {
         let known = self.known.get(document);
-        if let Some(file) = known.and_then(|known| known.file.as_ref())
+        let file = known.and_then(|known| known.file.as_ref());
+        self.identities.remove(document, file);
+        if let Some(file) = file
             && self.at.get(&file.path) == Some(document)
         {
             self.at.remove(&file.path);

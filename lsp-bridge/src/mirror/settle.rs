@@ -10,7 +10,7 @@ use tutti_protocol::path::ProjectPath;
 use super::effect::{Effect, IndexEdit, Settled};
 use super::state::{Base, BaseFile, Record, hash};
 use super::text::{TextFile, holds, parse, render};
-use super::tree::{Expected, Found, LeftAlone, Outcome, RawFile};
+use super::tree::{Expected, Found, Identity, LeftAlone, Outcome, RawFile};
 use super::{Mirror, MirrorError, merge};
 
 /// How often a file is read again when other programs write it at the same time. Beyond it the
@@ -33,6 +33,8 @@ pub(super) struct Subject<'a> {
     pub(super) unsaved: bool,
     /// What was stored when this began.
     pub(super) stored: Option<Record>,
+    /// Which file was found there.
+    pub(super) found: Option<Identity>,
 }
 
 impl Mirror {
@@ -135,8 +137,10 @@ impl Mirror {
         let place = self.place(document)?;
         let read = place.map(|(path, entry)| (self.tree.read(&path), path, entry));
         // What an editor has opened meanwhile may have been saved before it was read here.
-        let read =
-            read.filter(|_| !self.held_open.has(document) && !self.cannot_be_moved(document));
+        // A stored index may be older than what is known of the file.
+        let is_elsewhere = !self.is_current && self.is_moved_or_gone(document);
+        let is_elsewhere = is_elsewhere || self.cannot_be_moved(document);
+        let read = read.filter(|_| !self.held_open.has(document) && !is_elsewhere);
         if read.is_some() && self.is_still_to_move(document) {
             return Ok(Outcome::Changed);
         }
@@ -159,8 +163,21 @@ impl Mirror {
             entry,
             unsaved,
             stored,
+            found: match &found {
+                Found::File(file) => file.identity,
+                _ => None,
+            },
         };
         let base = base.filter(|base| base.file.path == subject.path);
+        if base.is_some() && self.is_anothers(document, &subject.path, subject.found) {
+            // Read as this one's, or written over, it would end here.
+            settled
+                .effects
+                .push(Effect::LookAgain(subject.path.clone()));
+            self.remember(&mut subject, base)?;
+            *main = subject.main.state();
+            return Ok(Outcome::Done);
+        }
         let outcome = match (found, base) {
             (Found::Blocked(LeftAlone::TooBig), Some(base)) if self.holds_all(&subject) => {
                 let base = as_written(&subject, base);
@@ -391,6 +408,7 @@ impl Mirror {
                 state: merged.base,
                 file: BaseFile {
                     hash: hash(&render(&local.text, local.eol)),
+                    identity: subject.found,
                     ..base.file
                 },
             };

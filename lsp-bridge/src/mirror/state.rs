@@ -14,7 +14,7 @@ use tutti_protocol::ids::DocumentId;
 use tutti_protocol::index::Eol;
 use tutti_protocol::path::ProjectPath;
 
-use super::tree::{Private, read_small, write_atomically};
+use super::tree::{Identity, Private, read_small, write_atomically};
 
 const MAGIC: &[u8] = b"tutti state 1\n";
 const CHECKSUM_BYTES: usize = 32;
@@ -85,6 +85,8 @@ pub(crate) struct BaseFile {
     /// Whether the index is known to have listed the document: only then does its absence there
     /// mean that someone deleted it.
     pub(crate) listed: bool,
+    /// Which file it is, as far as the system tells.
+    pub(crate) identity: Option<Identity>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -104,6 +106,8 @@ struct BaseHeader {
     executable: bool,
     sha256: Hash,
     listed: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    identity: Option<Identity>,
     /// Absent if the base is the document's own state.
     #[serde(skip_serializing_if = "Option::is_none")]
     state_bytes: Option<usize>,
@@ -243,6 +247,7 @@ fn encode(record: &Record) -> Vec<u8> {
             executable: base.file.executable,
             sha256: base.file.hash,
             listed: base.file.listed,
+            identity: base.file.identity,
             state_bytes: own_state.map(|base| base.state.len()),
         }),
     };
@@ -287,6 +292,7 @@ fn decode(bytes: &[u8]) -> Option<Record> {
                 executable: base.executable,
                 hash: base.sha256,
                 listed: base.listed,
+                identity: base.identity,
             },
         }),
     };
@@ -311,6 +317,10 @@ mod tests {
         (directory, store)
     }
 
+    fn identity() -> Option<Identity> {
+        serde_json::from_str(r#"{"inode":7,"born":8}"#).unwrap()
+    }
+
     fn record(base_state: &[u8]) -> Record {
         Record {
             state: b"state".to_vec(),
@@ -324,6 +334,7 @@ mod tests {
                     executable: true,
                     hash: hash(b"text"),
                     listed: true,
+                    identity: identity(),
                 },
             }),
         }

@@ -67,6 +67,7 @@ impl BlobRecord {
             executable: self.executable,
             hash: self.hash.0,
             listed: self.listed,
+            identity: self.stamp.and_then(|stamp| stamp.identity),
         })
     }
 

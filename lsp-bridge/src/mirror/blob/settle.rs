@@ -96,6 +96,13 @@ impl Mirror {
         if !matches!(disk, Disk::Missing) {
             self.not_missing(document);
         }
+        if let Disk::File(seen) = &disk
+            && record.is_some()
+            && self.is_anothers(document, &subject.path, seen.looked.stamp.identity)
+        {
+            effects.push(Effect::LookAgain(subject.path));
+            return Ok(());
+        }
         tracing::debug!(%document, path = %subject.path, ?disk, ?record, %listed, "settling");
         match (disk, record) {
             (Disk::Blocked(reason), _) => {

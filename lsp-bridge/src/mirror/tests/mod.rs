@@ -17,6 +17,7 @@ mod renamed;
 mod standing;
 mod sync;
 mod together;
+mod traded;
 mod twins;
 #[cfg(target_os = "linux")]
 mod unwritten;

@@ -109,6 +109,23 @@ fn a_file_that_moved_away_from_its_editor_is_not_forgotten() {
 }
 
 #[test]
+fn a_file_that_was_moved_here_just_when_an_editor_opened_it_stays_where_it_is() {
+    let mut hub = Hub::new();
+    let mut ada = Here::with(&[("a.txt", b"mine\n")]);
+    ada.sync(&mut hub);
+    let mine = hub.id("a.txt");
+    fs::rename(ada.path("a.txt"), ada.path("b.txt")).unwrap();
+    let effects = ada.mirror.files_changed(&Changes::everything()).unwrap();
+    ada.carry_out(effects, &mut hub);
+    let place = "a.txt".parse().unwrap();
+    let effects = ada.mirror.opened(&mine, Some(&place)).unwrap();
+    ada.carry_out(effects, &mut hub);
+    ada.sync(&mut hub);
+    assert_eq!((hub.id("b.txt"), ada.has("a.txt")), (mine, false));
+    assert_eq!(ada.read("b.txt"), "mine\n");
+}
+
+#[test]
 fn the_text_tells_which_of_two_an_editor_shows() {
     let mut hub = Hub::new();
     let mut ada = Here::with(&[("a.txt", b"first\nmine\n")]);

@@ -8,7 +8,7 @@ use tutti_protocol::path::ProjectPath;
 
 use super::contents::{hash_in, is_plain};
 use super::swap::{exchange, rename_new};
-use super::{Found, LeftAlone, Tree, read_in};
+use super::{Found, Identity, LeftAlone, Tree, read_in};
 
 /// Names of the mirror's temporary files: `.tutti-` and `.tmp` around a random part.
 const TEMPORARY: (&str, &str) = (".tutti-", ".tmp");
@@ -46,25 +46,29 @@ pub(super) fn temporary_name() -> String {
 
 impl Tree {
     /// Writes a file in one step: readers see the old content or the new, never a part. Follows
-    /// no links and keeps the mode bits but for the executable one.
+    /// no links and keeps the mode bits but for the executable one. Returns which file it is now as well.
     pub(crate) fn write(
         &self,
         path: &ProjectPath,
         bytes: &[u8],
         executable: bool,
         expected: Expected<'_>,
-    ) -> Result<Outcome, LeftAlone> {
+    ) -> Result<(Outcome, Option<Identity>), LeftAlone> {
         let dir = self.make_parent(path)?;
         let name = path.file_name();
         if !holds(&dir, name, expected)? {
-            return Ok(Outcome::Changed);
+            return Ok((Outcome::Changed, None));
         }
         let temporary = temporary_name();
         let ours = Expected::Bytes(bytes);
-        let outcome = write_temporary(&dir, &temporary, bytes)
-            .and_then(|()| set_mode((&dir, &temporary), (&dir, name), executable))
-            .map_err(LeftAlone::from)
-            .and_then(|()| put_in_place((&dir, &temporary), (&dir, name), ours, expected));
+        let written = write_temporary(&dir, &temporary, bytes).and_then(|identity| {
+            set_mode((&dir, &temporary), (&dir, name), executable)?;
+            Ok(identity)
+        });
+        let outcome = written.map_err(LeftAlone::from).and_then(|identity| {
+            let outcome = put_in_place((&dir, &temporary), (&dir, name), ours, expected)?;
+            Ok((outcome, identity))
+        });
         // After an exchange this name holds the old content; after a failure, our own.
         let _ = dir.remove_file(&temporary);
         outcome
@@ -137,6 +141,28 @@ impl Tree {
         }
     }
 
+    /// Exchanges the names of two files in one step; [`Outcome::Changed`] if one of them is not there, or the file
+    /// system cannot do so.
+    pub(crate) fn exchange(
+        &self,
+        one: &ProjectPath,
+        other: &ProjectPath,
+    ) -> Result<Outcome, LeftAlone> {
+        let (Some(dir), Some(other_dir)) = (self.parent(one)?, self.parent(other)?) else {
+            return Ok(Outcome::Changed);
+        };
+        let (at, to) = ((&dir, one.file_name()), (&other_dir, other.file_name()));
+        if !is_plain(at.0, at.1)? || !is_plain(to.0, to.1)? {
+            return Ok(Outcome::Changed);
+        }
+        match exchange(at, to) {
+            Ok(true) => Ok(Outcome::Done),
+            Ok(false) => Ok(Outcome::Changed),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Outcome::Changed),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Removes the directories above `path` that are empty.
     fn prune(&self, path: &ProjectPath) {
         let mut rest = path.as_str();
@@ -167,10 +193,12 @@ pub(super) fn holds(dir: &Dir, name: &str, expected: Expected<'_>) -> Result<boo
     })
 }
 
-fn write_temporary(dir: &Dir, name: &str, bytes: &[u8]) -> io::Result<()> {
+fn write_temporary(dir: &Dir, name: &str, bytes: &[u8]) -> io::Result<Option<Identity>> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
-    dir.open_with(name, &options)?.write_all(bytes)
+    let mut file = dir.open_with(name, &options)?;
+    file.write_all(bytes)?;
+    Ok(Identity::of(&file.metadata()?))
 }
 
 /// A name in a directory.

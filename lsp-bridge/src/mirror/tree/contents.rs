@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use tutti_protocol::blob::BlobHash;
 use tutti_protocol::path::ProjectPath;
 
-use super::{LeftAlone, Tree, check_plain, executable};
+use super::{Identity, LeftAlone, Tree, check_plain, executable};
 
 /// Read at once.
 const PIECE_BYTES: usize = 256 * 1024;
@@ -24,7 +24,9 @@ pub(crate) struct Stamp {
     written: u64,
     /// Which no program can set as it likes.
     changed: u64,
-    inode: u64,
+    /// See [`Identity`].
+    #[serde(default)]
+    pub(crate) identity: Option<Identity>,
 }
 
 /// What is known of a plain file without reading it.
@@ -44,7 +46,7 @@ impl Stamp {
     /// Itself, if it is that of a file that was `before`, and has been renamed or got other mode
     /// bits since.
     pub(crate) fn of_same_content(self, before: &Stamp) -> Option<Stamp> {
-        let same = |stamp: &Stamp| (stamp.bytes, stamp.written, stamp.inode);
+        let same = |stamp: &Stamp| (stamp.bytes, stamp.written, stamp.identity);
         (same(&self) == same(before)).then_some(self)
     }
 }
@@ -91,12 +93,11 @@ fn since_1970(found: &Metadata) -> Duration {
 
 #[cfg(unix)]
 fn stamp(found: &Metadata, written: Option<SystemTime>) -> Stamp {
-    use cap_std::fs::MetadataExt;
     Stamp {
         bytes: found.len(),
         written: nanoseconds(written),
         changed: since_1970(found).as_nanos() as u64,
-        inode: found.ino(),
+        identity: Identity::of(found),
     }
 }
 
@@ -106,7 +107,7 @@ fn stamp(found: &Metadata, written: Option<SystemTime>) -> Stamp {
         bytes: found.len(),
         written: nanoseconds(written),
         changed: 0,
-        inode: 0,
+        identity: None,
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod change;
 mod contents;
+mod identity;
 mod private;
 mod staging;
 mod swap;
@@ -25,6 +26,7 @@ use crate::project::{PENDING_FILE, PRIVATE_DIR, PROJECT_FILE};
 pub(crate) use change::{Expected, Outcome, is_temporary};
 use contents::changed;
 pub(crate) use contents::{Looked, Stamp};
+pub(crate) use identity::Identity;
 pub(crate) use private::Private;
 pub(crate) use private::{read_small, write_atomically};
 pub(crate) use staging::{Incoming, Staging};
@@ -44,6 +46,8 @@ pub(crate) struct RawFile {
     pub(crate) written: Option<SystemTime>,
     /// When that was, or it came to be where it is: who copies or moves a file there may give it an older time.
     pub(crate) changed: Option<SystemTime>,
+    /// Which file it is.
+    pub(crate) identity: Option<Identity>,
 }
 
 impl RawFile {
@@ -337,6 +341,7 @@ fn read_in(dir: &Dir, name: &str) -> Result<Found, LeftAlone> {
         executable: executable(&found),
         written: found.modified().ok().map(|at| at.into_std()),
         changed: changed(&found),
+        identity: Identity::of(&found),
     }))
 }
 
