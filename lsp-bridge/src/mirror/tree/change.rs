@@ -54,7 +54,9 @@ impl Tree {
         executable: bool,
         expected: Expected<'_>,
     ) -> Result<(Outcome, Option<Identity>), LeftAlone> {
-        let dir = self.make_parent(path)?;
+        let Some(dir) = self.parent_for(path, expected)? else {
+            return Ok((Outcome::Changed, None));
+        };
         let name = path.file_name();
         if !holds(&dir, name, expected)? {
             return Ok((Outcome::Changed, None));
@@ -72,6 +74,19 @@ impl Tree {
         // After an exchange this name holds the old content; after a failure, our own.
         let _ = dir.remove_file(&temporary);
         outcome
+    }
+
+    /// The directory to write a file in. It is made for a new one only: that of a file that was there a moment ago may
+    /// just be renamed, and another about to get its name.
+    pub(super) fn parent_for(
+        &self,
+        path: &ProjectPath,
+        expected: Expected<'_>,
+    ) -> Result<Option<Dir>, LeftAlone> {
+        match expected {
+            Expected::Missing => self.make_parent(path).map(Some),
+            Expected::Bytes(_) | Expected::Hash(_) => self.parent(path),
+        }
     }
 
     /// Sets or clears the executable bit of a file, for everyone who may read it.

@@ -83,12 +83,14 @@ impl Staging {
         expected: Expected<'_>,
         keep: bool,
     ) -> Result<Outcome, LeftAlone> {
+        let Some(dir) = tree.parent_for(path, expected)? else {
+            return Ok(Outcome::Changed);
+        };
         let whole = hash.to_string();
         let name = match keep {
             true => self.copy(&whole)?,
             false => whole,
         };
-        let dir = tree.make_parent(path)?;
         let (from, to) = ((&self.dir, name.as_str()), (&dir, path.file_name()));
         set_mode(from, to, executable)?;
         let put = put_in_place(from, to, Expected::Hash(hash), expected);
