@@ -10,8 +10,10 @@ use crate::written::{Written, data};
 
 /// The first so many of what [`Place::do_something`] knows are for two alone.
 pub(crate) const FOR_TWO: u8 = 26;
-/// All of it.
+/// So many are for all.
 pub(crate) const ALL: u8 = 32;
+/// And these for files that trade their names as well.
+pub(crate) const WITH_TRADES: u8 = 38;
 
 /// The others, as somebody sees them who is about to act.
 #[derive(Default)]
@@ -168,6 +170,7 @@ impl Place {
                 self.bridge.type_at(0, &line)?;
                 format!("types {}", line.trim()).into()
             }
+            (32..=37, Some(file)) => self.trades(&file, rng, written)?.into(),
             (_, _) if self.open.is_some() => {
                 format!("saves and closes {:?}", self.closes()?).into()
             }
@@ -199,6 +202,24 @@ impl Place {
         written.count += 1;
         let moved = self.rename(file, &to)?;
         Ok(format!("moves {file} to {to}: {moved}"))
+    }
+
+    /// Two files trade their names, or one passes its name on, without a pause.
+    fn trades(&self, file: &str, rng: &mut fastrand::Rng, written: &mut Written) -> Result<String> {
+        let other = self.some_file(rng)?.filter(|other| other != file);
+        let Some(other) = other else {
+            return Ok("waits".into());
+        };
+        let new = format!("dir{}/traded{}.txt", rng.u8(0..3), written.count);
+        written.count += 1;
+        let is_swap = rng.bool();
+        let mut moved = self.rename(&other, &new)? && self.rename(file, &other)?;
+        if is_swap {
+            moved &= self.rename(&new, file)?;
+        }
+        Ok(format!(
+            "{file} takes the name of {other}, that is {new}, swapped {is_swap}: {moved}"
+        ))
     }
 
     fn deletes(&self, file: &str) -> String {

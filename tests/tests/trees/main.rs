@@ -75,6 +75,21 @@ fn three_trees_and_that_of_a_viewer_come_to_the_same() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn two_trees_come_to_the_same_where_files_trade_their_names() -> Result<()> {
+    let cast = Cast {
+        editors: &["Ada", "Bob"],
+        viewers: &[],
+        repertoire: acts::WITH_TRADES,
+        steps: STEPS,
+    };
+    for seed in seeds(&[1, 2]) {
+        eprintln!("SEED={seed}");
+        play(&cast, seed)?;
+    }
+    Ok(())
+}
+
 fn play(cast: &Cast, seed: u64) -> Result<()> {
     let mut rng = fastrand::Rng::with_seed(seed);
     let mut written = Written::default();
