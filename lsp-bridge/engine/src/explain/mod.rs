@@ -134,10 +134,12 @@ impl Expected {
     ///
     /// Nor is it likely that they typed anew just what an edit of ours took away. But if it is certain
     /// that it took place, then no story is worth more of the person's keys, and that decides only
-    /// between stories of one length.
+    /// between stories of one length. So it does behind a yes where they have typed a letter or two, which
+    /// people type alike.
     fn cost(&self, shown: &Rope, edit: &Patch, typed: &Patch, more: usize) -> Cost {
         let retyped = self.retyped(shown, edit, typed);
-        match self.certain {
+        let is_likely = self.accepted && !self.overtaken && typed.cost() <= TYPED_ALIKE;
+        match self.certain || is_likely {
             true => (typed.cost() + more, retyped),
             false => (typed.cost() + more + 4 * retyped, 0),
         }
@@ -160,6 +162,9 @@ fn landed(text: &Rope, patch: &Patch) -> Rope {
     patch.apply(&mut text);
     text
 }
+
+/// So few characters people type just as others have.
+const TYPED_ALIKE: usize = 2;
 
 /// Of what is inserted in one place, so much is compared.
 const MOST_COMPARED: usize = 256;
