@@ -251,6 +251,12 @@ impl Dialect {
         }
     }
 
+    /// It says no to edits that it makes: no answer of its tells anything.
+    pub(crate) fn has_lied(&mut self) {
+        self.yes_is_certain = false;
+        self.answers_first = None;
+    }
+
     /// Whether an edit for `version` is made without a look at the version.
     pub fn does_all(&self, version: i32) -> bool {
         self.version_0_is_unchecked && version == 0

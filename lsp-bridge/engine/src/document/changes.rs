@@ -87,10 +87,13 @@ impl Document {
     ) {
         self.found_hearing();
         let is_whole = changes.iter().any(|change| change.range.is_none());
-        if version < self.newest_version() && is_whole {
-            // An older text than the one we know: what it says has been said.
+        if is_whole && self.was_overtaken(version) {
             return self.tell_drift(effects);
         }
+        if is_whole && self.has_come(version, &changes) {
+            return;
+        }
+        self.has_drifted &= !is_whole;
         let is_early = self.dialect.consecutive_versions && version > self.newest_version() + 1;
         if !is_early {
             self.comes_in(version, changes, now, effects);
@@ -108,6 +111,23 @@ impl Document {
         }
     }
 
+    /// Whether a report of this version comes behind one of a later version: it lies between two that have
+    /// come.
+    fn was_overtaken(&self, version: i32) -> bool {
+        let mut earlier = self.earlier.iter().map(|(earlier, _)| *earlier);
+        let is_between = earlier.next().is_some_and(|first| first < version);
+        is_between && version < self.newest_version() && earlier.all(|other| other != version)
+    }
+
+    /// Whether this report of a whole text has come before. One of a lower version that has not is from an
+    /// editor that counts anew, and is the truth.
+    fn has_come(&self, version: i32, changes: &[Change]) -> bool {
+        let is_alike = |(earlier, text): &(i32, Rope)| {
+            *earlier == version && replay(&self.shown, changes, self.form).text == *text
+        };
+        version < self.newest_version() && self.earlier.iter().any(is_alike)
+    }
+
     /// Takes the changes that wait for one that never came, in the order of their versions.
     pub(super) fn take_early(&mut self, now: Millis, effects: &mut Vec<Effect>) {
         for (version, changes) in std::mem::take(&mut self.early) {
@@ -119,5 +139,29 @@ impl Document {
     fn next_early(&mut self) -> Option<(i32, Vec<Change>)> {
         let next = self.newest_version() + 1;
         self.early.remove(&next).map(|changes| (next, changes))
+    }
+
+    /// Whether the text that the editor shows is unknown, since it has changed what was not there. A save
+    /// heals that, with what was saved.
+    pub fn has_drifted(&self) -> bool {
+        self.has_drifted
+    }
+
+    /// Tells the person once that editor and engine have drifted apart.
+    pub(super) fn tell_drift(&mut self, effects: &mut Vec<Effect>) {
+        self.has_drifted = true;
+        self.tell_once(
+            "Tutti and this editor do not agree about the text of this file. Save it: what you see \
+             then counts, and nothing is dropped.",
+            effects,
+        );
+    }
+
+    /// Or that they had, unless they know.
+    pub(super) fn tell_once(&mut self, message: &str, effects: &mut Vec<Effect>) {
+        if !std::mem::replace(&mut self.told, true) {
+            let message = message.into();
+            effects.push(Effect::Tell { message });
+        }
     }
 }

@@ -58,6 +58,25 @@ fn an_editor_that_hears_is_asked_for_others_text_next() {
     }
 }
 
+/// The report of the edit that changes nothing moves the version on, and Neovim skips the next with a yes.
+/// What its person types alike is theirs.
+#[test]
+fn an_edit_whose_version_is_gone_is_not_waited_for() {
+    let mut document = neovim("one\n");
+    let nothing = others_write(&mut document, "aone\n");
+    is_sure(&mut document);
+    says_yes(&mut document, &nothing);
+    let asked = reports(&mut document, 9, "my one\n");
+    assert_eq!(edits(&asked), [(0, 3, 0, 3, "a")]);
+    is_sure(&mut document);
+    reports(&mut document, 10, "my one\n");
+    is_sure(&mut document);
+    let again = says_yes(&mut document, &asked);
+    assert_eq!(edits(&again), [(0, 3, 0, 3, "a")]);
+    reports(&mut document, 11, "my aone\n");
+    assert_eq!(document.main().text(), "my aaone\n");
+}
+
 #[test]
 fn one_that_is_deaf_is_asked_for_nothing_more() {
     for hears_again in [false, true] {

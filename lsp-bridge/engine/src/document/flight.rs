@@ -2,6 +2,7 @@
 
 use ropey::Rope;
 
+use super::denial::weight;
 use super::{Answer, Document, EditId, Effect, Millis};
 use crate::explain::as_patch;
 use crate::patch::Patch;
@@ -47,6 +48,8 @@ pub(super) struct Flight {
     pub(super) overtaken: bool,
     /// Whether something was reported without it when it must have come, see `lateness`.
     pub(super) is_missed: bool,
+    /// Whether what was taken for the person's before its answer is just what it does.
+    pub(super) looks_made: bool,
     /// Whether the editor said yes.
     pub(super) accepted: bool,
     /// Whether it did when the edit had been overtaken.
@@ -157,9 +160,13 @@ impl Document {
     ) {
         self.lateness.has_answered();
         let Some(flight) = self.flight.as_mut().filter(|flight| flight.id == edit) else {
-            let place = self.unanswered.iter().position(|(id, _)| *id == edit);
+            let place = self.unanswered.iter().position(|(id, ..)| *id == edit);
             let landed = place.and_then(|place| self.unanswered.remove(place));
-            if let (Some((_, marks)), false) = (landed, answer == Answer::Applied) {
+            if answer == Answer::Applied {
+                self.denials.has_agreed();
+            } else if let Some((_, marks, weight)) = landed
+                && !self.is_belied(weight, effects)
+            {
                 self.take_back(marks, effects);
             }
             return;
@@ -170,12 +177,13 @@ impl Document {
                 self.drop_flight();
             }
             Answer::Applied => {
+                self.denials.has_agreed();
                 flight.accepted = true;
                 flight.came_late = flight.overtaken;
                 flight.deadline = Some(now.after(ECHO_MS));
                 self.sees_order();
             }
-            Answer::Refused { .. } | Answer::Failed { .. } => self.refused(now),
+            Answer::Refused { .. } | Answer::Failed { .. } => self.refused(now, effects),
         }
         self.release(effects);
     }
@@ -185,24 +193,31 @@ impl Document {
         self.flight.take()
     }
 
-    fn refused(&mut self, now: Millis) {
+    fn refused(&mut self, now: Millis, effects: &mut Vec<Effect>) {
         let Some(flight) = self.drop_flight() else {
             return;
         };
-        self.dialect
-            .has_refused(flight.version < self.newest_version());
-        if flight.version != self.version {
-            return; // Its successor is computed for the new text at once.
+        if flight.looks_made {
+            self.is_belied(weight(&flight), effects);
+        }
+        let is_believed = !self.denials.are_false();
+        if is_believed {
+            self.dialect
+                .has_refused(flight.version < self.newest_version());
         }
         let retry = &mut self.retry;
-        retry.refusals += 1;
-        if retry.refusals > MOST_RETRIES {
-            retry.refusals = 0;
-            retry.was_futile(flight.version, flight.version, flight.target, now);
-        } else {
+        if flight.version != self.version {
+            // Its successor is computed for the new text at once.
+        } else if is_believed && retry.refusals < MOST_RETRIES {
+            retry.refusals += 1;
             let wait = FIRST_RETRY_MS << (retry.refusals - 1);
             retry.not_before = Some(now.after(wait.min(LONGEST_RETRY_MS)));
+        } else {
+            retry.refusals = 0;
+            let target = flight.target.clone();
+            retry.was_futile(flight.version, flight.version, target, now);
         }
+        self.denials.has_denied(flight);
     }
 
     /// The edit under way came to nothing, and the same would again.

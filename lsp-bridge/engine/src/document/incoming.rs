@@ -4,10 +4,11 @@ use ropey::Rope;
 
 use super::alignment::Alignment;
 use super::changes::{EARLY_MS, Replayed, replay};
+use super::denial::weight;
 use super::flight::Flight;
 use super::outgoing::behind_final_newline;
 use super::{Document, Effect, Millis, ends_with_newline, same_text};
-use crate::dialect::SyncKind;
+use crate::dialect::{Staleness, SyncKind};
 use crate::diff::{diff, diff_lines, refine};
 use crate::explain::{Expected, Explanation, explain};
 use crate::patch::{Patch, Side, Splice};
@@ -19,6 +20,9 @@ const MOST_UNANSWERED: usize = 8;
 
 /// Over so many letters like it an insertion or deletion is moved.
 const MOST_MOVED: usize = 256;
+
+/// Zed carries an edit over from any of its last ten versions or so, and then its yes is true.
+const KNOWN_VERSIONS: i32 = 8;
 
 /// An update in v1 encoding that changes nothing.
 const EMPTY_UPDATE: &[u8] = &[0, 0];
@@ -32,7 +36,7 @@ impl Document {
         if self.earlier.len() == EARLIER {
             self.earlier.pop_front();
         }
-        self.earlier.push_back(self.shown.clone());
+        self.earlier.push_back((self.version, self.shown.clone()));
         self.newline_from_disk(changes);
         let replayed = replay(&self.shown, changes, self.form);
         let is_one_change = self.dialect.versions_count_changes && version == self.version + 1;
@@ -43,6 +47,9 @@ impl Document {
         if replayed.drifted {
             self.tell_drift(effects);
         }
+        if let Some(made) = self.denied_and_made(&replayed, effects) {
+            self.flight = Some(made);
+        }
         match &self.flight {
             // What an editor reports before the version that it was asked for is the person's, and so
             // is what it reports before it has come to the request, or once that is too late.
@@ -51,9 +58,11 @@ impl Document {
                     || self.is_too_late(flight)
                     || self.looks_like_missed(flight) =>
             {
+                let looks_made = replayed.exactly(&flight.edit).is_some();
                 for patch in &replayed.patches {
                     self.user(patch, effects);
                 }
+                self.came_before(looks_made);
             }
             // A change that changes nothing: ours, and undone at once.
             Some(flight) if !replayed.patches.is_empty() || self.is_there(flight) => {
@@ -82,6 +91,17 @@ impl Document {
                 .is_some_and(|number| !self.has_flushed(number))
     }
 
+    /// What was reported came before the edit under way, which was computed for an older version. An
+    /// editor that compares them turns it down, even where the text is the same.
+    fn came_before(&mut self, looks_made: bool) {
+        let checks = self.dialect.checks_versions();
+        let version = self.version;
+        if let Some(flight) = self.flight.as_mut() {
+            flight.looks_made |= looks_made;
+            flight.overtaken |= checks && flight.version != version;
+        }
+    }
+
     /// Whether the editor will turn the edit under way down: its person has come first.
     fn is_too_late(&self, flight: &Flight) -> bool {
         let is_open = flight.overtaken && !flight.accepted && !flight.is_earlier;
@@ -91,7 +111,11 @@ impl Document {
     /// Whether the next report must hold the edit under way. An earlier opening may have had it, and
     /// nobody this one.
     fn is_there(&self, flight: &Flight) -> bool {
-        flight.accepted && !flight.is_earlier && self.dialect.yes_is_certain
+        let carries_over = self.dialect.staleness == Staleness::Rebased;
+        let is_known =
+            carries_over && self.version <= flight.version.saturating_add(KNOWN_VERSIONS);
+        let is_certain = self.dialect.yes_is_certain || is_known;
+        flight.accepted && !flight.is_earlier && is_certain
     }
 
     /// `quiet_ms`: nothing was reported for so long before.
@@ -112,15 +136,7 @@ impl Document {
             return self.take_in_flight(&edit);
         }
         let (accepted, came_late) = (flight.accepted, flight.came_late);
-        let expected = Expected {
-            edit: flight.edit.clone(),
-            raw: flight.raw.clone(),
-            overtaken: flight.overtaken,
-            may_merge: self.dialect.merges_changes && !is_one_change,
-            may_fall: self.dialect.may_misplace(),
-            accepted,
-            certain: self.is_there(flight),
-        };
+        let expected = self.expected(flight, is_one_change);
         let mut explanation = explain(&self.shown, next, &expected, self.form.encoding());
         let is_one_place = matches!(&*replayed.patches, [one] if one.splices().len() == 1);
         let is_merged = match &explanation {
@@ -157,6 +173,18 @@ impl Document {
         }
     }
 
+    pub(super) fn expected(&self, flight: &Flight, is_one_change: bool) -> Expected {
+        Expected {
+            edit: flight.edit.clone(),
+            raw: flight.raw.clone(),
+            overtaken: flight.overtaken,
+            may_merge: self.dialect.merges_changes && !is_one_change,
+            may_fall: self.dialect.may_misplace(),
+            accepted: flight.accepted,
+            certain: self.is_there(flight),
+        }
+    }
+
     /// The edit under way is in the editor: it changed what is shown by `edit`.
     pub(super) fn take_in_flight(&mut self, edit: &Patch) {
         let Some(flight) = self.flight.take() else {
@@ -168,7 +196,8 @@ impl Document {
             if self.unanswered.len() == MOST_UNANSWERED {
                 self.unanswered.pop_front();
             }
-            self.unanswered.push_back((flight.id, flight.marks));
+            let weight = weight(&flight);
+            self.unanswered.push_back((flight.id, flight.marks, weight));
         }
         let landed = match ends_with_newline(self.view()) {
             true => edit.clone(),
@@ -336,12 +365,13 @@ impl Document {
     /// A save that carries the text is the alarm for drift: its text is the truth.
     pub(super) fn saved(&mut self, text: Option<String>, now: Millis, effects: &mut Vec<Effect>) {
         let Some(text) = text else { return };
+        self.has_drifted = false;
         // Every editor sends its changes before its save; what still waits will not come.
         self.take_early(now, effects);
         self.release(effects);
         let text = Rope::from_str(&self.form.whole(&text));
         let kept = self.keeps_newline();
-        let is_older = |earlier: &Rope| same_text(&text, earlier, kept);
+        let is_older = |(_, earlier): &(i32, Rope)| same_text(&text, earlier, kept);
         if same_text(&text, &self.shown, kept) {
             return self.saved_without_it();
         }
@@ -350,7 +380,11 @@ impl Document {
         }
         match self.is_unheard() {
             true => self.found_deaf(effects),
-            false => self.tell_drift(effects),
+            false => self.tell_once(
+                "Tutti and this editor disagreed about the text for a moment; it was brought together \
+                 again and nothing was dropped.",
+                effects,
+            ),
         }
         let change = Change {
             range: None,

@@ -26,6 +26,7 @@ mod changes;
 mod deaf;
 #[cfg(test)]
 mod deaf_tests;
+mod denial;
 mod flight;
 mod flushing;
 mod form;
@@ -48,6 +49,7 @@ use crate::patch::{Patch, Side};
 use crate::position::{Change, Encoding, Position, TextEdit, locate, position};
 use crate::replica::{Mark, Parted, Replica};
 pub(crate) use alignment::Alignment;
+use denial::Denials;
 use flight::{Flight, Retry};
 use flushing::Flushing;
 use form::Form;
@@ -194,8 +196,8 @@ pub struct Document {
     /// The Yjs client id of the person.
     user: u64,
     shown: Rope,
-    /// What `shown` was before the latest reports: a save may be overtaken by what follows it.
-    earlier: VecDeque<Rope>,
+    /// What `shown` was before the latest reports, with its versions: a save may be overtaken by what follows it.
+    earlier: VecDeque<(i32, Rope)>,
     version: i32,
     form: Form,
     dialect: Dialect,
@@ -203,7 +205,8 @@ pub struct Document {
     alignment: Alignment,
     flight: Option<Flight>,
     /// The last edits that were seen in the text before the editor had answered, and what they stood for.
-    unanswered: VecDeque<(EditId, Vec<Mark>)>,
+    unanswered: VecDeque<(EditId, Vec<Mark>, u32)>,
+    denials: Denials,
     retry: Retry,
     flushing: Flushing,
     next_edit: u64,
@@ -218,6 +221,7 @@ pub struct Document {
     now: Millis,
     reported_at: Millis,
     told: bool,
+    has_drifted: bool,
     history: History,
     /// Opened with a text of which nobody knows what it was made of, and that text is shown still:
     /// what differs from the view is not what the person has changed.
@@ -284,6 +288,7 @@ impl Document {
             dialect: opened.dialect,
             flight: None,
             unanswered: VecDeque::new(),
+            denials: Denials::default(),
             retry: Retry::default(),
             flushing: Flushing::default(),
             // Never that of another opening, whose answers may still come.
@@ -296,6 +301,7 @@ impl Document {
             now,
             reported_at: now,
             told: false,
+            has_drifted: false,
             history: History::new(opened.user),
             is_foreign: !has_base,
             journaled: Journaled::default(),
@@ -435,17 +441,6 @@ impl Document {
     fn keeps_newline(&self) -> bool {
         self.dialect.keeps_final_newline
     }
-
-    /// Tells the person once that editor and engine had drifted apart.
-    fn tell_drift(&mut self, effects: &mut Vec<Effect>) {
-        if !std::mem::replace(&mut self.told, true) {
-            effects.push(Effect::Tell {
-                message: "Tutti and this editor disagreed about the text for a moment; it was \
-                          brought together again and nothing was dropped."
-                    .into(),
-            });
-        }
-    }
 }
 
 /// Whether `shown` is all that an editor can show of `text`. `but_newline`: a final newline more or
@@ -472,6 +467,8 @@ fn carry(from: &Rope, to: &Rope, at: usize) -> usize {
 
 #[cfg(test)]
 mod bounds_tests;
+#[cfg(test)]
+mod denial_tests;
 #[cfg(test)]
 mod journal_tests;
 #[cfg(test)]

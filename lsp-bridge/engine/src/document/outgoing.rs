@@ -117,6 +117,7 @@ impl Document {
             sent_at: now,
             overtaken: false,
             is_missed: false,
+            looks_made: false,
             accepted: false,
             came_late: false,
             behind,

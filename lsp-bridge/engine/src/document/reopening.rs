@@ -39,6 +39,7 @@ impl Flight {
             sent_at: document.now,
             overtaken: false,
             is_missed: false,
+            looks_made: false,
             accepted: request.is_made,
             came_late: false,
             behind: None,

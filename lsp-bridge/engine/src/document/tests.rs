@@ -290,6 +290,22 @@ fn an_older_text_does_not_undo_a_newer_one() {
     assert_eq!(document.main().text(), "abc\n");
 }
 
+/// An editor whose versions begin anew is heard, and what comes twice is taken once.
+#[test]
+fn versions_that_go_backwards_are_followed() {
+    for client in ["something new", "Neovim", "Sublime Text", "kak-lsp"] {
+        let mut document = open_at(24, client, "a\n", "a\n");
+        reports(&mut document, 25, "ab\n");
+        let effects = reports(&mut document, 4, "abc\n");
+        assert_eq!((told(&effects), document.version()), (0, 4), "{client}");
+        assert_eq!(document.main().text(), "abc\n", "{client}");
+        reports(&mut document, 5, "abcd\n");
+        assert_eq!(told(&reports(&mut document, 4, "abc\n")), 0, "{client}");
+        assert_eq!(document.main().text(), "abcd\n", "{client}");
+        assert_eq!(document.version(), 5, "{client}");
+    }
+}
+
 /// Saves are written in the background, and others' text lands meanwhile.
 #[test]
 fn a_save_that_is_overtaken_takes_nothing_back() {

@@ -353,6 +353,12 @@ impl<'a> Search<'a> {
 
     fn rest(&self, state: State) -> Vec<(Step, State)> {
         let mut steps = Vec::new();
+        let is_last = state.old == self.old.len() && state.new + 1 == self.new.len();
+        if is_last && self.new[state.new] == '\n' && self.named.is_some() {
+            // An edit took the last newline away, and the editor has put one there.
+            let new = state.new + 1;
+            steps.push((Step::Brings, State { new, ..state }));
+        }
         self.both(state, &mut steps);
         // Once it is settled where the edit was made, it does not matter what came before it.
         let is_settled = state.gap == 0 && self.named.is_some();

@@ -132,12 +132,21 @@ impl Story {
         if (counts(gone), counts(new)) == (true_gone.clone(), true_new.clone()) {
             return None;
         }
-        let wanted = Wanted {
-            gone: counts(gone),
-            hidden: self.hidden(&in_both(shared), hidden),
-            new: counts(new),
-        };
-        let (gone, new) = find(told, &wanted)?;
+        let hidden = self.hidden(&in_both(shared), hidden);
+        // An edit's `\r\n` may have become something else in the editor.
+        let shown = [gone, new].map(|text| told.record.start.taken(text));
+        let mut ways = vec![[gone, new]];
+        if shown != [gone, new] {
+            ways.push([&shown[0], &shown[1]]);
+        }
+        let (gone, new) = ways.into_iter().find_map(|[gone, new]| {
+            let wanted = Wanted {
+                gone: counts(gone),
+                hidden: hidden.clone(),
+                new: counts(new),
+            };
+            find(told, &wanted)
+        })?;
         Some(Verdict {
             gone: less(&counts(&gone), &true_gone),
             new: less(&counts(&new), &true_new),
