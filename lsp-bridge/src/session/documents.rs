@@ -271,6 +271,7 @@ impl Project {
         self.bring_back(document);
         self.written.remove(document);
         let now = self.clock.now();
+        let text = text.or_else(|| self.saved_after_drift(document));
         let Some(open) = self
             .rooms
             .get_mut(document)
@@ -284,6 +285,15 @@ impl Project {
         if let Some(saved) = self.as_in_editor(document) {
             self.disk.give(Task::EditorSaved(document.clone(), saved));
         }
+    }
+
+    /// What was saved, as its file has it: for an editor that does not send that, though it was asked to,
+    /// and whose text is unknown.
+    fn saved_after_drift(&self, document: &DocumentId) -> Option<String> {
+        let open = self.rooms.get(document)?.open()?;
+        let path = self.path_in_editor(document)?;
+        let is_unknown = open.document.has_drifted();
+        is_unknown.then(|| text_on_disk(&self.root, &path, |_| true))?
     }
 
     /// Under which path the editor shows a document: its name there may be older than the project's.

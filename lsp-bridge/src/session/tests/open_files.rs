@@ -460,3 +460,25 @@ async fn what_is_typed_while_an_editor_writes_its_file_stays() {
         eventually(|| hub.texts() == ["!one two three\n", "c\n"]).await;
     }
 }
+
+/// Whoever asked for an edit outside the text has another one: what they save then counts, from its file if
+/// they do not send it.
+#[tokio::test]
+async fn a_save_without_its_text_ends_a_drift() {
+    let hub = Hub::start().await;
+    let (mut ada, mut bob) = two(&hub, "one\ntwo\n").await;
+    ada.open("a").await;
+    bob.open("a").await;
+    let outside = json!({ "line": 7, "character": 0 });
+    let change = json!({ "range": { "start": outside, "end": outside }, "text": "eight\n" });
+    let name = json!({ "uri": ada.uri("a"), "version": 9 });
+    let params = json!({ "textDocument": name, "contentChanges": [change] });
+    ada.notify("textDocument/didChange", params).await;
+    ada.until(|_, message| message["method"] == "window/showMessage")
+        .await;
+    std::fs::write(ada.root().join("a"), "one\nfive\neight\n").unwrap();
+    let params = json!({ "textDocument": { "uri": ada.uri("a") } });
+    ada.notify("textDocument/didSave", params).await;
+    bob.shows("a", "one\nfive\neight\n").await;
+    assert_eq!(hub.texts(), ["one\nfive\neight\n"]);
+}
