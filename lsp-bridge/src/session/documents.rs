@@ -14,7 +14,7 @@ use super::project::{Project, new_client_id};
 use super::room::{Closed, Held, Step};
 use super::tracked::Tracked;
 use crate::lsp::{self, file_path};
-use crate::mirror::{Changes, EditorSaved};
+use crate::mirror::{Changes, EditorSaved, text_on_disk};
 
 /// What a name that the editor uses stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
