@@ -5,6 +5,8 @@
 //! no that it belies again and again is not believed any more. People do type just what others type, a letter
 //! or two; so one time proves nothing.
 
+use ropey::Rope;
+
 use super::changes::Replayed;
 use super::flight::Flight;
 use super::{Document, Effect};
@@ -21,17 +23,18 @@ const CERTAIN: u32 = 4;
 /// What is known about an editor's noes.
 #[derive(Debug, Default)]
 pub(super) struct Denials {
-    /// The last edit that was turned down, until something is reported.
-    denied: Option<Flight>,
+    /// The last edit that was turned down, and the text that it was for, until something is reported.
+    denied: Option<(Flight, Rope)>,
     doubt: u32,
     are_false: bool,
 }
 
 impl Denials {
-    pub(super) fn has_denied(&mut self, flight: Flight) {
-        self.denied = Some(flight);
+    pub(super) fn has_denied(&mut self, flight: Flight, shown: Rope) {
+        self.denied = Some((flight, shown));
     }
 
+    /// What it says is what it shows.
     pub(super) fn has_agreed(&mut self) {
         self.doubt = 0;
     }
@@ -73,20 +76,23 @@ impl Document {
         weight > 0 && denials.are_false
     }
 
-    /// The edit that was turned down last, if this report shows that it was made.
+    /// The edit that was turned down last, if this report shows that it was made. An editor that is known is
+    /// suspected only if it shows just that.
     pub(super) fn denied_and_made(
         &mut self,
         replayed: &Replayed,
         effects: &mut Vec<Effect>,
     ) -> Option<Flight> {
-        let mut denied = self.denials.denied.take()?;
-        if self.flight.is_some() || replayed.patches.is_empty() {
+        let (mut denied, shown) = self.denials.denied.take()?;
+        // A byte-order mark that others have taken away is gone from what is shown, too.
+        let is_other = !shown.is_instance(&self.shown);
+        if is_other || self.flight.is_some() || replayed.patches.is_empty() {
             return None;
         }
         let weight = weight(&denied);
         denied.accepted = true;
         let is_made = replayed.exactly(&denied.edit).is_some()
-            || (weight == SAYS_MUCH || self.denials.are_false) && {
+            || (weight == SAYS_MUCH && self.dialect.learns || self.denials.are_false) && {
                 let expected = Expected {
                     certain: false,
                     ..self.expected(&denied, false)
@@ -95,6 +101,9 @@ impl Document {
                     explain(&self.shown, &replayed.text, &expected, self.form.encoding());
                 matches!(explanation, Explanation::Ours { .. })
             };
+        if !is_made {
+            self.denials.has_agreed();
+        }
         (is_made && self.is_belied(weight, effects)).then_some(denied)
     }
 }

@@ -217,7 +217,7 @@ impl Document {
             let target = flight.target.clone();
             retry.was_futile(flight.version, flight.version, target, now);
         }
-        self.denials.has_denied(flight);
+        self.denials.has_denied(flight, self.shown.clone());
     }
 
     /// The edit under way came to nothing, and the same would again.
