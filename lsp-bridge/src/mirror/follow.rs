@@ -247,7 +247,11 @@ impl Mirror {
     ) -> Result<Notice, MirrorError> {
         let instead = self.shown.document_at(path);
         match instead.is_some_and(|instead| self.is_blob(instead)) {
-            true => self.keep_aside(path, bytes, "someone else made it a file that is no text"),
+            true => self.keep_aside(
+                path,
+                bytes,
+                "someone else made it a file that is no text, or more than 10 MiB of it",
+            ),
             false => self.keep_deleted(document, path, bytes),
         }
     }

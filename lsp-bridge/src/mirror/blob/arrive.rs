@@ -16,7 +16,8 @@ use crate::mirror::tree::Stamp;
 use crate::mirror::{Mirror, MirrorError};
 
 /// Why a text is kept that others wrote into a file that is no text any more, as a clause.
-const NO_TEXT: &str = "the file is no text any more, and others had changed it";
+const NO_TEXT: &str =
+    "the file is no text any more, or more than 10 MiB of it, and others had changed it";
 
 /// A file whose content is on its way to the server, and which the index does not list yet.
 #[derive(Debug, Clone)]
