@@ -336,8 +336,9 @@ fn a_sending_that_is_cut_off_goes_on_where_it_was() -> Result<()> {
     cable.mend();
     ada.comes_to("large.bin", Some(&large))?;
     let sent = cable.sent_bytes() - sent_before;
+    // One that began anew would send the half that was there, and the whole. What was on its way comes twice.
     ensure!(
-        sent < LARGE as u64 + LARGE as u64 / 4,
+        sent < LARGE as u64 + LARGE as u64 / 2,
         "{sent} bytes were sent"
     );
     bridge.catch_up()
