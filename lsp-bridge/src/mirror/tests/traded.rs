@@ -97,14 +97,8 @@ fn each_stays_the_document_that_it_was() {
             }
             ada.sync(&mut hub);
             ada.sync(&mut hub);
-            is_whole(
-                &format!("{what} {runs}"),
-                &hub,
-                &ada,
-                &before,
-                moves,
-                text_of,
-            );
+            let when = format!("{what} {runs}");
+            is_whole(&when, &hub, &ada, &before, moves, text_of);
         }
     }
 }
@@ -143,14 +137,8 @@ fn what_others_type_meanwhile_lands_where_it_was_typed() {
             is_whole(&when, &hub, &ada, &before, moves, typed);
             bob.sync(&mut hub);
             bob.sync(&mut hub);
-            is_whole(
-                &format!("{when}, at Bob's"),
-                &hub,
-                &bob,
-                &before,
-                moves,
-                typed,
-            );
+            let when = format!("{when}, at Bob's");
+            is_whole(&when, &hub, &bob, &before, moves, typed);
         }
     }
 }
@@ -184,10 +172,8 @@ fn a_text_and_data_trade_their_names() {
     hub.edit("a", &("theirs ".to_owned() + &text_of("a")));
     ada.sync(&mut hub);
     ada.sync(&mut hub);
-    assert_eq!(
-        (hub.id("data"), hub.id("a")),
-        (before["a"].clone(), before["data"].clone())
-    );
+    assert_eq!(hub.id("data"), before["a"]);
+    assert_eq!(hub.id("a"), before["data"]);
     assert_eq!(ada.read("data"), "theirs ".to_owned() + &text_of("a"));
     assert_eq!(fs::read(ada.path("a")).unwrap(), b"\xff\0 data");
 }
@@ -257,14 +243,8 @@ fn whichever_of_the_names_is_heard_of_first() {
             let effects = ada.mirror.files_changed(&Changes::of([heard])).unwrap();
             ada.carry_out(effects, &mut hub);
             ada.sync(&mut hub);
-            is_whole(
-                &format!("{what} {heard}"),
-                &hub,
-                &ada,
-                &before,
-                moves,
-                text_of,
-            );
+            let when = format!("{what} {heard}");
+            is_whole(&when, &hub, &ada, &before, moves, text_of);
         }
     }
 }
