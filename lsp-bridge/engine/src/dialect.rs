@@ -105,6 +105,8 @@ pub struct Dialect {
     pub reload: Reload,
     /// Nothing is known of it but what it shows, see [`Dialect::has_refused`].
     pub learns: bool,
+    /// Whether it has ever answered an edit.
+    pub answers: bool,
 }
 
 const CAUTIOUS: Dialect = Dialect {
@@ -125,6 +127,7 @@ const CAUTIOUS: Dialect = Dialect {
     formats_on_type: false,
     reload: Reload::Unknown,
     learns: true,
+    answers: false,
 };
 
 /// All of it was recorded or read.

@@ -1,5 +1,7 @@
 //! A change from one text to another, and what becomes of it when another change came first.
 
+use std::ops::Range;
+
 use ropey::Rope;
 
 /// Replaces `delete` characters at `at` by `insert`. Offsets count characters (Unicode scalar
@@ -89,6 +91,12 @@ impl Patch {
             .sum()
     }
 
+    /// By how many characters the new text is longer than the old one.
+    pub fn grows(&self) -> isize {
+        let grows = |s: &Splice| s.insert.chars().count() as isize - s.delete as isize;
+        self.splices.iter().map(grows).sum()
+    }
+
     /// Changes `text`, which must be the old text.
     pub fn apply(&self, text: &mut Rope) {
         for splice in self.splices.iter().rev() {
@@ -173,6 +181,25 @@ fn map_kept(offset: usize, over: &Patch) -> usize {
         .map(|other| other.insert.chars().count() as isize - other.delete as isize)
         .sum();
     (offset as isize + shift) as usize
+}
+
+/// Over so many letters like it an insertion or deletion is moved.
+const MOST_MOVED: usize = 256;
+
+/// By how many characters, backwards and forwards, the part at `place` may be moved so that the text without
+/// it stays the same: of equal letters beside each other a whole text does not tell which are new.
+pub(crate) fn slack(text: &Rope, place: Range<usize>) -> [usize; 2] {
+    let Range { start, end } = place;
+    let is_alike = |(one, other): &(usize, usize)| {
+        let letter = text.get_char(*one);
+        letter.is_some() && letter == text.get_char(*other)
+    };
+    let back = std::iter::zip((0..start).rev(), (0..end).rev());
+    let on = std::iter::zip(start.., end..);
+    [
+        back.take(MOST_MOVED).take_while(is_alike).count(),
+        on.take(MOST_MOVED).take_while(is_alike).count(),
+    ]
 }
 
 #[cfg(test)]

@@ -9,8 +9,9 @@ use std::path::PathBuf;
 use std::process::Stdio;
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use tower_lsp::jsonrpc::{Error as RpcError, ErrorCode};
+use tower_lsp::jsonrpc::{Error as RpcError, ErrorCode, Result as RpcResult};
 
 use super::project::Project;
 use super::undo::Way;
@@ -26,6 +27,14 @@ pub(super) const COMMANDS: [&str; 6] = [
     "tutti.undo",
     "tutti.redo",
 ];
+
+/// What they take, for who calls them otherwise.
+pub(super) const UNDO_TAKES: &str =
+    r#"tutti.undo and tutti.redo take nothing, or the file's name as {"uri": "file:///…"}"#;
+const SHARE_TAKES: &str =
+    r#"tutti.share takes nothing, or any of {"dir": …, "server": …, "name": …}, each a text"#;
+const JOIN_TAKES: &str =
+    r#"tutti.join takes the link, and the directory if another is meant: {"link": …, "dir": …}"#;
 
 /// A command that ran beside the session has ended.
 pub(super) struct Done {
@@ -56,6 +65,20 @@ struct Join {
     dir: Option<PathBuf>,
 }
 
+/// A command's argument, which may be missing; else an error that says what it `takes`.
+pub(super) fn read_argument<T: DeserializeOwned>(
+    argument: Option<Value>,
+    takes: &'static str,
+) -> RpcResult<Option<T>> {
+    let argument = argument.filter(|argument| !argument.is_null());
+    let is_object = argument.as_ref().is_none_or(Value::is_object);
+    let read = argument.map(serde_json::from_value).transpose();
+    let read = read.map_err(|error| tracing::debug!(%error, "not understood"));
+    read.ok()
+        .filter(|_| is_object)
+        .ok_or_else(|| RpcError::invalid_params(takes))
+}
+
 impl Session {
     pub(super) fn execute(&mut self, params: &Value, reply: Reply) {
         let argument = params.pointer("/arguments/0").cloned();
@@ -63,13 +86,14 @@ impl Session {
             "tutti.peers" => answer(reply, Ok(self.peers())),
             "tutti.undo" => answer(reply, self.undo(Way::Undo, argument)),
             "tutti.redo" => answer(reply, self.undo(Way::Redo, argument)),
-            "tutti.share" => match argument.map_or(Ok(Share::default()), serde_json::from_value) {
-                Ok(share) => self.share(share, reply),
-                Err(error) => answer(reply, Err(RpcError::invalid_params(error.to_string()))),
+            "tutti.share" => match read_argument(argument, SHARE_TAKES) {
+                Ok(share) => self.share(share.unwrap_or_default(), reply),
+                Err(error) => answer(reply, Err(error)),
             },
-            "tutti.join" => match serde_json::from_value(argument.unwrap_or_default()) {
-                Ok(join) => self.join(join, reply),
-                Err(error) => answer(reply, Err(RpcError::invalid_params(error.to_string()))),
+            "tutti.join" => match read_argument(argument, JOIN_TAKES) {
+                Ok(Some(join)) => self.join(join, reply),
+                Ok(None) => answer(reply, Err(RpcError::invalid_params(JOIN_TAKES))),
+                Err(error) => answer(reply, Err(error)),
             },
             "tutti.leave" => self.leave_project(reply),
             other => {

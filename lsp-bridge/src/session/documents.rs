@@ -13,7 +13,7 @@ use super::opening::{Opening, Report};
 use super::project::{Project, new_client_id};
 use super::room::{Closed, Held, Step};
 use super::tracked::Tracked;
-use crate::lsp::{self, file_path};
+use crate::lsp::{self, Severity, file_path};
 use crate::mirror::{Changes, EditorSaved, text_on_disk};
 
 /// What a name that the editor uses stands for.
@@ -196,7 +196,8 @@ impl Project {
                 }
                 return;
             }
-            Some(Place::Foreign) | None => return,
+            Some(Place::Foreign) => return,
+            None => return self.changed_unopened(&uri),
         };
         if let Some(opening) = self.opening.get_mut(&document) {
             let version = version.unwrap_or(opening.latest() + 1);
@@ -206,6 +207,19 @@ impl Project {
         if !self.is_held_as_reload(&document, &uri, version, &changes) {
             self.document_changed(&document, version, changes);
         }
+    }
+
+    /// The text that has changed is not known.
+    fn changed_unopened(&mut self, uri: &str) {
+        let path = file_path(uri).and_then(|path| self.project_path(&path));
+        let Some(path) = path else {
+            return;
+        };
+        let message = format!(
+            "this editor has changed {path} without having opened it, so nobody else sees the change: \
+             close the file and open it again"
+        );
+        self.tell_once(Severity::Warning, &message);
     }
 
     pub(super) fn document_changed(

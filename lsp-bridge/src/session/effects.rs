@@ -136,9 +136,13 @@ impl Project {
     pub(super) fn tell_engine(&mut self, document: &DocumentId, event: Event) {
         tracing::debug!(%document, ?event);
         let now = self.clock.now();
+        let is_answer = matches!(event, Event::Answered { .. });
         match self.rooms.get_mut(document).map(|room| &mut room.held) {
             Some(Held::Open(open)) => {
                 let effects = open.document.handle(event, now);
+                if is_answer {
+                    self.abilities.dialect.clone_from(open.document.dialect());
+                }
                 self.perform(document, effects);
             }
             Some(Held::Closed(closed)) => {

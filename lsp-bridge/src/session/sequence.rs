@@ -21,8 +21,8 @@ const MOST_WAITING: usize = 64;
 /// Brings openings and changes into order, for editors whose versions step by one.
 #[derive(Default)]
 pub(super) struct Sequence {
-    /// The version with which each document was opened.
-    opened: HashMap<String, i64>,
+    /// The version with which each document was opened, and when.
+    opened: HashMap<String, (i64, Instant)>,
     waiting: Vec<Waiting>,
 }
 
@@ -47,7 +47,7 @@ impl Sequence {
         match method {
             OPEN => {
                 let version = version.unwrap_or_default();
-                self.opened.insert(uri.clone(), version);
+                self.opened.insert(uri.clone(), (version, now));
                 // Older ones are in the opened text, or were of an earlier opening.
                 self.waiting
                     .retain(|waiting| waiting.uri != uri || waiting.version > version);
@@ -56,11 +56,11 @@ impl Sequence {
                 follow
             }
             CHANGE => match (version, self.opened.get(&uri)) {
-                (Some(version), Some(opened)) if version <= *opened => {
+                (Some(version), Some(opened)) if is_in_opened(version, *opened, now) => {
                     tracing::debug!(uri, version, "in the opened text already");
                     Vec::new()
                 }
-                (Some(version), None) => {
+                (Some(version), None) if has_ranges(&params) => {
                     self.wait(uri, version, params, now);
                     Vec::new()
                 }
@@ -115,6 +115,20 @@ impl Sequence {
     }
 }
 
+/// Whether a change was made before its document was opened, and is in the opened text. What comes so much
+/// later, or is of so much older a version, is of a client that counts otherwise.
+fn is_in_opened(version: i64, opened: (i64, Instant), now: Instant) -> bool {
+    let (first, since) = opened;
+    let is_near = first.saturating_sub(version) <= MOST_WAITING as i64;
+    version <= first && is_near && now.duration_since(since) < PATIENCE
+}
+
+/// Helix tells what has changed. Whoever sends a whole text is none that overtakes its opening.
+fn has_ranges(params: &Value) -> bool {
+    let changes = params["contentChanges"].as_array();
+    changes.is_none_or(|changes| changes.iter().all(|change| !change["range"].is_null()))
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -164,5 +178,24 @@ mod tests {
         assert_eq!(heard.follow(CHANGE, 7), []);
         heard.1 += PATIENCE;
         assert_eq!(heard.follow(OPEN, 0), [(OPEN, 0)]);
+    }
+    #[test]
+    fn versions_that_go_backwards_are_not_of_an_earlier_opening() {
+        let mut heard = Heard(Sequence::default(), Instant::now());
+        assert_eq!(heard.follow(OPEN, 50), [(OPEN, 50)]);
+        assert_eq!(heard.follow(CHANGE, 49), []);
+        assert_eq!(heard.follow(CHANGE, -49), [(CHANGE, -49)]);
+        heard.1 += PATIENCE;
+        assert_eq!(heard.follow(CHANGE, 49), [(CHANGE, 49)]);
+    }
+
+    #[test]
+    fn a_whole_text_waits_for_no_opening() {
+        let mut heard = Heard(Sequence::default(), Instant::now());
+        let mut whole = params("a", 2);
+        whole["contentChanges"] = json!([{ "text": "all of it" }]);
+        let follow = heard.0.follow(CHANGE, whole.clone(), heard.1);
+        assert_eq!(follow, [(CHANGE, whole)]);
+        assert_eq!(heard.follow(OPEN, 1), [(OPEN, 1)]);
     }
 }

@@ -3,13 +3,13 @@
 
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tower_lsp::jsonrpc::{Error as RpcError, Result as RpcResult};
+use tower_lsp::jsonrpc::Result as RpcResult;
 use tutti_engine::{Effect, Event};
 use tutti_protocol::ids::DocumentId;
 use tutti_protocol::role::Role;
 
 use super::Session;
-use super::commands::failed;
+use super::commands::{UNDO_TAKES, failed, read_argument};
 use super::link_events::STORE_MS;
 use super::project::Project;
 
@@ -21,7 +21,8 @@ pub(super) enum Way {
 }
 
 /// The argument; without one, the document in which the person wrote last is meant.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Which {
     uri: Option<String>,
 }
@@ -29,13 +30,13 @@ struct Which {
 impl Session {
     /// Answers a command or a request.
     pub(super) fn undo(&mut self, way: Way, argument: Option<Value>) -> RpcResult<Value> {
-        let argument = argument.filter(|argument| !argument.is_null());
-        let which = argument.map_or(Ok(Which::default()), serde_json::from_value);
-        let which = which.map_err(|error| RpcError::invalid_params(error.to_string()))?;
+        let which: Option<Which> = read_argument(argument, UNDO_TAKES)?;
         let Some(project) = &mut self.project else {
             return Err(failed("this is no shared project".to_owned()));
         };
-        let is_done = project.undo(way, which.uri.as_deref()).map_err(failed)?;
+        let is_done = project
+            .undo(way, which.and_then(|which| which.uri).as_deref())
+            .map_err(failed)?;
         Ok(match way {
             Way::Undo => json!({ "undone": is_done }),
             Way::Redo => json!({ "redone": is_done }),

@@ -1,11 +1,13 @@
 //! What a client reports, as texts and patches: line ends, ranges, order of versions.
 
+use std::collections::VecDeque;
+
 use ropey::Rope;
 
 use super::form::Form;
 use super::{Document, Effect, Millis};
 use crate::diff::{diff, refine, whole_lines};
-use crate::patch::Patch;
+use crate::patch::{Patch, Splice};
 use crate::position::{Change, locate};
 
 /// How many changes may wait for one that has not come.
@@ -69,6 +71,48 @@ pub(super) fn replay(text: &Rope, changes: &[Change], form: Form) -> Replayed {
         }
     }
     out
+}
+
+/// The same change in as few patches as may be: those are one of which each lies behind all before it, or
+/// before them. Editors name the places of a replacement everywhere in either order.
+pub(super) fn joined(patches: &[Patch]) -> Vec<Patch> {
+    let mut joined = Vec::new();
+    let mut run: VecDeque<Splice> = VecDeque::new();
+    // By how much the run moves what lies behind it.
+    let mut moved = 0isize;
+    let one = |run: &mut VecDeque<Splice>| {
+        let mut one = Patch::default();
+        run.drain(..).for_each(|splice| one.push(splice));
+        one
+    };
+    for patch in patches {
+        let ([first, ..], [.., last]) = (patch.splices(), patch.splices()) else {
+            continue;
+        };
+        let is_before = run.front().is_some_and(|front| last.end() < front.at);
+        let is_behind = run
+            .back()
+            .is_some_and(|back| back.end().saturating_add_signed(moved) < first.at);
+        if is_before {
+            for splice in patch.splices().iter().rev() {
+                run.push_front(splice.clone());
+            }
+        } else {
+            if !is_behind && !run.is_empty() {
+                joined.push(one(&mut run));
+                moved = 0;
+            }
+            run.extend(patch.splices().iter().map(|splice| Splice {
+                at: splice.at.saturating_add_signed(-moved),
+                ..splice.clone()
+            }));
+        }
+        moved += patch.grows();
+    }
+    if !run.is_empty() {
+        joined.push(one(&mut run));
+    }
+    joined
 }
 
 impl Document {
@@ -163,5 +207,48 @@ impl Document {
             let message = message.into();
             effects.push(Effect::Tell { message });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whatever the order, the text is the same, and places that never meet make one patch.
+    #[test]
+    fn changes_in_order_are_one() {
+        for seed in 0..2_000 {
+            let mut rng = fastrand::Rng::with_seed(seed);
+            let text = Rope::from_str(&"abcdefghij\n".repeat(4));
+            let (mut now, mut patches) = (text.clone(), Vec::new());
+            for _ in 0..rng.usize(0..6) {
+                let at = rng.usize(0..=now.len_chars());
+                let delete = rng.usize(0..=3.min(now.len_chars() - at));
+                let insert = &"XYZ"[..rng.usize(0..=3)];
+                let patch = Patch::single(at, delete, insert);
+                patch.apply(&mut now);
+                patches.push(patch);
+            }
+            let mut other = text;
+            for patch in joined(&patches) {
+                assert!(!patch.is_empty());
+                patch.apply(&mut other);
+            }
+            assert_eq!(other, now, "seed {seed}");
+        }
+    }
+
+    #[test]
+    fn a_replacement_everywhere_is_one() {
+        let one = |patches: &[Patch]| joined(patches).len();
+        let each = |at: usize| Patch::single(at, 1, "long");
+        assert_eq!(one(&[each(20), each(10), each(0)]), 1);
+        assert_eq!(one(&[each(0), each(13), each(26)]), 1);
+        // What is typed on is typed on.
+        assert_eq!(
+            one(&[Patch::single(0, 0, "a"), Patch::single(1, 0, "b")]),
+            2
+        );
+        assert_eq!(one(&[Patch::default()]), 0);
     }
 }

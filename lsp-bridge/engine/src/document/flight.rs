@@ -158,10 +158,11 @@ impl Document {
         now: Millis,
         effects: &mut Vec<Effect>,
     ) {
-        self.lateness.has_answered();
+        self.breaks_silence(edit, &answer, effects);
         let Some(flight) = self.flight.as_mut().filter(|flight| flight.id == edit) else {
-            let place = self.unanswered.iter().position(|(id, ..)| *id == edit);
-            let landed = place.and_then(|place| self.unanswered.remove(place));
+            let unanswered = &mut self.main.unanswered;
+            let place = unanswered.iter().position(|(id, ..)| *id == edit);
+            let landed = place.and_then(|place| unanswered.remove(place));
             if answer == Answer::Applied {
                 self.denials.has_agreed();
             } else if let Some((_, marks, weight)) = landed
@@ -179,7 +180,7 @@ impl Document {
             Answer::Applied => {
                 self.denials.has_agreed();
                 flight.accepted = true;
-                flight.came_late = flight.overtaken;
+                flight.came_late = flight.overtaken && !flight.looks_made;
                 flight.deadline = Some(now.after(ECHO_MS));
                 self.sees_order();
             }

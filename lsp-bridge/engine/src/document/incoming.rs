@@ -3,7 +3,7 @@
 use ropey::Rope;
 
 use super::alignment::Alignment;
-use super::changes::{EARLY_MS, Replayed, replay};
+use super::changes::{EARLY_MS, Replayed, joined, replay};
 use super::denial::weight;
 use super::flight::Flight;
 use super::outgoing::behind_final_newline;
@@ -11,15 +11,12 @@ use super::{Document, Effect, Millis, ends_with_newline, same_text};
 use crate::dialect::{Staleness, SyncKind};
 use crate::diff::{diff, diff_lines, refine};
 use crate::explain::{Expected, Explanation, explain};
-use crate::patch::{Patch, Side, Splice};
+use crate::patch::{Patch, Side, Splice, slack};
 use crate::position::Change;
 use crate::replica::Mark;
 
 /// How many edits that were seen may wait for their answers.
 const MOST_UNANSWERED: usize = 8;
-
-/// Over so many letters like it an insertion or deletion is moved.
-const MOST_MOVED: usize = 256;
 
 /// Zed carries an edit over from any of its last ten versions or so, and then its yes is true.
 const KNOWN_VERSIONS: i32 = 8;
@@ -59,9 +56,7 @@ impl Document {
                     || self.looks_like_missed(flight) =>
             {
                 let looks_made = replayed.exactly(&flight.edit).is_some();
-                for patch in &replayed.patches {
-                    self.user(patch, effects);
-                }
+                self.user_all(&replayed.patches, effects);
                 self.came_before(looks_made);
             }
             // A change that changes nothing: ours, and undone at once.
@@ -71,9 +66,7 @@ impl Document {
             Some(flight) if flight.accepted => self.left_no_trace(),
             Some(_) => {}
             None => {
-                for patch in &replayed.patches {
-                    self.user(patch, effects);
-                }
+                self.user_all(&replayed.patches, effects);
             }
         }
     }
@@ -149,9 +142,7 @@ impl Document {
         }
         match explanation {
             Explanation::User => {
-                for patch in &replayed.patches {
-                    self.user(patch, effects);
-                }
+                self.user_all(&replayed.patches, effects);
                 if accepted {
                     // A yes that the text belies: the edit was skipped.
                     self.drop_flight();
@@ -180,6 +171,7 @@ impl Document {
             overtaken: flight.overtaken,
             may_merge: self.dialect.merges_changes && !is_one_change,
             may_fall: self.dialect.may_misplace(),
+            may_round_up: self.dialect.learns,
             accepted: flight.accepted,
             certain: self.is_there(flight),
         }
@@ -193,11 +185,12 @@ impl Document {
         self.lateness.has_landed(&flight);
         let merged = self.main.land(&flight.marks);
         if !flight.accepted {
-            if self.unanswered.len() == MOST_UNANSWERED {
-                self.unanswered.pop_front();
+            if self.main.unanswered.len() == MOST_UNANSWERED {
+                self.main.unanswered.pop_front();
             }
             let weight = weight(&flight);
-            self.unanswered.push_back((flight.id, flight.marks, weight));
+            let unanswered = (flight.id, flight.marks, weight);
+            self.main.unanswered.push_back(unanswered);
         }
         let landed = match ends_with_newline(self.view()) {
             true => edit.clone(),
@@ -211,6 +204,13 @@ impl Document {
         self.retry.landed();
     }
 
+    /// The person changed `shown` by these patches, one after the other.
+    fn user_all(&mut self, patches: &[Patch], effects: &mut Vec<Effect>) {
+        for patch in joined(patches) {
+            self.user(&patch, effects);
+        }
+    }
+
     /// The person changed `shown` by `patch`.
     pub(super) fn user(&mut self, patch: &Patch, effects: &mut Vec<Effect>) {
         if patch.is_empty() {
@@ -218,7 +218,12 @@ impl Document {
         }
         let patch = &self.before_unreal_newline(patch);
         let old = self.shown.clone();
-        for splice in patch.splices().iter().rev() {
+        let is_plain = self.alignment.is_same() && !self.newline_is_unreal();
+        if is_plain {
+            self.write(patch, effects);
+            patch.apply(&mut self.shown);
+        }
+        for splice in patch.splices().iter().rev().filter(|_| !is_plain) {
             self.make_newline_real(splice, effects);
             let written = self.alignment.carry(splice, self.view());
             self.write(&written, effects);
@@ -443,17 +448,8 @@ fn ends_of(patch: &Patch, old: &Rope, new: &Rope) -> [Patch; 2] {
         (len, 0) => (old, len),
         _ => return [patch.clone(), patch.clone()],
     };
-    let (at, end) = (splice.at, splice.at + len);
-    let is_alike = |(one, other): &(usize, usize)| {
-        let letter = longer.get_char(*one);
-        letter.is_some() && letter == longer.get_char(*other)
-    };
-    let back = std::iter::zip((0..at).rev(), (0..end).rev()).take(MOST_MOVED);
-    let on = std::iter::zip(at.., end..).take(MOST_MOVED);
-    let (back, on) = (
-        back.take_while(is_alike).count(),
-        on.take_while(is_alike).count(),
-    );
+    let at = splice.at;
+    let [back, on] = slack(longer, at..at + len);
     [at - back, at + on].map(|at| match splice.delete {
         0 => Patch::single(at, 0, longer.slice(at..at + len).to_string()),
         delete => Patch::single(at, delete, ""),

@@ -7,9 +7,12 @@
 //!
 //! What is taken for the person's for that reason is only what people may type as well: a letter or two.
 
-use super::Document;
+use ropey::Rope;
+
 use super::flight::Flight;
+use super::{Answer, Document, EditId, Effect};
 use crate::dialect::Staleness;
+use crate::patch::Patch;
 
 /// An edit that is not answered has come by then.
 const COMES_WITHIN_MS: u64 = 100;
@@ -31,15 +34,9 @@ pub(super) struct Lateness {
     made: u32,
     /// How often it reported an edit by itself, right behind another report.
     alone: u32,
-    /// Whether anything was ever answered.
-    answers: bool,
 }
 
 impl Lateness {
-    pub(super) fn has_answered(&mut self) {
-        self.answers = true;
-    }
-
     pub(super) fn has_landed(&mut self, flight: &Flight) {
         self.made += u32::from(flight.overtaken);
     }
@@ -67,7 +64,7 @@ impl Document {
 
     /// What was reported is the person's, and came before the edit under way, or without it.
     pub(super) fn reported_without_it(&mut self) {
-        if self.lateness.answers || !self.dialect.learns {
+        if self.dialect.answers || !self.dialect.learns {
             return;
         }
         let now = self.now;
@@ -81,6 +78,34 @@ impl Document {
         // No answer will free the slot.
         if self.skips_what_is_late() {
             self.drop_flight();
+        }
+    }
+
+    /// An editor that had never answered does, so that its silence told nothing: it is slow. What was taken for
+    /// the person's in the meantime, and is just what it says it has made, is that.
+    pub(super) fn breaks_silence(
+        &mut self,
+        edit: EditId,
+        answer: &Answer,
+        effects: &mut Vec<Effect>,
+    ) {
+        let is_first = !std::mem::replace(&mut self.dialect.answers, true);
+        if !(is_first && self.dialect.learns) {
+            return;
+        }
+        self.lateness.skipped = 0;
+        self.dialect.staleness = Staleness::Applied;
+        let is_made =
+            |flight: &&mut Flight| flight.id == edit && flight.is_missed && flight.looks_made;
+        if *answer == Answer::Applied
+            && let Some(flight) = self.flight.as_mut().filter(is_made)
+            && let Some(twice) = flight.stands_twice(&self.shown)
+        {
+            flight.accepted = true;
+            self.user(&twice, effects);
+            self.history.forget_current();
+            let edit = self.flight.as_ref().map(|flight| flight.edit[0].clone());
+            self.take_in_flight(&edit.unwrap_or_default());
         }
     }
 
@@ -100,7 +125,7 @@ impl Document {
 
     /// Whether the edit under way came to nothing, and people may type just that.
     pub(super) fn looks_like_missed(&self, flight: &Flight) -> bool {
-        flight.is_missed && !self.lateness.answers && flight.is_mistakable()
+        flight.is_missed && !self.dialect.answers && flight.is_mistakable()
     }
 
     /// Whether the edit under way is reported by itself, and people may type just that.
@@ -110,6 +135,22 @@ impl Document {
 }
 
 impl Flight {
+    /// What goes if what it inserts stands beside its place already.
+    fn stands_twice(&self, shown: &Rope) -> Option<Patch> {
+        let [before, behind] = &self.edit;
+        let ([before], [behind]) = (before.splices(), behind.splices()) else {
+            return None;
+        };
+        let len = before.insert.chars().count();
+        let places = [Some(before.at), behind.at.checked_sub(len)];
+        let is_there = |at: &usize| {
+            let there = shown.get_slice(*at..*at + len);
+            there.is_some_and(|there| there == before.insert.as_str())
+        };
+        let at = places.into_iter().flatten().find(is_there)?;
+        (before.delete == 0 && len > 0).then(|| Patch::single(at, len, ""))
+    }
+
     fn is_mistakable(&self) -> bool {
         let brought = self.raw.iter().map(|edit| edit.new_text.chars().count());
         brought.sum::<usize>() <= MISTAKABLE

@@ -47,7 +47,7 @@ use crate::dialect::Dialect;
 use crate::diff::diff;
 use crate::patch::{Patch, Side};
 use crate::position::{Change, Encoding, Position, TextEdit, locate, position};
-use crate::replica::{Mark, Parted, Replica};
+use crate::replica::{Parted, Replica};
 pub(crate) use alignment::Alignment;
 use denial::Denials;
 use flight::{Flight, Retry};
@@ -204,8 +204,6 @@ pub struct Document {
     /// How `shown` and the view correspond.
     alignment: Alignment,
     flight: Option<Flight>,
-    /// The last edits that were seen in the text before the editor had answered, and what they stood for.
-    unanswered: VecDeque<(EditId, Vec<Mark>, u32)>,
     denials: Denials,
     retry: Retry,
     flushing: Flushing,
@@ -287,7 +285,6 @@ impl Document {
             form,
             dialect: opened.dialect,
             flight: None,
-            unanswered: VecDeque::new(),
             denials: Denials::default(),
             retry: Retry::default(),
             flushing: Flushing::default(),
@@ -386,6 +383,11 @@ impl Document {
         let patch = diff(copy.rope(), &self.shown);
         copy.splice(&patch);
         copy.state()
+    }
+
+    /// What is known by now of the client, for the next document that it opens.
+    pub fn dialect(&self) -> &Dialect {
+        &self.dialect
     }
 
     /// The version of [`Document::shown`].

@@ -71,6 +71,7 @@ impl Document {
             overtaken: true,
             may_merge: true,
             may_fall: false,
+            may_round_up: false,
             accepted: true,
             certain: false,
         };

@@ -62,6 +62,23 @@ fn an_edit_for_an_earlier_opening_is_known_in_the_next() {
     assert_eq!(again(refused, "ab"), (text, "ab".to_owned(), 1));
 }
 
+/// The person types just what was asked for, saves, closes and opens again; then the editor says that it has not
+/// made the edit.
+#[test]
+fn a_no_that_comes_in_the_next_opening_is_heard() {
+    let mut document = open("something new", "ab", "ab");
+    others_write(&mut document, "xab");
+    reports(&mut document, 8, "xab");
+    assert_eq!(document.main().text(), "xab", "it seems to be there");
+    document.handle(Event::Closing, Millis(2));
+    let base = Replica::from_state(9, &document.shown_state()).unwrap();
+    let (mut document, _) = reopen_by("something new", (document.close(), base), "xab");
+    let answer = Answer::Refused { reason: None };
+    let told = document.handle(Event::Answered { edit: EDIT, answer }, Millis(4));
+    assert_eq!(document.main().text(), "xxab");
+    assert_eq!(edits(&told), [(0, 1, 0, 1, "x")]);
+}
+
 /// Turned down while nobody showed the document: it is asked for anew at once.
 #[test]
 fn what_was_refused_meanwhile_is_not_waited_for() {

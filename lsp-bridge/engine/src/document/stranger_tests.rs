@@ -166,6 +166,25 @@ fn what_was_missed_is_not_looked_for() {
     }
 }
 
+/// It was slow, and says now that it has made the edit: what was taken for the person's was that.
+#[test]
+fn who_answers_after_all_was_slow() {
+    let mut document = open("something new", "ab\n", "ab\n");
+    let asked = others_write(&mut document, "aXb\n");
+    reports_at(&mut document, 150, 8, "1ab\n");
+    reports_at(&mut document, 200, 9, "1aXb\n");
+    assert_eq!(document.main().text(), "1aXXb\n");
+    assert_eq!(edits(&answered(&mut document, &asked, Answer::Applied)), []);
+    assert_eq!(document.main().text(), "1aXb\n");
+    assert!(document.is_settled());
+    // Its silence is forgotten, and so what it seemed to do.
+    let asked = others_write(&mut document, "1aXbYZ\n");
+    reports_at(&mut document, 400, 10, "12aXb\n");
+    reports_at(&mut document, 500, 11, "12aXbYZ\n");
+    answered(&mut document, &asked, Answer::Applied);
+    assert_eq!(document.main().text(), "12aXbYZ\n");
+}
+
 /// Who saves without it has not done what they said yes to.
 #[test]
 fn what_is_saved_lacks_what_was_not_done() {

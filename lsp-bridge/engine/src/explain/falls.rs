@@ -11,7 +11,7 @@ use ropey::Rope;
 
 use super::distances::{Distances, Made};
 use super::search::{self, Place};
-use super::{Cost, Expected, deleted_of, is_put_back, landed};
+use super::{Cost, Expected, is_put_back, is_torn, landed, mostly_moves};
 use crate::diff::{common_ends, diff};
 use crate::patch::{Patch, Splice};
 use crate::position::{Encoding, Position, TextEdit, locate, position};
@@ -32,13 +32,14 @@ pub(super) struct Fall {
 }
 
 /// The way in which an edit that fell on moved places needs the fewest characters of the person's; more
-/// than `most` are of no interest.
+/// than `most` are of no interest. `is_elsewhere`: they may have typed the same in another place.
 pub(super) fn fall(
     shown: &Rope,
     next: &Rope,
     expected: &Expected,
     encoding: Encoding,
     most: usize,
+    is_elsewhere: bool,
 ) -> Option<Fall> {
     // Whoever lets edits fall is asked for one at a time.
     let [edit] = &*expected.raw else {
@@ -55,7 +56,7 @@ pub(super) fn fall(
     let changed = diff(&window.shown, &window.next);
     let places = window.places(&changed).into_iter();
     for aim in &places.flat_map(|at| window.aims_at(at)).collect::<Vec<_>>() {
-        if let Some(fall) = window.fall(aim, expected)
+        if let Some(fall) = window.fall(aim, expected, is_elsewhere)
             && best.as_ref().is_none_or(|best| fall.cost < best.cost)
         {
             best = Some(fall);
@@ -276,15 +277,16 @@ impl Window {
     }
 
     /// The edit fell so, if it can have.
-    fn fall(&self, aim: &Aim, expected: &Expected) -> Option<Fall> {
+    fn fall(&self, aim: &Aim, expected: &Expected, is_elsewhere: bool) -> Option<Fall> {
         let Aim { at, delete, .. } = *aim;
         let edit = Patch::single(at, delete, self.inserted.as_str());
         let whole = landed(&self.shown, &edit);
         let done = diff(&whole, &self.next);
-        // If a part of it is missing, or of what it took away is there, it may as well never have come.
-        let is_torn = || deleted_of(&edit, &done, &whole) > 0;
+        // If much of it is missing, or of what it took away is there, it may as well never have come.
+        let is_torn = || is_torn(&edit, &done, &whole);
         let is_put_back = || !expected.accepted && is_put_back(&self.shown, &edit, &done);
-        if !expected.certain && (is_torn() || is_put_back()) {
+        let is_moved = || is_elsewhere && mostly_moves(&done, &whole);
+        if !expected.certain && (is_torn() || is_put_back() || is_moved()) {
             return None;
         }
         let sides = Sides::of(&done, at, self.inserted.chars().count());
@@ -295,7 +297,9 @@ impl Window {
         let unseen = "\n".repeat(aim.line_ends);
         let follows = unseen.chars().next().or(typed.get_char(sides.start));
         let is_last = follows.is_none();
-        if !self.can_be_meant(&sides.before, aim, follows, is_last) {
+        let last = self.last_of(&sides.before, aim);
+        let last = last.filter(|_| expected.may_round_up);
+        if !self.can_be_meant(&sides.before, aim, [last, follows], is_last) {
             return None;
         }
         Some(Fall {
@@ -306,17 +310,22 @@ impl Window {
     }
 
     /// Whether the edit can have come there, where the person has changed `before` by then or later, and
-    /// `there` follows in the text with all that they have done.
+    /// `there` follows in the text with all that they have done. It may have been named within `last`.
     fn can_be_meant(
         &self,
         before: &[Splice],
         aim: &Aim,
-        there: Option<char>,
+        [last, there]: [Option<char>; 2],
         is_last: bool,
     ) -> bool {
+        let (earlier, places) = match self.from == self.to {
+            true => (self.units_of(last) - 1, self.units_of(there)),
+            false => (0, 1),
+        };
         let mut moves = Moves {
             reached: BTreeSet::from([(0, 0)]),
             meant: (self.from.line, self.from.character),
+            beyond: earlier,
             encoding: self.encoding,
         };
         let mut from = 0;
@@ -332,18 +341,22 @@ impl Window {
         }
         moves.go_on(&self.shown.slice(from..aim.at).to_string(), false);
         let ends_line = matches!(there, None | Some('\n'));
-        let places = match self.from == self.to {
-            true => self.units_of(there),
-            false => 1,
-        };
         moves.reached.iter().any(|&(line, column)| {
-            let named = column + aim.within..column + aim.within + places;
+            let column = column + aim.within;
+            let named = column.saturating_sub(earlier)..column + places;
             let is_there = line == moves.meant.0 && named.contains(&moves.meant.1);
             // A place that there is not is the nearest.
             let is_nearest = ends_line && line == moves.meant.0 && column < moves.meant.1
                 || is_last && line < moves.meant.0;
             is_there || is_nearest
         })
+    }
+
+    /// The character behind which the edit fell.
+    fn last_of(&self, before: &[Splice], aim: &Aim) -> Option<char> {
+        let typed = before.last().filter(|splice| splice.end() == aim.at);
+        let typed = typed.and_then(|splice| splice.insert.chars().next_back());
+        typed.or_else(|| self.shown.get_char(aim.at.checked_sub(1)?))
     }
 
     /// The same in the coordinates of the whole text.
@@ -412,6 +425,8 @@ impl Sides {
 struct Moves {
     reached: BTreeSet<(u32, u32)>,
     meant: (u32, u32),
+    /// It may lie so many units before one.
+    beyond: u32,
     encoding: Encoding,
 }
 
@@ -443,7 +458,7 @@ impl Moves {
         self.reached
             .iter()
             .map(moved)
-            .filter(|place| *place <= self.meant)
+            .filter(|place| *place <= (self.meant.0, self.meant.1 + self.beyond))
     }
 }
 

@@ -17,7 +17,7 @@ pub(crate) use falls::as_patch;
 use ropey::Rope;
 
 use crate::diff::diff;
-use crate::patch::{Patch, Splice};
+use crate::patch::{Patch, Splice, slack};
 use crate::position::{Encoding, TextEdit};
 
 /// The edit under way, as far as explaining needs it.
@@ -35,6 +35,8 @@ pub(crate) struct Expected {
     /// Whether the editor applies an edit that comes too late at places that have moved. Else what
     /// is new elsewhere is never ours, however much it looks like it.
     pub(crate) may_fall: bool,
+    /// Whether an insertion at a place within a character may come behind it. Else it comes before.
+    pub(crate) may_round_up: bool,
     /// Whether the editor said yes.
     pub(crate) accepted: bool,
     /// Whether the edit must be in this change: the editor said yes, and its yes is certain.
@@ -82,25 +84,29 @@ pub(crate) fn explain(
     }
     // In this order: an earlier one wins a tie.
     let mut stories: Vec<(Cost, Explanation)> = Vec::new();
+    let mut is_elsewhere = false;
     if !expected.certain {
         let typed = diff(shown, next);
         let mut cost = typed.cost();
+        let ours = &expected.edit[0];
+        let alike = typed_there(shown, ours, &typed) + gone_with(ours, &typed);
+        is_elsewhere = alike == 0 && is_typed_whole(ours, &typed);
         if expected.accepted {
             // That the person has done just what we sent is no likely story after a yes.
-            let ours = &expected.edit[0];
-            cost += 4 * (typed_there(ours, &typed) + gone_with(ours, &typed));
+            cost += 4 * alike;
         }
         stories.push(((cost, 0), Explanation::User));
     }
     for (edit, whole) in std::iter::zip(&expected.edit, &wholes) {
         let mut typed = diff(whole, next);
-        let mut is_whole = deleted_of(edit, &typed, whole) == 0;
+        let mut is_whole = !is_torn(edit, &typed, whole);
         if !is_whole && let Some(way) = kept::keeping(edit, whole, next, typed.cost()) {
             (typed, is_whole) = (way, true);
         }
-        // If a part of it is missing, or of what it took away is there, it may as well never have come:
+        // If so much of it is missing, or of what it took away is there, it may as well never have come:
         // that is the story in which nothing is lost. People do type alike.
         is_whole &= expected.accepted || !is_put_back(shown, edit, &typed);
+        is_whole &= !(is_elsewhere && mostly_moves(&typed, whole));
         if expected.certain || is_whole {
             let cost = expected.cost(shown, edit, &typed, 0);
             let edit = edit.clone();
@@ -117,7 +123,7 @@ pub(crate) fn explain(
             cost,
             typed,
             fallen,
-        }) = falls::fall(shown, next, expected, encoding, most)
+        }) = falls::fall(shown, next, expected, encoding, most, is_elsewhere)
     {
         stories.push((cost, Explanation::Stale { typed, fallen }));
     }
@@ -166,6 +172,9 @@ fn landed(text: &Rope, patch: &Patch) -> Rope {
 /// So few characters people type just as others have.
 const TYPED_ALIKE: usize = 2;
 
+/// So many nobody types just as somebody else has in the very place.
+const NOT_TYPED_ALIKE: usize = 16;
+
 /// Of what is inserted in one place, so much is compared.
 const MOST_COMPARED: usize = 256;
 
@@ -211,7 +220,7 @@ fn moved(patch: &Patch, splice: &Splice) -> usize {
 
 /// How much of what an edit of ours inserts the person would have typed in the very place. What they
 /// would have taken out before it makes it no further away.
-fn typed_there(ours: &Patch, typed: &Patch) -> usize {
+fn typed_there(shown: &Rope, ours: &Patch, typed: &Patch) -> usize {
     let mut gone = 0;
     let mut kept = Patch::default();
     for splice in typed.splices() {
@@ -229,11 +238,57 @@ fn typed_there(ours: &Patch, typed: &Patch) -> usize {
             .sum::<usize>()
     };
     let count = |ours: &Splice| {
-        let reach = ours.insert.chars().count();
+        let len = ours.insert.chars().count();
+        let reach = if len <= TYPED_ALIKE { len } else { 0 };
         let there = kept_before(ours.at)..kept_before(ours.end());
-        likeness(ours.insert.clone(), &near(&kept, there, reach))
+        let like = likeness(ours.insert.clone(), &near(&kept, there, reach));
+        let is_moved = || ours.delete == 0 && stands_beside(shown, ours, &kept);
+        if like < len && is_moved() { len } else { like }
     };
     ours.splices().iter().map(count).sum()
+}
+
+/// Whether the person would have typed just what `ours` inserts where among letters like it that may as well
+/// have come.
+fn stands_beside(shown: &Rope, ours: &Splice, typed: &Patch) -> bool {
+    let mut inserted: Vec<char> = ours.insert.chars().collect();
+    let place = ours.at..ours.at + inserted.len();
+    let [back, on] = slack(&landed(shown, &Patch::from(ours.clone())), place);
+    let first = ours.at - back;
+    let len = inserted.len();
+    inserted.rotate_right(back % len.max(1));
+    typed.splices().iter().any(|splice| {
+        let by = splice.at.checked_sub(first).filter(|by| *by <= back + on);
+        by.is_some_and(|by| {
+            let mut there = inserted.clone();
+            there.rotate_left(by % len.max(1));
+            splice.insert.contains(&String::from_iter(there))
+        })
+    })
+}
+
+/// Whether the person would have typed, somewhere, all that `ours` brings, and that is no mere letter or two.
+fn is_typed_whole(ours: &Patch, typed: &Patch) -> bool {
+    let [Splice { insert, .. }] = ours.splices() else {
+        return false;
+    };
+    let is_there = |splice: &Splice| splice.insert.contains(insert.as_str());
+    insert.chars().count() > TYPED_ALIKE && typed.splices().iter().any(is_there)
+}
+
+/// Whether most of what `typed` brings is what it takes away from `text`: it moves that to another place.
+fn mostly_moves(typed: &Patch, text: &Rope) -> bool {
+    let gone = typed.splices().iter().map(|s| text.slice(s.at..s.end()));
+    let mut gone: Vec<char> = gone.flat_map(|gone| gone.chars()).collect();
+    let come = typed.splices().iter().flat_map(|s| s.insert.chars());
+    let mut moved = 0;
+    for letter in come.take(MOST_COMPARED) {
+        if let Some(at) = gone.iter().position(|other| *other == letter) {
+            gone.swap_remove(at);
+            moved += 1;
+        }
+    }
+    4 * moved > typed.cost()
 }
 
 /// How much of what an edit of ours deletes the person would have deleted as well.
@@ -257,6 +312,15 @@ fn is_put_back(shown: &Rope, ours: &Patch, typed: &Patch) -> bool {
             |text: &str| !text.is_empty() && (gone.starts_with(text) || gone.ends_with(text));
         there.splices().iter().any(|splice| is_part(&splice.insert))
     })
+}
+
+/// Whether so much of what an edit of ours inserted is gone after `typed`, a patch of `whole`, that somebody
+/// may have typed what is left as well.
+fn is_torn(ours: &Patch, typed: &Patch, whole: &Rope) -> bool {
+    let gone = deleted_of(ours, typed, whole);
+    let brought = ours.splices().iter().map(|s| s.insert.chars().count());
+    let left = brought.sum::<usize>().saturating_sub(gone);
+    gone > 0 && (left < NOT_TYPED_ALIKE || left < 3 * gone)
 }
 
 /// How many of the characters that an edit of ours inserted are gone after `typed`, a patch of
@@ -283,6 +347,8 @@ fn deleted_of(ours: &Patch, typed: &Patch, whole: &Rope) -> usize {
     deleted
 }
 
+#[cfg(test)]
+mod alike_tests;
 #[cfg(test)]
 mod search_tests;
 #[cfg(test)]

@@ -74,6 +74,7 @@ fn no_story_is_shorter_than_the_one_that_is_found() {
             overtaken: false,
             may_merge: true,
             may_fall: true,
+            may_round_up: false,
             accepted: true,
             certain: true,
         };
@@ -119,6 +120,7 @@ fn an_edit_takes_as_much_as_it_names() {
         overtaken: false,
         may_merge: true,
         may_fall: true,
+        may_round_up: false,
         accepted: true,
         certain: true,
     };

@@ -4,7 +4,7 @@ use super::*;
 use crate::position::{Range, position};
 
 /// `«` and `»` in `shown` mark what the request replaces by `new`.
-fn expected(marked: &str, new: &str) -> (Rope, Expected) {
+pub(super) fn expected(marked: &str, new: &str) -> (Rope, Expected) {
     let at = marked.chars().position(|c| c == '«').unwrap();
     let end = marked.chars().position(|c| c == '»').unwrap() - 1;
     let shown = Rope::from_str(&marked.replace(['«', '»'], ""));
@@ -23,6 +23,7 @@ fn expected(marked: &str, new: &str) -> (Rope, Expected) {
         overtaken: false,
         may_merge: true,
         may_fall: true,
+        may_round_up: false,
         accepted: false,
         certain: false,
     };

@@ -20,6 +20,7 @@ mod undo;
 mod wire;
 
 use std::cell::RefCell;
+use std::collections::VecDeque;
 
 use ropey::Rope;
 use thiserror::Error;
@@ -28,6 +29,7 @@ use yrs::updates::encoder::Encode;
 use yrs::{ClientID, Doc, OffsetKind, Options, ReadTxn, StateVector, Transact, Update};
 
 use crate::diff::diff;
+use crate::document::EditId;
 use crate::patch::Patch;
 pub use apart::{Apart, DECISIONS, Merge, NAMES, merge_lines};
 use items::View;
@@ -59,6 +61,9 @@ pub struct Replica {
     waiting: Vec<Vec<u8>>,
     /// Of what is to be told, see [`Replica::news`].
     untold: Option<Untold>,
+    /// The last edits that were seen in an editor before it had answered, what they stood for, and how much
+    /// they tell of it. An answer may come when the document has been closed and opened again.
+    pub(crate) unanswered: VecDeque<(EditId, Vec<Mark>, u32)>,
     /// Between a closing and the next opening.
     pub(crate) request: Option<Request>,
     /// What its editor showed when the document was closed, where that was not the view.
@@ -85,6 +90,7 @@ impl Replica {
             text: Text::new(),
             waiting: Vec::new(),
             untold: None,
+            unanswered: VecDeque::new(),
             request: None,
             parted: None,
         }

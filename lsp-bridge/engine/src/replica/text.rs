@@ -24,6 +24,14 @@ pub(super) struct Text {
     pub(super) flips: Option<Vec<Mark>>,
 }
 
+/// What [`Text::write`] is doing.
+struct Writing<'a> {
+    view: View,
+    client: ClientID,
+    edit: &'a mut Edit,
+    typed: &'a mut Vec<Typed>,
+}
+
 impl Text {
     pub(super) fn new() -> Self {
         Self {
@@ -59,28 +67,56 @@ impl Text {
     pub(super) fn write(&mut self, view: View, client: ClientID, patch: &Patch) -> (Vec<u8>, Edit) {
         let mut edit = Edit::default();
         let mut typed = Vec::new();
-        for splice in patch.splices().iter().rev() {
-            let rope = self.rope(view);
-            let start = rope.char_to_utf16_cu(splice.at) as u32;
-            let end = rope.char_to_utf16_cu(splice.end()) as u32;
-            edit.begins
-                .extend([start, end].map(|at| self.left_of(view, at)));
-            self.delete(view, start, end - start, &mut edit.deleted);
-            let mut caret = start;
-            if !splice.insert.is_empty() {
-                let one = self.type_in(view, start, client, &splice.insert);
-                let (clock, len) = (one.id.clock, units(&one.text));
-                edit.inserted.add(clock, clock + len);
-                typed.push(one);
-                caret += len;
-            }
-            edit.ends.push(self.left_of(view, caret));
-        }
+        let mut writing = Writing {
+            view,
+            client,
+            edit: &mut edit,
+            typed: &mut typed,
+        };
+        self.write_all(patch.splices(), 0, &mut writing);
         let mut deleted = IdSet::new();
         for gone in &edit.deleted {
             deleted.insert(gone.id, units(&gone.text));
         }
         (wire::write(client, &typed, &deleted), edit)
+    }
+
+    /// Writes what is to change `moved` characters further on; by how many it moves what follows.
+    ///
+    /// The one in the middle comes first: whoever takes this in finds that each cuts an item of half the
+    /// length, and yrs needs the more time for a cut the longer the item is.
+    fn write_all(&mut self, splices: &[Splice], moved: isize, writing: &mut Writing) -> isize {
+        let (before, [splice, behind @ ..]) = splices.split_at(splices.len() / 2) else {
+            return 0;
+        };
+        let mut grown = self.write_one(splice, moved, writing);
+        grown += self.write_all(before, moved, writing);
+        grown + self.write_all(behind, moved + grown, writing)
+    }
+
+    fn write_one(&mut self, splice: &Splice, moved: isize, writing: &mut Writing) -> isize {
+        let Writing {
+            view,
+            client,
+            edit,
+            typed,
+        } = writing;
+        let rope = self.rope(*view);
+        let unit = |at: usize| rope.char_to_utf16_cu(at.saturating_add_signed(moved)) as u32;
+        let (start, end) = (unit(splice.at), unit(splice.end()));
+        edit.begins
+            .extend([start, end].map(|at| self.left_of(*view, at)));
+        self.delete(*view, start, end - start, &mut edit.deleted);
+        let mut caret = start;
+        if !splice.insert.is_empty() {
+            let one = self.type_in(*view, start, *client, &splice.insert);
+            let (clock, len) = (one.id.clock, units(&one.text));
+            edit.inserted.add(clock, clock + len);
+            typed.push(one);
+            caret += len;
+        }
+        edit.ends.push(self.left_of(*view, caret));
+        splice.insert.chars().count() as isize - splice.delete as isize
     }
 
     /// The unit before a place of a text.

@@ -18,6 +18,8 @@ use crate::story::Difference;
 const MOST_STEPS: usize = 400_000;
 /// So many ways are played.
 const MOST_PLAYS: usize = 256;
+/// A way of more steps is not gone to its end: a planted bug can make a text of any length.
+const LONGEST_WAY: usize = 1_000;
 /// So much of what the texts share at their ends is looked at.
 pub(crate) const MARGIN: usize = 24;
 
@@ -165,6 +167,9 @@ impl<'a> Search<'a> {
 
     fn go(&mut self, state: State, accept: &mut Accept) -> Option<(String, String)> {
         self.left = self.left.checked_sub(1)?;
+        if self.path.len() == LONGEST_WAY {
+            return None;
+        }
         let mut hasher = DefaultHasher::new();
         (state, &self.new_left, &self.gone_left).hash(&mut hasher);
         let name = hasher.finish();

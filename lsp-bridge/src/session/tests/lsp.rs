@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::editor::{Editor, directory};
+use super::editor::{Editor, directory, eventually};
 use super::hub::Hub;
 
 #[tokio::test]
@@ -38,6 +38,30 @@ async fn strange_messages_are_survived() {
         .await
         .unwrap_err();
     assert_eq!(error["code"], -32602);
+    assert!(ada.quit().await.0);
+}
+
+/// What the editor's text is made of is not known, so neither is what it shows.
+#[tokio::test]
+async fn a_change_of_a_file_that_is_not_open_is_told_of_once() {
+    let hub = Hub::start().await;
+    let mut ada = Editor::start(&hub, &[("a", "one\n"), ("b", "two\n")]).await;
+    eventually(|| hub.texts() == ["one\n", "two\n"]).await;
+    for path in ["a", "a", "b"] {
+        let document = json!({ "uri": ada.uri(path), "version": 3 });
+        let change = json!({ "textDocument": document, "contentChanges": [{ "text": "x" }] });
+        ada.notify("textDocument/didChange", change).await;
+    }
+    let is_told = |message: &Value| {
+        let told = message["params"]["message"].as_str().unwrap_or_default();
+        told.contains("without having opened it")
+            .then(|| told.contains("changed a "))
+    };
+    ada.until(|_, message| is_told(message) == Some(false))
+        .await;
+    let before = ada.seen.iter().filter_map(is_told);
+    assert_eq!(before.collect::<Vec<bool>>(), [true]);
+    assert_eq!(hub.texts(), ["one\n", "two\n"]);
     assert!(ada.quit().await.0);
 }
 

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::editor::{Editor, eventually, on_disk};
 use super::hub::Hub;
+use crate::session::commands::UNDO_TAKES;
 
 async fn command(editor: &mut Editor, command: &str, arguments: Value) -> Result<Value, Value> {
     let params = json!({ "command": command, "arguments": arguments });
@@ -43,6 +44,15 @@ async fn what_one_wrote_goes_and_what_others_wrote_inside_stays() {
         assert_eq!(done, Ok(json!({ "redone": true })));
         bob.shows("a", "(miTHEIRSne)\n").await;
         ada.shows("a", "(miTHEIRSne)\n").await;
+    }
+    for wrong in [
+        json!(["x"]),
+        json!([["x"]]),
+        json!([{ "path": "a" }]),
+        json!([{ "uri": 5 }]),
+    ] {
+        let error = command(&mut ada, "tutti.undo", wrong).await.unwrap_err();
+        assert_eq!(error["message"], UNDO_TAKES);
     }
     let done = ada.request("tutti/undo", json!({ "uri": uri })).await;
     assert_eq!(done, Ok(json!({ "undone": true })));
