@@ -172,8 +172,9 @@ fn landed(text: &Rope, patch: &Patch) -> Rope {
 /// So few characters people type just as others have.
 const TYPED_ALIKE: usize = 2;
 
-/// So many nobody types just as somebody else has in the very place.
-const NOT_TYPED_ALIKE: usize = 16;
+/// So many nobody types just as somebody else has in the very place, but for one in so many.
+const NOT_TYPED_ALIKE: usize = 32;
+const BUT_ONE_IN: usize = 8;
 
 /// Of what is inserted in one place, so much is compared.
 const MOST_COMPARED: usize = 256;
@@ -315,12 +316,17 @@ fn is_put_back(shown: &Rope, ours: &Patch, typed: &Patch) -> bool {
 }
 
 /// Whether so much of what an edit of ours inserted is gone after `typed`, a patch of `whole`, that somebody
-/// may have typed what is left as well.
+/// may have typed what is left as well. People do write lines in one place that differ in a number or a name.
 fn is_torn(ours: &Patch, typed: &Patch, whole: &Rope) -> bool {
     let gone = deleted_of(ours, typed, whole);
     let brought = ours.splices().iter().map(|s| s.insert.chars().count());
-    let left = brought.sum::<usize>().saturating_sub(gone);
-    gone > 0 && (left < NOT_TYPED_ALIKE || left < 3 * gone)
+    let brought = brought.sum::<usize>();
+    let differs = typed
+        .splices()
+        .iter()
+        .any(|s| s.delete > 0 && !s.insert.is_empty());
+    gone > 0
+        && (differs || brought - gone.min(brought) < NOT_TYPED_ALIKE || gone * BUT_ONE_IN > brought)
 }
 
 /// How many of the characters that an edit of ours inserted are gone after `typed`, a patch of
