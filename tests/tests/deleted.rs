@@ -230,6 +230,38 @@ fn one_that_becomes_no_text_is_not_called_deleted() -> Result<()> {
     Ok(())
 }
 
+/// The editor that has it open still shows the first text.
+#[test]
+fn one_that_is_a_text_again_is_not_called_deleted_either() -> Result<()> {
+    let mut scene = Scene::new()?;
+    let there = scene.bobs.path().join(FILE);
+    fs::write(&there, b"\0\x01\xff")?;
+    scene.until("the other kind to arrive", |scene| {
+        Ok(is_told(&scene.types, "Bob made a.txt a binary file"))
+    })?;
+    fs::write(&there, "two\n")?;
+    scene.until("the text to arrive", |scene| {
+        Ok(is_told(
+            &scene.types,
+            "a.txt is another text by now; close it and open it again",
+        ))
+    })?;
+    scene.ada_types("after, ")?;
+    scene.types.close()?;
+    scene.until("both to be there", |scene| {
+        Ok(read(scene.adas.path()).as_deref() == Some("two\n")
+            && is_told(&scene.types, "because someone else made the file anew"))
+    })?;
+    let kept = fs::read_to_string(scene.adas.path().join(".tutti/recovered").join(FILE))?;
+    ensure!(kept == "after, one\n", "{kept}");
+    let told = scene.types.told();
+    ensure!(
+        !told.iter().any(|told| told.contains("deleted")),
+        "{told:?}"
+    );
+    Ok(())
+}
+
 /// The same for a person in a browser.
 #[test]
 fn who_types_in_a_browser_is_told_as_well() -> Result<()> {

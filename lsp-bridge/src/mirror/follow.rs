@@ -238,7 +238,7 @@ impl Mirror {
         Ok(())
     }
 
-    /// Keeps what a file held, or was to hold, that others have deleted, or made a file that is no text.
+    /// Keeps what a file held, or was to hold, that others have deleted, or made another.
     fn keep_of_gone(
         &self,
         document: &DocumentId,
@@ -246,13 +246,14 @@ impl Mirror {
         bytes: &[u8],
     ) -> Result<Notice, MirrorError> {
         let instead = self.shown.document_at(path);
-        match instead.is_some_and(|instead| self.is_blob(instead)) {
-            true => self.keep_aside(
+        match instead.map(|instead| self.is_blob(instead)) {
+            Some(true) => self.keep_aside(
                 path,
                 bytes,
                 "someone else made it a file that is no text, or more than 10 MiB of it",
             ),
-            false => self.keep_deleted(document, path, bytes),
+            Some(false) => self.keep_aside(path, bytes, "someone else made the file anew"),
+            None => self.keep_deleted(document, path, bytes),
         }
     }
 

@@ -15,6 +15,8 @@ pub(super) struct Deleted {
     entry: FileEntry,
     /// What the editor showed, if that was not saved.
     unsaved: Option<String>,
+    /// Its name is another text's by now, and that was told.
+    is_replaced: bool,
 }
 
 impl Project {
@@ -57,7 +59,33 @@ impl Project {
             };
             self.client.show(Severity::Warning, &message);
             let unsaved = self.unsaved_text(&document);
-            self.deleted.insert(document, Deleted { entry, unsaved });
+            let deleted = Deleted {
+                entry,
+                unsaved,
+                is_replaced: false,
+            };
+            self.deleted.insert(document, deleted);
+        }
+        self.note_replaced();
+    }
+
+    /// Tells the person where others have made another text in the place of one that they had made a file that is
+    /// none: the editor still shows the first.
+    fn note_replaced(&mut self) {
+        for deleted in self.deleted.values_mut().filter(|one| !one.is_replaced) {
+            let mut entries = self.index.entries().values();
+            let path = &deleted.entry.path;
+            if entries.any(|other| other.path == *path && other.is_text()) {
+                deleted.is_replaced = true;
+                let or_save = match self.role {
+                    Role::Editor => ", or save to keep yours beside it",
+                    Role::Viewer => "",
+                };
+                let message = format!(
+                    "{path} is another text by now; close it and open it again to see that{or_save}"
+                );
+                self.client.show(Severity::Warning, &message);
+            }
         }
     }
 
